@@ -1,0 +1,56 @@
+# make run   sets everything up, places a demonstration call and keeps serving
+# make test  sets everything up and passes all tests
+# make check formats, lints, types and import contracts; no tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check format lock bench clean
+
+run: $(VENV)/runtime
+	@exec $(BIN)/ringdown serve --demo
+
+test: $(VENV)/development
+	tests/machine/install
+	$(MAKE) --no-print-directory check
+	$(BIN)/pytest tests/unit tests/slices -n 2 --dist loadfile
+	$(BIN)/pytest tests/wire tests/acceptance
+
+check: $(VENV)/development
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/development
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/development
+	$(BIN)/python -m benchmarks.media
+	$(BIN)/python -m benchmarks.conversation
+
+# Locks name versions and hashes for every supported Python; uv only makes them, installing needs pip alone.
+lock:
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o requirements-dev.lock
+
+$(VENV)/runtime: pyproject.toml requirements.lock
+	@echo "Setting up: virtual environment and locked dependencies (about a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/development: pyproject.toml requirements-dev.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@ $(VENV)/runtime
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
