@@ -1,0 +1,1 @@
+"""Benchmarks: measured figures against their targets, run by hand or by a test with `--quick`."""

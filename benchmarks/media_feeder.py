@@ -1,0 +1,78 @@
+"""The far ends of the media benchmark: sends G.711 packets of many calls and measures what comes back."""
+
+import array
+import select
+import socket
+import struct
+import time
+from multiprocessing.connection import Connection
+
+from ringdown.media import rtp
+
+_FRAME_S = 0.020
+_SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
+_TIMESTAMP = struct.Struct("@qq")
+_PAYLOAD = bytes(range(128, 208)) * 2  # speech-like: neither silence nor one value
+
+
+class _FarEnd:
+    """One call's far end: its socket, its stream, and when packets came back."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self._packet = rtp.RtpPacket(0, False, 0, 0, self.socket.fileno(), _PAYLOAD)
+        self._arrived_ns = 0
+
+    def send(self) -> None:
+        """The next packet; one that the kernel refuses is lost, as on a network."""
+        packet = self._packet
+        self._packet = packet._replace(
+            sequence_number=(packet.sequence_number + 1) & 0xFFFF, timestamp=(packet.timestamp + 160) & 0xFFFFFFFF
+        )
+        try:
+            self.socket.send(rtp.serialize(packet))
+        except OSError:
+            return
+
+    def receive(self, gaps_us: "array.array[int]") -> None:
+        """Reads one packet; the gap to the one before is taken from the kernel's clock, not from ours."""
+        try:
+            _, ancillary, _, _ = self.socket.recvmsg(256, 64)
+        except OSError:
+            return
+        seconds, nanoseconds = _TIMESTAMP.unpack_from(ancillary[0][2])
+        arrived_ns = seconds * 1_000_000_000 + nanoseconds
+        if self._arrived_ns:
+            gaps_us.append(max(0, arrived_ns - self._arrived_ns) // 1000)
+        self._arrived_ns = arrived_ns
+
+
+def run(connection: Connection, calls: int) -> None:
+    """Sends its ports, gets the subject's ports and (begin, end) instants; sends the gaps in microseconds."""
+    far_ends = [_FarEnd() for _ in range(calls)]
+    connection.send([far_end.socket.getsockname()[1] for far_end in far_ends])
+    ports, begin_s, end_s = connection.recv()
+    epoll = select.epoll()
+    by_descriptor = {far_end.socket.fileno(): far_end for far_end in far_ends}
+    for far_end, port in zip(far_ends, ports, strict=True):
+        far_end.socket.connect(("127.0.0.1", port))
+        epoll.register(far_end.socket.fileno(), select.EPOLLIN)
+    gaps_us = array.array("I")
+    slots = [far_ends[index::20] for index in range(20)]
+    deadline_s, tick, is_measuring = time.monotonic(), 0, False
+    while (now_s := time.monotonic()) < end_s:
+        if now_s >= begin_s and not is_measuring:
+            is_measuring = True
+            del gaps_us[:]
+        if now_s < deadline_s:
+            for descriptor, _ in epoll.poll(deadline_s - now_s):
+                by_descriptor[descriptor].receive(gaps_us)
+            continue
+        for far_end in slots[tick % 20]:
+            far_end.send()
+        tick += 1
+        deadline_s += _FRAME_S / 20
+    connection.send(gaps_us.tobytes())

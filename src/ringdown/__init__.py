@@ -1,0 +1,1 @@
+"""Ringdown: self-hosted AI phone calls."""

@@ -1,0 +1,187 @@
+"""Agents between the wire and the inside: a request's changes, and an answer's JSON; pure."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ringdown import errors, values
+from ringdown.agents.models import Agent, Greeting, InactivityMessage, VadSettings
+from ringdown.agents.schemas import GreetingSettings, InactivityMessageBody, UpdateAgent, VadSettingsBody
+
+_DEFAULT_INACTIVITY_MS = 30_000
+_CONTRADICTION = "says something else than {}; send one of them"
+
+# Our name of each field that is kept as it was sent, and what `null` makes of it.
+_PLAIN_FIELDS: dict[str, tuple[str, object]] = {
+    "description": ("description", None),
+    "temperature": ("temperature", 0.3),
+    "recording_enabled": ("recording_enabled", None),
+    "language_hint": ("language_hint", "en-US"),
+    "join_timeout": ("join_timeout_ms", 30_000),
+    "max_duration": ("max_duration_ms", 3_600_000),
+    "time_exceeded_message": ("time_exceeded_message", None),
+    "initial_output_medium": ("initial_output_medium", "MESSAGE_MEDIUM_VOICE"),
+    "flow": ("flow", None),
+    "template_id": ("template_id", None),
+    "call_template_name": ("call_template_name", None),
+    "success_criteria": ("success_criteria", None),
+    "extraction_schema": ("extraction_schema", None),
+}
+# `null` changes nothing of these.
+_REQUIRED_FIELDS = ("name", "system_prompt", "status")
+
+
+def read_changes(body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
+    """The fields of `Agent` that the body sets, except those that need a catalog (voice, model, tools).
+
+    `greeting` is the agent's present one. Raises `ValidationFailed` when two spellings contradict each other.
+    """
+    sent = body.model_fields_set
+    changes: dict[str, Any] = {name: getattr(body, name) for name in _REQUIRED_FIELDS if getattr(body, name)}
+    for wire_name, (name, default) in _PLAIN_FIELDS.items():
+        if wire_name in sent:
+            value = getattr(body, wire_name)
+            changes[name] = default if value is None else value
+    if "greeting" in sent or "greeting_settings" in sent:
+        changes["greeting"] = _read_greeting(body, greeting)
+    if sent & {"inactivity_message", "inactivity_timeout", "inactivity_messages"}:
+        changes["inactivity_messages"] = _read_inactivity_messages(body)
+    if "vad_settings" in sent:
+        changes["vad"] = _read_vad(body.vad_settings or VadSettingsBody())
+    return changes
+
+
+def _read_greeting(body: UpdateAgent, present: Greeting) -> Greeting:
+    sent = body.model_fields_set
+    if "greeting_settings" not in sent:
+        return dataclasses.replace(present, text=body.greeting)
+    wanted = body.greeting_settings or GreetingSettings()
+    if "greeting" in sent and wanted.text not in (None, body.greeting):
+        raise errors.invalid("greeting", _CONTRADICTION.format("greeting_settings.text"))
+    return Greeting(
+        first_speaker=wanted.first_speaker,
+        text=body.greeting if "greeting" in sent else wanted.text,
+        prompt=wanted.prompt,
+        delay_ms=wanted.delay,
+        uninterruptible=wanted.uninterruptible,
+        fallback_delay_ms=wanted.fallback_delay,
+        fallback_text=wanted.fallback_text,
+        fallback_prompt=wanted.fallback_prompt,
+    )
+
+
+def _read_inactivity_messages(body: UpdateAgent) -> tuple[InactivityMessage, ...]:
+    listed = tuple(_read_inactivity_message(message) for message in body.inactivity_messages or ())
+    text, timeout_ms = body.inactivity_message, body.inactivity_timeout
+    if listed:
+        if text not in (None, listed[0].message):
+            raise errors.invalid("inactivity_message", _CONTRADICTION.format("inactivity_messages"))
+        if timeout_ms not in (None, listed[0].duration_ms):
+            raise errors.invalid("inactivity_timeout", _CONTRADICTION.format("inactivity_messages"))
+        return listed
+    if text is None:
+        if timeout_ms is not None:
+            raise errors.invalid("inactivity_timeout", "needs an inactivity_message")
+        return ()
+    return (InactivityMessage(_DEFAULT_INACTIVITY_MS if timeout_ms is None else timeout_ms, text),)
+
+
+def _read_inactivity_message(message: InactivityMessageBody) -> InactivityMessage:
+    return InactivityMessage(message.duration, message.message, message.endBehavior)
+
+
+def _read_vad(vad: VadSettingsBody) -> VadSettings:
+    return VadSettings(
+        turn_endpoint_delay_ms=vad.turn_endpoint_delay,
+        minimum_turn_duration_ms=vad.minimum_turn_duration,
+        minimum_interruption_duration_ms=vad.minimum_interruption_duration,
+        frame_activation_threshold=vad.frame_activation_threshold,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NumberReference:
+    """A phone number as an agent shows it."""
+
+    id: str
+    phone_number: str
+
+
+def render_agent(
+    agent: Agent,
+    *,
+    voice_name: str | None,
+    inbound_numbers: Sequence[NumberReference],
+    outbound_numbers: Sequence[NumberReference],
+) -> dict[str, object]:
+    """The agent as the API shows it."""
+    inactivity = agent.inactivity_messages[0] if agent.inactivity_messages else None
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "description": agent.description,
+        "status": agent.status,
+        "model": agent.model,
+        "voice_id": agent.voice_id,
+        "voice_name": voice_name,
+        "system_prompt": agent.system_prompt,
+        "greeting": agent.greeting.text,
+        "inactivity_message": inactivity.message if inactivity else None,
+        "inactivity_timeout": inactivity.duration_ms // 1000 if inactivity else None,
+        "max_duration": agent.max_duration_ms // 1000,
+        "temperature": agent.temperature,
+        "tools": agent.tools,
+        "knowledge_base_ids": agent.knowledge_bases,
+        "knowledge_bases": agent.knowledge_bases,
+        "inbound_phone_numbers": inbound_numbers,
+        "outbound_phone_numbers": outbound_numbers,
+        "created_at": values.to_wire_time(agent.created_at),
+        "updated_at": values.to_wire_time(agent.updated_at),
+        **_render_conversation(agent),
+        "flow": agent.flow,
+        "template_id": agent.template_id,
+        "call_template_name": agent.call_template_name,
+        "success_criteria": agent.success_criteria,
+        "extraction_schema": agent.extraction_schema,
+    }
+
+
+def _render_conversation(agent: Agent) -> dict[str, object]:
+    greeting, vad = agent.greeting, agent.vad
+    return {
+        "greeting_settings": {
+            "first_speaker": greeting.first_speaker,
+            "text": greeting.text,
+            "prompt": greeting.prompt,
+            "delay": values.format_duration(greeting.delay_ms),
+            "uninterruptible": greeting.uninterruptible,
+            "fallback_delay": _format(greeting.fallback_delay_ms),
+            "fallback_text": greeting.fallback_text,
+            "fallback_prompt": greeting.fallback_prompt,
+        },
+        "inactivity_messages": [
+            {
+                "duration": values.format_duration(message.duration_ms),
+                "message": message.message,
+                "endBehavior": message.end_behavior,
+            }
+            for message in agent.inactivity_messages
+        ],
+        "join_timeout": values.format_duration(agent.join_timeout_ms),
+        # An agent that says nothing records its calls.
+        "recording_enabled": agent.recording_enabled is not False,
+        "language_hint": agent.language_hint,
+        "time_exceeded_message": agent.time_exceeded_message,
+        "initial_output_medium": agent.initial_output_medium,
+        "vad_settings": {
+            "turn_endpoint_delay": values.format_duration(vad.turn_endpoint_delay_ms),
+            "minimum_turn_duration": values.format_duration(vad.minimum_turn_duration_ms),
+            "minimum_interruption_duration": values.format_duration(vad.minimum_interruption_duration_ms),
+            "frame_activation_threshold": vad.frame_activation_threshold,
+        },
+    }
+
+
+def _format(duration_ms: int | None) -> str | None:
+    return None if duration_ms is None else values.format_duration(duration_ms)

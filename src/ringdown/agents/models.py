@@ -1,0 +1,81 @@
+"""What an agent is: its settings, and their defaults; pure values, no I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+AgentStatus = Literal["draft", "creating", "active", "failed"]
+FirstSpeaker = Literal["agent", "user"]
+EndBehavior = Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
+OutputMedium = Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"]
+
+AGENT_STATUSES: tuple[AgentStatus, ...] = get_args(AgentStatus)
+
+#: The brain that needs no language model: flows and the built-in receptionist.
+BUILTIN_MODEL = "builtin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """How a conversation begins. `text` and `fallback_text` are templates."""
+
+    first_speaker: FirstSpeaker = "agent"
+    text: str | None = None
+    prompt: str | None = None
+    delay_ms: int = 0
+    uninterruptible: bool = False
+    fallback_delay_ms: int | None = None
+    fallback_text: str | None = None
+    fallback_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InactivityMessage:
+    """Spoken `duration_ms` of silence after the message before it."""
+
+    duration_ms: int
+    message: str
+    end_behavior: EndBehavior = "END_BEHAVIOR_UNSPECIFIED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VadSettings:
+    """When speech counts as a turn or as an interruption."""
+
+    turn_endpoint_delay_ms: int = 384
+    minimum_turn_duration_ms: int = 0
+    minimum_interruption_duration_ms: int = 90
+    frame_activation_threshold: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What answers or dials. Instants are milliseconds UTC; `recording_enabled` None means not set."""
+
+    organization_id: str
+    id: str
+    name: str
+    status: AgentStatus
+    voice_id: str
+    system_prompt: str
+    created_at: int
+    updated_at: int
+    description: str | None = None
+    model: str = BUILTIN_MODEL
+    temperature: float = 0.3
+    tools: tuple[str, ...] = ()
+    knowledge_bases: tuple[str, ...] = ()
+    recording_enabled: bool | None = None
+    language_hint: str = "en-US"
+    join_timeout_ms: int = 30_000
+    max_duration_ms: int = 3_600_000
+    time_exceeded_message: str | None = None
+    greeting: Greeting = Greeting()
+    inactivity_messages: tuple[InactivityMessage, ...] = ()
+    initial_output_medium: OutputMedium = "MESSAGE_MEDIUM_VOICE"
+    vad: VadSettings = VadSettings()
+    flow: Mapping[str, object] | None = None
+    template_id: str | None = None
+    call_template_name: str | None = None
+    success_criteria: str | None = None
+    extraction_schema: Mapping[str, object] | None = None

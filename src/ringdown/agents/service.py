@@ -1,0 +1,124 @@
+"""The use cases of agents: create, change, publish, delete; each is one transaction."""
+
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import errors, values
+from ringdown.agents import brains, conversion, flow_check, store
+from ringdown.agents.models import BUILTIN_MODEL, Agent, Greeting
+from ringdown.agents.schemas import CreateAgent, UpdateAgent
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+from ringdown.errors import FieldError
+from ringdown.telephony import store as number_store
+from ringdown.voices import catalog
+from ringdown.web import idempotency
+
+#: Tells whether calls that have not ended use an agent: `(connection, organization_id, agent_id)`.
+HasLiveCalls = Callable[[AsyncConnection, str, str], Awaitable[bool]]
+
+
+async def create_agent(database: Database, *, settings: Settings, organization_id: str, body: CreateAgent) -> Agent:
+    """A new agent, `active` unless it is to be a draft. Raises `ValidationFailed`."""
+    changes = _collect_changes(settings, body, greeting=Greeting())
+    now = values.now_ms()
+    defaults: dict[str, Any] = {"status": "active", "model": brains.get_default_model(settings)}
+    own = {"organization_id": organization_id, "id": values.new_id("agt"), "created_at": now, "updated_at": now}
+    agent = Agent(**{**defaults, **changes, **own})
+    await _check_flow(settings, agent, changes)
+    async with database.write() as connection:
+        await idempotency.bind_resource(connection, agent.id)
+        await store.insert_agent(connection, agent)
+    return agent
+
+
+async def update_agent(
+    database: Database, *, settings: Settings, organization_id: str, agent_id: str, body: UpdateAgent
+) -> Agent:
+    """Change what the body names. Raises `NotFound` and `ValidationFailed`."""
+    async with database.read() as connection:
+        present = await store.get_agent(connection, organization_id, agent_id)
+    # Checked outside the transaction that writes: pronunciations come from a child process.
+    changes = _collect_changes(settings, body, greeting=present.greeting)
+    await _check_flow(settings, dataclasses.replace(present, **changes), changes)
+    async with database.write() as connection:
+        present = await store.get_agent(connection, organization_id, agent_id, lock=True)
+        changes = _collect_changes(settings, body, greeting=present.greeting)
+        agent = dataclasses.replace(present, **changes, updated_at=values.now_ms())
+        await store.update_agent(connection, agent)
+    return agent
+
+
+async def publish_agent(database: Database, *, organization_id: str, agent_id: str) -> Agent:
+    """Make a draft active; an active agent stays as it is. Raises `NotFound`."""
+    async with database.write() as connection:
+        present = await store.get_agent(connection, organization_id, agent_id, lock=True)
+        if present.status == "active":
+            return present
+        agent = dataclasses.replace(present, status="active", updated_at=values.now_ms())
+        await store.update_agent(connection, agent)
+    return agent
+
+
+async def delete_agent(
+    database: Database, *, organization_id: str, agent_id: str, has_live_calls: HasLiveCalls
+) -> None:
+    """Delete an agent and take it off its phone numbers; its calls keep its id.
+
+    Raises `NotFound`, and `ValidationFailed` while calls that have not ended use it.
+    """
+    async with database.write() as connection:
+        await store.get_agent(connection, organization_id, agent_id, lock=True)
+        if await has_live_calls(connection, organization_id, agent_id):
+            raise errors.invalid("agent_id", "calls of this agent have not ended yet; hang them up first")
+        await number_store.unassign_agent(
+            connection, organization_id=organization_id, agent_id=agent_id, updated_at=values.now_ms()
+        )
+        await store.delete_agent(connection, organization_id, agent_id)
+
+
+async def _check_flow(settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:
+    if agent.flow is not None and changes.keys() & {"flow", "language_hint", "model"}:
+        has_model = brains.find_model(settings, agent.model) != BUILTIN_MODEL
+        await flow_check.check_flow(agent.flow, has_model=has_model, language=agent.language_hint)
+
+
+def _collect_changes(settings: Settings, body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
+    changes = conversion.read_changes(body, greeting=greeting)
+    refused = [*_read_voice(settings, body, changes), *_read_model(settings, body, changes), *_check_lists(body)]
+    if refused:
+        raise errors.ValidationFailed(refused)
+    return changes
+
+
+def _read_voice(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) -> list[FieldError]:
+    if body.voice_id is None:
+        return []
+    voice = catalog.find_voice(settings, body.voice_id)
+    if voice is None:
+        known = ", ".join(known.alias for known in catalog.list_voices(settings))
+        return [FieldError("voice_id", f"is not a known voice; known are the ids of GET /voices and: {known}")]
+    changes["voice_id"] = voice.id
+    return []
+
+
+def _read_model(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) -> list[FieldError]:
+    if "model" not in body.model_fields_set:
+        return []
+    model = brains.get_default_model(settings) if body.model is None else body.model
+    if brains.find_model(settings, model) is None:
+        return [FieldError("model", f"is not a known model; known are: {', '.join(brains.list_models(settings))}")]
+    changes["model"] = model
+    return []
+
+
+def _check_lists(body: UpdateAgent) -> list[FieldError]:
+    # Neither tools nor knowledge bases can be made yet, so that no id is known.
+    return [
+        FieldError(f"{field}.{index}", f"there is no {resource} with the id {identifier}")
+        for field, resource in (("tools", "tool"), ("knowledge_bases", "knowledge base"))
+        for index, identifier in enumerate(getattr(body, field) or ())
+    ]

@@ -1,0 +1,1 @@
+"""PROGRAM: HTTP; only wires routers."""

@@ -1,0 +1,33 @@
+"""The HTTP application: joins the routes of all slices; decides nothing itself."""
+
+from fastapi import FastAPI
+
+from ringdown.accounts import service as account_service
+from ringdown.agents import api as agents_api
+from ringdown.api import document, health
+from ringdown.calls import api as calls_api
+from ringdown.calls import recording_api
+from ringdown.calls.recording import RecordingLinks, RecordingStore
+from ringdown.calls.store import calls as call_store
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+from ringdown.voices import api as voices_api
+from ringdown.web import setup
+
+BASE_PATH = "/api/public/v1"
+
+
+def create_app(settings: Settings, database: Database) -> FastAPI:
+    """The API on one database; recordings lie where the settings say."""
+    app = FastAPI(title=document.TITLE, version=document.VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    setup.install(app, settings=settings, database=database, authenticate=account_service.new_authenticator(database))
+    app.state.recordings = RecordingStore.open(settings)
+    app.state.recording_links = RecordingLinks(database, settings)
+    for router in (calls_api.router, agents_api.new_router(call_store.has_live_calls), voices_api.router):
+        app.include_router(router, prefix=BASE_PATH)
+    app.include_router(calls_api.transcript_router)
+    app.include_router(recording_api.router)
+    app.include_router(health.router)
+    app.include_router(document.router, prefix=BASE_PATH)
+    document.install(app)
+    return app

@@ -1,0 +1,71 @@
+"""The API as a process: one uvicorn server that stops gracefully."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from ringdown.api import app
+from ringdown.config import Settings
+from ringdown.db import engine
+
+# How long requests may go on after a stop was asked for.
+_DRAIN_SECONDS = 10
+
+
+class PortUnavailable(Exception):
+    """The address cannot be listened on; the message is one sentence for the operator."""
+
+
+async def serve(settings: Settings, *, ready: Callable[[], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once requests are answered.
+
+    Raises `PortUnavailable`. With `http_port` 0 a free port is taken.
+    """
+    listener = _listen(settings)
+    bound = settings.model_copy(update={"http_port": listener.getsockname()[1]})
+    database = engine.open_database(bound.sqlalchemy_url)
+    try:
+        config = uvicorn.Config(
+            app.create_app(bound, database),
+            access_log=False,
+            log_config=None,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+        )
+        server = _Server(config, ready)
+        await server.serve(sockets=[listener])
+    finally:
+        listener.close()
+        await database.close()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self._ready is not None and self.started:
+            self._ready()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.http_host, settings.http_port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise PortUnavailable(f"The API cannot listen on {settings.http_host}: {error.strerror or error}.") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        where = f"{settings.http_host} port {settings.http_port}"
+        raise PortUnavailable(f"The API cannot listen on {where}: {error.strerror}.") from error
+    return listener

@@ -1,0 +1,94 @@
+"""Rows of the ledger: append-only, never changed; a balance is their sum."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.billing.ledger import EntryKind
+from ringdown.db import engine
+
+ledger_entries = sa.Table(
+    "ledger_entries",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False, comment="grant, hold, release, charge or refund"),
+    sa.Column("amount", sa.BigInteger, nullable=False, comment="credits; negative when it takes"),
+    sa.Column("call_id", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    # The balance reads this index alone.
+    sa.Index("ix_ledger_entries_organization_id_amount", "organization_id", "amount"),
+)
+_once_per_call = ledger_entries.c.kind.in_(["hold", "release", "charge"])
+# What makes settling a call twice harmless.
+sa.Index(
+    "ux_ledger_entries_organization_id_call_id_kind",
+    ledger_entries.c.organization_id,
+    ledger_entries.c.call_id,
+    ledger_entries.c.kind,
+    unique=True,
+    sqlite_where=_once_per_call,
+    postgresql_where=_once_per_call,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One signed amount of credits."""
+
+    id: str
+    organization_id: str
+    kind: EntryKind
+    amount: int
+    call_id: str | None
+    note: str | None
+    created_at: int
+
+
+async def insert_entry(connection: AsyncConnection, entry: LedgerEntry) -> bool:
+    """Append an entry; False when the call has its entry of this kind (hold, release, charge) already."""
+    insert = (
+        engine.insert(connection, ledger_entries)
+        .values(
+            organization_id=entry.organization_id,
+            id=entry.id,
+            kind=entry.kind,
+            amount=entry.amount,
+            call_id=entry.call_id,
+            note=entry.note,
+            created_at=entry.created_at,
+        )
+        .on_conflict_do_nothing()
+    )
+    return (await connection.execute(insert)).rowcount == 1
+
+
+async def list_call_entries(connection: AsyncConnection, organization_id: str, call_id: str) -> list[LedgerEntry]:
+    """The entries of one call, oldest first."""
+    columns = ledger_entries.c
+    query = (
+        sa.select(
+            columns.id,
+            columns.organization_id,
+            columns.kind,
+            columns.amount,
+            columns.call_id,
+            columns.note,
+            columns.created_at,
+        )
+        # The bound kinds let both databases use the partial index.
+        .where(columns.organization_id == organization_id, columns.call_id == call_id, _once_per_call)
+        .order_by(columns.id)
+    )
+    return [LedgerEntry(*row) for row in await connection.execute(query)]
+
+
+async def sum_amounts(connection: AsyncConnection, organization_id: str) -> int:
+    """The organization's balance in credits."""
+    query = sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.amount), 0)).where(
+        ledger_entries.c.organization_id == organization_id
+    )
+    return int(cast(int, (await connection.execute(query)).scalar_one()))

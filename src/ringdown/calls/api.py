@@ -1,0 +1,200 @@
+"""Routes of calls."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query, Request, Response
+
+from ringdown import errors, values
+from ringdown.calls import cursor as cursors
+from ringdown.calls import query as queries
+from ringdown.calls import record, rendering, schemas, service
+from ringdown.calls.models import Call, CallSettings, PlaceCall
+from ringdown.calls.recording import RecordingLinks, RecordingStore
+from ringdown.calls.rendering import CallLinks
+from ringdown.calls.store import calls as store
+from ringdown.calls.store import listing, turns
+from ringdown.calls.store.listing import CallQuery
+from ringdown.web import context, envelope, openapi, route
+from ringdown.web.auth import AuthenticatedCaller
+from ringdown.web.envelope import Pagination
+from ringdown.web.pagination import PageQuery
+
+_CALL = {"$ref": "#/components/schemas/CallObject"}
+_TRANSCRIPT = openapi.describe_one({"$ref": "#/components/schemas/TranscriptObject"}, "What was said.")
+_RECORDING = openapi.describe_one({"$ref": "#/components/schemas/RecordingObject"}, "Where the recording is.")
+_BULK_DELETE = openapi.describe_one({"$ref": "#/components/schemas/BulkDeleteObject"}, "What was deleted.", status=201)
+_ONE = openapi.describe_one(_CALL, "The call.")
+_MADE = {**openapi.describe_one(_CALL, "The call.", status=201), **openapi.PAYMENT_REQUIRED}
+
+router = route.new_router(prefix="/calls", tag="Calls")
+#: `transcript_url` lies beside the API's base path, as documented.
+transcript_router = route.new_router(prefix="/calls", tag="Calls")
+
+
+async def get_links(request: Request) -> CallLinks:
+    """Where this application's call documents are; the dependency of every answer that shows a call."""
+    links: RecordingLinks = request.app.state.recording_links
+    signer = await links.get_signer()
+    now_seconds = values.now_ms() // 1000
+
+    def sign(organization_id: str, call_id: str) -> str:
+        return signer.sign(organization_id, call_id, now_seconds=now_seconds)
+
+    return CallLinks(signer.base_url, sign)
+
+
+def get_recordings(request: Request) -> RecordingStore:
+    """This application's recordings."""
+    recordings: RecordingStore = request.app.state.recordings
+    return recordings
+
+
+Links = Annotated[CallLinks, Depends(get_links)]
+Recordings = Annotated[RecordingStore, Depends(get_recordings)]
+
+
+@router.get("", summary="List calls", responses=openapi.describe_list(_CALL, "Calls, newest first."))
+async def list_calls(
+    request: Request,
+    query: Annotated[CallQuery, Depends(queries.read_query)],
+    page: PageQuery,
+    links: Links,
+    cursor: Annotated[
+        str | None, Query(description="`pagination.next_cursor` of the page before; needs the same filters.")
+    ] = None,
+    include: Annotated[Literal["transcript"] | None, Query(description="Adds `transcript` to each call.")] = None,
+) -> Response:
+    """Calls, newest first. `total` is exact; paging by cursor neither misses nor doubles a call."""
+    before_seq = queries.find_place(query, page=page, cursor=cursor)
+    async with context.get_database(request).read() as connection:
+        found = await listing.list_calls(connection, query, limit=page.limit, offset=page.offset, before_seq=before_seq)
+        if include == "transcript":
+            ids = [call.id for call in found.calls]
+            spoken = await turns.list_turns(connection, query.organization_id, ids)
+            rendered = [rendering.render_with_transcript(call, spoken[call.id], links) for call in found.calls]
+        else:
+            rendered = [rendering.render_call(call, links) for call in found.calls]
+    next_cursor = cursors.serialize_cursor(found.calls[-1].seq, query) if found.has_more and found.calls else None
+    pagination = Pagination(total=found.total, limit=page.limit, offset=found.offset, has_more=found.has_more)
+    return envelope.respond_page(request, rendered, pagination, next_cursor=next_cursor)
+
+
+@router.post("", summary="Place a call", status_code=201, responses=_MADE)
+async def create_call(
+    request: Request, caller: AuthenticatedCaller, body: schemas.CreateCall, links: Links
+) -> Response:
+    """Place a call. An agent without an outbound number gets a call that has `failed` at once."""
+    settings = body.call_settings
+    placed = PlaceCall(
+        agent_id=body.agent_id,
+        phone_number=body.phone_number,
+        from_number=body.from_number,
+        settings=CallSettings() if settings is None else settings.to_settings(CallSettings()),
+        variables=body.variables or {},
+        metadata=body.metadata or {},
+    )
+    call = await service.place_call(
+        context.get_database(request),
+        settings=context.get_settings(request),
+        organization_id=caller.organization_id,
+        request=placed,
+    )
+    return envelope.respond_created(request, rendering.render_call(call, links))
+
+
+@router.post("/bulk-delete", summary="Delete calls", status_code=201, responses=_BULK_DELETE)
+async def bulk_delete_calls(
+    request: Request, caller: AuthenticatedCaller, body: schemas.BulkDelete, recordings: Recordings
+) -> Response:
+    """Delete calls that have ended; those that are absent or have not ended are listed in `failed_ids`."""
+    deletion = await record.delete_calls(
+        context.get_database(request),
+        recordings=recordings,
+        organization_id=caller.organization_id,
+        call_ids=body.ids,
+    )
+    counted = {
+        "deleted_count": len(deletion.deleted_ids),
+        "failed_count": len(deletion.failed_ids),
+        "deleted_ids": deletion.deleted_ids,
+        "failed_ids": deletion.failed_ids,
+    }
+    return envelope.respond_created(request, counted)
+
+
+@router.get("/{call_id}", summary="Get a call", responses=_ONE)
+async def get_call(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
+    """One call with its transcript so far."""
+    async with context.get_database(request).read() as connection:
+        call = await store.get_call(connection, caller.organization_id, call_id)
+        spoken = await turns.list_turns(connection, caller.organization_id, [call_id])
+    return envelope.respond(request, rendering.render_with_transcript(call, spoken[call_id], links))
+
+
+@router.patch("/{call_id}", summary="Update a call", responses=_ONE)
+async def update_call(
+    request: Request, caller: AuthenticatedCaller, call_id: str, body: schemas.UpdateCall, links: Links
+) -> Response:
+    """Change settings of a queued call, or the variables and metadata of any call."""
+    call = await record.update_call(
+        context.get_database(request), organization_id=caller.organization_id, call_id=call_id, body=body
+    )
+    return envelope.respond(request, rendering.render_call(call, links))
+
+
+@router.delete("/{call_id}", summary="Delete a call", responses=openapi.describe_deleted())
+async def delete_call(request: Request, caller: AuthenticatedCaller, call_id: str, recordings: Recordings) -> Response:
+    """Delete a call that has ended, with its transcript and recording."""
+    await record.delete_call(
+        context.get_database(request),
+        recordings=recordings,
+        organization_id=caller.organization_id,
+        call_id=call_id,
+    )
+    return envelope.respond_deleted(request, call_id)
+
+
+@router.post("/{call_id}/hangup", summary="Hang up a call", status_code=201, responses=_MADE)
+async def hang_up_call(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
+    """End a call. A queued call is cancelled at once; one that rings or talks ends a moment later."""
+    call = await service.hang_up_call(
+        context.get_database(request),
+        settings=context.get_settings(request),
+        organization_id=caller.organization_id,
+        call_id=call_id,
+    )
+    return envelope.respond_created(request, rendering.render_call(call, links))
+
+
+@transcript_router.get(
+    "/{call_id}/transcript", summary="Get a transcript", responses=_TRANSCRIPT, operation_id="get_linked_transcript"
+)
+@router.get("/{call_id}/transcript", summary="Get a transcript", responses=_TRANSCRIPT)
+async def get_transcript(request: Request, caller: AuthenticatedCaller, call_id: str) -> Response:
+    """What was said so far."""
+    async with context.get_database(request).read() as connection:
+        call = await store.get_call(connection, caller.organization_id, call_id)
+        spoken = await turns.list_turns(connection, caller.organization_id, [call_id])
+    transcript = {
+        "call_id": call.id,
+        "transcript": rendering.render_turns(spoken[call_id]),
+        "summary": call.summary,
+    }
+    return envelope.respond(request, transcript)
+
+
+@router.get("/{call_id}/recording", summary="Get a recording", responses=_RECORDING)
+async def get_recording(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
+    """The link to the recording; 404 when there is none, or not yet."""
+    async with context.get_database(request).read() as connection:
+        call: Call = await store.get_call(connection, caller.organization_id, call_id)
+    url = links.find_recording(call)
+    if url is None:
+        raise errors.NotFound("Recording", call_id)
+    recording = {
+        "call_id": call.id,
+        "recording_url": url,
+        "format": "mp3",
+        "duration_seconds": call.duration_seconds,
+    }
+    return envelope.respond(request, recording)

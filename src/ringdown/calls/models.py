@@ -1,0 +1,251 @@
+"""What a call is: its states, endings, turns and figures; pure rules, no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from ringdown.agents.models import Agent
+
+CallStatus = Literal["queued", "ringing", "in_progress", "completed", "failed"]
+Direction = Literal["inbound", "outbound", "webrtc"]
+EndedReason = Literal[
+    "user_hangup",
+    "agent_hangup",
+    "transferred",
+    "voicemail",
+    "inactivity",
+    "max_duration",
+    "no_answer",
+    "busy",
+    "declined",
+    "invalid_destination",
+    "unreachable",
+    "cancelled",
+    "dnc_blocked",
+    "outside_window",
+    "no_phone_number_configured",
+    "insufficient_credits",
+    "no_media",
+    "provider_error",
+    "carrier_error",
+    "internal_error",
+    "recovered_after_crash",
+]
+Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
+Fault = Literal["none", "callee", "customer", "carrier", "provider", "ours"]
+
+CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
+LIVE_STATUSES: tuple[CallStatus, ...] = ("queued", "ringing", "in_progress")
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+ENDED_REASONS: tuple[EndedReason, ...] = get_args(EndedReason)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+#: Whose doing each ending is; the retry of a contact depends on nothing else.
+FAULTS: Mapping[EndedReason, Fault] = {
+    "user_hangup": "none",
+    "agent_hangup": "none",
+    "transferred": "none",
+    "voicemail": "callee",
+    "inactivity": "callee",
+    "max_duration": "none",
+    "no_answer": "callee",
+    "busy": "callee",
+    "declined": "callee",
+    "invalid_destination": "customer",
+    "unreachable": "callee",
+    "cancelled": "customer",
+    "dnc_blocked": "customer",
+    "outside_window": "customer",
+    "no_phone_number_configured": "customer",
+    "insufficient_credits": "customer",
+    "no_media": "carrier",
+    "provider_error": "provider",
+    "carrier_error": "carrier",
+    "internal_error": "ours",
+    "recovered_after_crash": "ours",
+}
+
+_OUTCOME_OF_ENDING: Mapping[EndedReason, Outcome] = {
+    "voicemail": "voicemail",
+    "no_answer": "no_answer",
+    "busy": "busy",
+    "transferred": "escalated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended and whose fault that is."""
+
+    ended_reason: EndedReason
+
+    @property
+    def fault(self) -> Fault:
+        """Whose doing it was."""
+        return FAULTS[self.ended_reason]
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What a caller of the API set for one call; None means the agent's setting."""
+
+    recording_enabled: bool | None = None
+    transcription_enabled: bool | None = None
+    greeting: str | None = None
+    max_duration_ms: int | None = None
+    join_timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceCall:
+    """A request to dial `phone_number`; without `from_number` the agent's first outbound number is shown."""
+
+    agent_id: str
+    phone_number: str
+    from_number: str | None = None
+    settings: CallSettings = CallSettings()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLatency:
+    """From the last voiced packet in to the first voiced packet out, in stages that sum to the total."""
+
+    total_ms: int
+    endpoint_ms: int = 0
+    recognition_ms: int = 0
+    model_ms: int = 0
+    speech_ms: int = 0
+    playout_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptTurn:
+    """One contribution by one side as heard; times in milliseconds of media.
+
+    `position` counts the call's turns from 0; writing the same position twice keeps the first.
+    """
+
+    position: int
+    speaker: Literal["agent", "contact"]
+    text: str
+    start_ms: int
+    end_ms: int
+    interrupted: bool = False
+    latency: TurnLatency | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One conversation attempt, from ring to its ending. Instants are milliseconds UTC."""
+
+    organization_id: str
+    id: str
+    seq: int
+    status: CallStatus
+    direction: Direction
+    agent_id: str
+    to_number: str | None
+    from_number: str | None
+    settings: CallSettings
+    variables: Mapping[str, str]
+    metadata: Mapping[str, object]
+    created_at: int
+    updated_at: int
+    batch_call_id: str | None = None
+    contact_id: str | None = None
+    duration_seconds: int | None = None
+    has_recording: bool = False
+    summary: str | None = None
+    cost_credits: int = 0
+    started_at: int | None = None
+    ended_at: int | None = None
+    ended_reason: EndedReason | None = None
+    outcome: Outcome | None = None
+    sentiment: str | None = None
+    latency_p50_ms: int | None = None
+    latency_p95_ms: int | None = None
+    analysis: Mapping[str, object] | None = None
+
+    @property
+    def phone_number(self) -> str | None:
+        """The far party's number."""
+        return self.from_number if self.direction == "inbound" else self.to_number
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the call has not ended yet."""
+        return self.status in LIVE_STATUSES
+
+    @property
+    def is_transcribed(self) -> bool:
+        """Whether its turns are kept."""
+        return self.settings.transcription_enabled is not False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedCall:
+    """How a call came to its end.
+
+    `media_ms` is the media clock at the end. `started_at` tells when it was answered, for the case that
+    `mark_answered` was not stored; None trusts the stored row. `turns` may repeat turns that are stored already.
+    """
+
+    ended_reason: EndedReason
+    media_ms: int = 0
+    started_at: int | None = None
+    turns: tuple[TranscriptTurn, ...] = ()
+    summary: str | None = None
+    outcome: Outcome | None = None
+    slots: Mapping[str, str] = field(default_factory=dict)
+    has_recording: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedCall:
+    """A call that this gateway now owns."""
+
+    call: Call
+    agent: Agent
+    attempt_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedCall:
+    """What a dead gateway left; an attempt that was never answered is ambiguous and is never redialled."""
+
+    call: Call
+    attempt_id: str
+    dialog_state: Mapping[str, object] | None
+    media_ms: int
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the far party had answered."""
+        return self.call.started_at is not None
+
+
+CommandKind = Literal["hang_up"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallCommand:
+    """Something the gateway that owns a call is asked to do."""
+
+    organization_id: str
+    call_id: str
+    kind: CommandKind
+
+
+def find_outcome(ended_reason: EndedReason, *, is_answered: bool) -> Outcome:
+    """What the ending alone tells about what the call achieved."""
+    return _OUTCOME_OF_ENDING.get(ended_reason, "contacted" if is_answered else "failed")
+
+
+def compute_percentile(values: Sequence[int], percent: int) -> int | None:
+    """The nearest-rank percentile of `values`; None of none."""
+    if not values:
+        return None
+    rank = -(-len(values) * percent // 100)
+    return sorted(values)[max(rank, 1) - 1]

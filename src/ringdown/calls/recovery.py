@@ -1,0 +1,29 @@
+"""How a call ends that its gateway can no longer end: the gateway crashed in the middle of it."""
+
+from ringdown.calls import service
+from ringdown.calls.models import FinishedCall, UnfinishedCall
+from ringdown.calls.spool import Spool
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+
+_SUMMARY = "The call was cut off when the gateway stopped unexpectedly."
+
+
+async def finish_crashed(database: Database, *, settings: Settings, unfinished: UnfinishedCall, spool: Spool) -> bool:
+    """Store the end of a crashed call with what was recorded of it, billed to the last heartbeat of its media clock.
+
+    False when it had ended before. It is never dialled again: nobody knows whether it rang.
+    """
+    has_recording = await spool.keep(unfinished.call)
+    return await service.finish_call(
+        database,
+        settings=settings,
+        organization_id=unfinished.call.organization_id,
+        call_id=unfinished.call.id,
+        finish=FinishedCall(
+            ended_reason="recovered_after_crash",
+            media_ms=unfinished.media_ms,
+            summary=_SUMMARY,
+            has_recording=has_recording,
+        ),
+    )

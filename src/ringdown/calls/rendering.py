@@ -1,0 +1,80 @@
+"""Calls as the API shows them: the sixteen documented fields first and in order, then ours; pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ringdown import values
+from ringdown.calls.models import Call, TranscriptTurn
+
+
+@dataclass(frozen=True, slots=True)
+class CallLinks:
+    """Where a call's documents are: the API's root, and how a recording link is signed."""
+
+    base_url: str
+    sign_recording: Callable[[str, str], str]
+
+    def find_recording(self, call: Call) -> str | None:
+        """The signed link; None when nothing was recorded."""
+        return self.sign_recording(call.organization_id, call.id) if call.has_recording else None
+
+    def find_transcript(self, call: Call) -> str | None:
+        """The link; None until the call was answered."""
+        return f"{self.base_url}/calls/{call.id}/transcript" if call.started_at is not None else None
+
+
+def render_call(call: Call, links: CallLinks) -> dict[str, object]:
+    """The call without its transcript."""
+    return {
+        "id": call.id,
+        "status": call.status,
+        "direction": call.direction,
+        "agent_id": call.agent_id,
+        "to": call.to_number,
+        "from": call.from_number,
+        "duration_seconds": call.duration_seconds,
+        "recording_url": links.find_recording(call),
+        "transcript_url": links.find_transcript(call),
+        "summary": call.summary,
+        "cost_credits": call.cost_credits,
+        "metadata": _render_metadata(call),
+        "started_at": values.to_wire_time(call.started_at),
+        "ended_at": values.to_wire_time(call.ended_at),
+        "created_at": values.to_wire_time(call.created_at),
+        "updated_at": values.to_wire_time(call.updated_at),
+        "ended_reason": call.ended_reason,
+        "outcome": call.outcome,
+        "sentiment": call.sentiment,
+        "phone_number": call.phone_number,
+        "from_number": call.from_number,
+        "to_number": call.to_number,
+        "variables": call.variables,
+        "latency": {"p50_ms": call.latency_p50_ms, "p95_ms": call.latency_p95_ms},
+        "analysis": call.analysis,
+    }
+
+
+def render_with_transcript(call: Call, turns: Sequence[TranscriptTurn], links: CallLinks) -> dict[str, object]:
+    """The call with its transcript, which is None until the call was answered."""
+    transcript = None if call.started_at is None else render_turns(turns)
+    return {**render_call(call, links), "transcript": transcript}
+
+
+def render_turns(turns: Sequence[TranscriptTurn]) -> list[dict[str, object]]:
+    """The turns with times in seconds from the answer."""
+    return [
+        {
+            "speaker": turn.speaker,
+            "text": turn.text,
+            "timestamp": turn.start_ms / 1000,
+            "end_timestamp": turn.end_ms / 1000,
+            "interrupted": turn.interrupted,
+        }
+        for turn in turns
+    ]
+
+
+def _render_metadata(call: Call) -> Mapping[str, object]:
+    placed_by = {"campaign_id": call.batch_call_id, "contact_id": call.contact_id}
+    ours = {name: value for name, value in placed_by.items() if value is not None}
+    return {**ours, **{name: value for name, value in call.metadata.items() if name not in ours}}

@@ -1,0 +1,254 @@
+"""The use cases of a call's life: placed, claimed, answered, heard, finished; each is one transaction.
+
+Every state a call passes is guarded by the state before it, so that a gateway that was thought dead, a second
+`finish_call` or a crash after a commit changes nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import errors, values
+from ringdown.accounts import store as account_store
+from ringdown.agents import store as agent_store
+from ringdown.agents.models import Agent
+from ringdown.billing import ledger
+from ringdown.billing import service as billing
+from ringdown.calls import ending
+from ringdown.calls.models import (
+    Call,
+    CallCommand,
+    CallSettings,
+    ClaimedCall,
+    FinishedCall,
+    PlaceCall,
+    TranscriptTurn,
+    UnfinishedCall,
+)
+from ringdown.calls.store import attempts, commands, turns
+from ringdown.calls.store import calls as store
+from ringdown.config import Settings
+from ringdown.db import wakeup
+from ringdown.db.engine import Database
+from ringdown.telephony import store as number_store
+from ringdown.web import idempotency
+
+#: Wake-up channels: a call was queued, a live call got a command, a call has ended.
+QUEUED_CHANNEL = "calls_queued"
+COMMANDS_CHANNEL = "call_commands"
+FINISHED_CHANNEL = "calls_finished"
+
+
+async def place_call(database: Database, *, settings: Settings, organization_id: str, request: PlaceCall) -> Call:
+    """Queue a call; credits for it are held.
+
+    An agent that has no outbound number gets a call that has `failed` already (`no_phone_number_configured`).
+    Raises `NotFound` (agent), `ValidationFailed` (draft agent, somebody else's `from_number`), `PaymentRequired`.
+    """
+    async with database.write() as connection:
+        return await insert_placed_call(connection, settings=settings, organization_id=organization_id, request=request)
+
+
+async def insert_placed_call(
+    connection: AsyncConnection, *, settings: Settings, organization_id: str, request: PlaceCall
+) -> Call:
+    """`place_call` within a transaction that also stores something else."""
+    agent = await agent_store.get_agent(connection, organization_id, request.agent_id, share=True)
+    if agent.status != "active":
+        raise errors.invalid("agent_id", f"the agent is {agent.status}; publish it before it can call")
+    numbers = await number_store.list_outbound_numbers(connection, organization_id, agent.id)
+    from_number = _choose_from_number(request.from_number, [number.phone_number for number in numbers])
+    call = await _insert_call(
+        connection,
+        organization_id=organization_id,
+        direction="outbound",
+        status="queued",
+        agent_id=agent.id,
+        to_number=request.phone_number,
+        from_number=from_number,
+        settings=request.settings,
+        variables=dict(request.variables),
+        metadata=dict(request.metadata),
+    )
+    await idempotency.bind_resource(connection, call.id)
+    if from_number is None:
+        finish = FinishedCall(ended_reason="no_phone_number_configured")
+        return await _finish(connection, call, finish, settings=settings)
+    await billing.hold_for_call(connection, settings=settings, organization_id=organization_id, call_id=call.id)
+    await wakeup.notify(connection, QUEUED_CHANNEL)
+    return call
+
+
+def _choose_from_number(wanted: str | None, available: list[str]) -> str | None:
+    if wanted is None:
+        return available[0] if available else None
+    if wanted not in available:
+        allowed = ", ".join(available) or "none is assigned"
+        raise errors.invalid("from_number", f"must be one of the agent's outbound numbers: {allowed}")
+    return wanted
+
+
+async def _insert_call(connection: AsyncConnection, *, organization_id: str, **fields: Any) -> Call:
+    # The row of the organization stays locked until the commit: calls become visible in the order of their `seq`.
+    seq = await account_store.take_call_seq(connection, organization_id)
+    now = values.now_ms()
+    call = Call(
+        organization_id=organization_id, id=values.new_id("call"), seq=seq, created_at=now, updated_at=now, **fields
+    )
+    await store.insert_call(connection, call)
+    return call
+
+
+async def accept_inbound_call(
+    database: Database,
+    *,
+    settings: Settings,
+    gateway_id: str,
+    organization_id: str,
+    agent: Agent,
+    from_number: str | None,
+    to_number: str | None,
+    dialog_state: Mapping[str, object],
+) -> ClaimedCall:
+    """Store a call that rings at this gateway, with its attempt. Raises `PaymentRequired`."""
+    async with database.write() as connection:
+        call = await _insert_call(
+            connection,
+            organization_id=organization_id,
+            direction="inbound",
+            status="ringing",
+            agent_id=agent.id,
+            to_number=to_number,
+            from_number=from_number,
+            settings=CallSettings(),
+            variables={},
+            metadata={},
+        )
+        await billing.hold_for_call(connection, settings=settings, organization_id=organization_id, call_id=call.id)
+        attempt_id = await attempts.insert_attempt(
+            connection, call, gateway_id=gateway_id, now_ms=call.created_at, dialog_state=dialog_state
+        )
+    return ClaimedCall(call, agent, attempt_id)
+
+
+async def claim_calls(database: Database, *, gateway_id: str, limit: int) -> list[ClaimedCall]:
+    """Take at most `limit` queued calls, oldest first, for this gateway.
+
+    They are `ringing` and their attempts `dialling` when this returns, so that a crash before the INVITE leaves them
+    ambiguous instead of dialled twice.
+    """
+    async with database.read() as connection:
+        if limit < 1 or not await store.has_queued(connection):
+            return []
+    async with database.write() as connection:
+        now = values.now_ms()
+        claimed = []
+        for call in await store.list_queued(connection, limit):
+            ringing = await store.update_call(connection, call, status="ringing", updated_at=now)
+            attempt_id = await attempts.insert_attempt(connection, ringing, gateway_id=gateway_id, now_ms=now)
+            agent = await agent_store.get_agent(connection, call.organization_id, call.agent_id)
+            claimed.append(ClaimedCall(ringing, agent, attempt_id))
+        return claimed
+
+
+async def record_dialog(
+    database: Database, *, organization_id: str, attempt_id: str, dialog_state: Mapping[str, object]
+) -> None:
+    """Keep what is needed to end the dialog after a crash; before the INVITE leaves, and whenever it grows."""
+    async with database.write() as connection:
+        await attempts.set_dialog_state(connection, organization_id, attempt_id, dialog_state)
+
+
+async def mark_answered(database: Database, *, organization_id: str, call_id: str, started_at: int) -> bool:
+    """Set the call `in_progress`; False when it has ended meanwhile, so that the gateway must hang up."""
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        if not call.is_live:
+            return False
+        changes = {"status": "in_progress", "started_at": started_at, "updated_at": values.now_ms()}
+        await store.update_call(connection, call, **changes)
+        await attempts.set_state(connection, call, "answered")
+        return True
+
+
+async def append_turn(database: Database, *, organization_id: str, call_id: str, turn: TranscriptTurn) -> None:
+    """Keep a turn as soon as it is over; dropped when the call has ended or is not to be transcribed."""
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        if call.is_live and call.is_transcribed:
+            await turns.insert_turns(connection, organization_id, call_id, [turn])
+
+
+async def renew_leases(database: Database, *, gateway_id: str, media_ms_by_call: Mapping[str, int]) -> None:
+    """Tell that the gateway lives, and where the media clock of each of its calls stands."""
+    async with database.write() as connection:
+        await attempts.renew_leases(connection, gateway_id, media_ms_by_call, values.now_ms())
+
+
+async def take_commands(database: Database, *, gateway_id: str) -> list[CallCommand]:
+    """What this gateway's calls are asked to do, oldest first; each is returned once."""
+    async with database.read() as connection:
+        if not await commands.has_commands(connection, gateway_id):
+            return []
+    async with database.write() as connection:
+        return await commands.take_commands(connection, gateway_id)
+
+
+async def list_unfinished(database: Database, *, gateway_id: str) -> list[UnfinishedCall]:
+    """The calls a gateway has claimed and not finished."""
+    async with database.read() as connection:
+        return await attempts.list_unfinished(connection, gateway_id)
+
+
+async def list_dead_gateways(database: Database, *, before_ms: int) -> list[str]:
+    """The gateways that left live calls and have not renewed their leases since `before_ms`."""
+    async with database.read() as connection:
+        return await attempts.list_dead_gateways(connection, before_ms)
+
+
+async def hang_up_call(database: Database, *, settings: Settings, organization_id: str, call_id: str) -> Call:
+    """End a call: one that is queued at once (`cancelled`), one that rings or talks through its gateway.
+
+    Raises `NotFound`, or `ValidationFailed` when it has ended.
+    """
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        if not call.is_live:
+            raise errors.invalid("status", f"the call has ended ({call.status})")
+        if call.status == "queued":
+            return await _finish(connection, call, FinishedCall(ended_reason="cancelled"), settings=settings)
+        await commands.insert_command(connection, call, "hang_up")
+        await wakeup.notify(connection, COMMANDS_CHANNEL)
+        return call
+
+
+async def finish_call(
+    database: Database, *, settings: Settings, organization_id: str, call_id: str, finish: FinishedCall
+) -> bool:
+    """Store the end of a call and all that follows from it; False when it had ended before, and nothing changes.
+
+    `completed` if it was answered, else `failed`. Raises `NotFound`.
+    """
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        if not call.is_live:
+            return False
+        await _finish(connection, call, finish, settings=settings)
+        return True
+
+
+async def _finish(connection: AsyncConnection, call: Call, finish: FinishedCall, *, settings: Settings) -> Call:
+    if call.is_transcribed:
+        await turns.insert_turns(connection, call.organization_id, call.id, finish.turns)
+    stored = await turns.list_turns(connection, call.organization_id, [call.id])
+    cost = ledger.compute_cost(ending.compute_duration_seconds(call, finish), settings)
+    await billing.settle_call(connection, organization_id=call.organization_id, call_id=call.id, cost_credits=cost)
+    changes = ending.end_call(
+        call, finish, turns=stored[call.id] or finish.turns, cost_credits=cost, now_ms=values.now_ms()
+    )
+    ended = await store.update_call(connection, call, **changes)
+    await attempts.set_state(connection, call, "ended")
+    await commands.delete_commands(connection, call)
+    await wakeup.notify(connection, FINISHED_CHANNEL)
+    return ended

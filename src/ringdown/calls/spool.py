@@ -1,0 +1,41 @@
+"""Where recordings of live calls grow: on this machine's disk, until they are whole and go to the store."""
+
+import contextlib
+from pathlib import Path
+
+import structlog
+
+from ringdown.calls.models import Call
+from ringdown.calls.recording import RecordingStore
+
+log = structlog.get_logger(__name__)
+
+
+class Spool:
+    """The growing recordings of this machine's gateways; what a crash leaves here is kept by the next one."""
+
+    def __init__(self, folder: Path, store: RecordingStore) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._store = store
+
+    def path(self, call: Call) -> Path:
+        """The file of one call."""
+        return self._folder / f"{call.organization_id}.{call.id}.mp3"
+
+    async def keep(self, call: Call) -> bool:
+        """Move the recording of an ended call into the store.
+
+        False if there is none, or if the store failed: the file then stays for another try by hand.
+        """
+        path = self.path(call)
+        if not path.exists() or path.stat().st_size == 0:
+            return False
+        try:
+            await self._store.save(call.organization_id, call.id, path)
+        except OSError as error:
+            log.error("recording could not be stored", call_id=call.id, path=str(path), error=str(error))
+            return False
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return True

@@ -1,0 +1,1 @@
+"""Calls in the database, one module per table or question."""

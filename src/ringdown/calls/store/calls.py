@@ -1,0 +1,74 @@
+"""Rows of calls: insert, get, change, delete."""
+
+import dataclasses
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import errors
+from ringdown.calls import tables
+from ringdown.calls.models import LIVE_STATUSES, Call
+
+calls = tables.calls
+
+_FIELDS = dataclasses.fields(Call)
+
+
+def to_call(row: sa.Row[Any]) -> Call:
+    """The call in a row of all columns."""
+    return msgspec.convert({field.name: getattr(row, field.name) for field in _FIELDS}, type=Call)
+
+
+async def insert_call(connection: AsyncConnection, call: Call) -> None:
+    """Store a new call."""
+    await connection.execute(calls.insert().values(msgspec.to_builtins(call)))
+
+
+async def get_call(connection: AsyncConnection, organization_id: str, call_id: str, *, lock: bool = False) -> Call:
+    """The call; raises `NotFound`. `lock` keeps others from changing it until the transaction ends."""
+    query = calls.select().where(is_call(organization_id, call_id))
+    row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
+    if row is None:
+        raise errors.NotFound("Call", call_id)
+    return to_call(row)
+
+
+async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -> Call:
+    """Set fields of a call and return it as it is then."""
+    condition = is_call(call.organization_id, call.id)
+    await connection.execute(calls.update().where(condition).values(msgspec.to_builtins(changes)))
+    return dataclasses.replace(call, **changes)
+
+
+async def delete_call(connection: AsyncConnection, organization_id: str, call_id: str) -> None:
+    """Delete a call with its turns, its attempt and commands to it."""
+    await connection.execute(calls.delete().where(is_call(organization_id, call_id)))
+    for table in (tables.turns, tables.attempts, tables.commands):
+        condition = (table.c.organization_id == organization_id) & (table.c.call_id == call_id)
+        await connection.execute(table.delete().where(condition))
+
+
+async def has_live_calls(connection: AsyncConnection, organization_id: str, agent_id: str) -> bool:
+    """Whether calls that have not ended yet use the agent."""
+    condition = (calls.c.organization_id == organization_id) & (calls.c.agent_id == agent_id)
+    live = condition & calls.c.ended_at.is_(None) & calls.c.status.in_(LIVE_STATUSES)
+    return bool((await connection.execute(sa.select(sa.exists().where(live)))).scalar_one())
+
+
+async def has_queued(connection: AsyncConnection) -> bool:
+    """Whether any call of any organization waits for a gateway."""
+    return bool((await connection.execute(sa.select(sa.exists().where(calls.c.status == "queued")))).scalar_one())
+
+
+async def list_queued(connection: AsyncConnection, limit: int) -> list[Call]:
+    """The oldest queued calls of all organizations, locked; calls that another gateway is taking are passed over."""
+    query = calls.select().where(calls.c.status == "queued").order_by(calls.c.created_at).limit(limit)
+    rows = await connection.execute(query.with_for_update(skip_locked=True))
+    return [to_call(row) for row in rows]
+
+
+def is_call(organization_id: str, call_id: str) -> sa.ColumnElement[bool]:
+    """The condition that picks one call."""
+    return (calls.c.organization_id == organization_id) & (calls.c.id == call_id)

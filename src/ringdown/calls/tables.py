@@ -1,0 +1,121 @@
+"""The tables of calls: the call, its turns, its attempt, commands to it, and the link secrets."""
+
+import sqlalchemy as sa
+
+from ringdown.db import engine
+
+# Stored as text on both databases: keys keep the order in which a client sent them.
+JSON = sa.JSON(none_as_null=True)
+
+calls = sa.Table(
+    "calls",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("direction", sa.Text, nullable=False),
+    sa.Column("agent_id", sa.Text, nullable=False),
+    sa.Column("to_number", sa.Text),
+    sa.Column("from_number", sa.Text),
+    sa.Column("settings", JSON, nullable=False),
+    sa.Column("variables", JSON, nullable=False),
+    sa.Column("metadata", JSON, nullable=False),
+    sa.Column("batch_call_id", sa.Text),
+    sa.Column("contact_id", sa.Text),
+    sa.Column("duration_seconds", sa.Integer),
+    sa.Column("has_recording", sa.Boolean, nullable=False, default=False),
+    sa.Column("summary", sa.Text),
+    sa.Column("cost_credits", sa.Integer, nullable=False, default=0),
+    sa.Column("started_at", sa.BigInteger),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Column("ended_reason", sa.Text),
+    sa.Column("outcome", sa.Text),
+    sa.Column("sentiment", sa.Text),
+    sa.Column("latency_p50_ms", sa.Integer),
+    sa.Column("latency_p95_ms", sa.Integer),
+    sa.Column("analysis", JSON),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("organization_id", "seq", name="ux_calls_organization_id_seq"),
+    # Counts and pages of the documented filters read this index alone.
+    sa.Index("ix_calls_listing", "organization_id", "seq", "agent_id", "status", "direction"),
+    sa.Index("ix_calls_created", "organization_id", "created_at"),
+    sa.Index("ix_calls_batch", "organization_id", "batch_call_id", "seq"),
+)
+
+# What gateways look for all the time stays small whatever the number of calls. Not led by the organization: a
+# gateway serves all of them, oldest call first.
+sa.Index(
+    "ix_calls_queued",
+    calls.c.created_at,
+    sqlite_where=calls.c.status == "queued",
+    postgresql_where=calls.c.status == "queued",
+)
+sa.Index(
+    "ix_calls_live_of_agent",
+    calls.c.organization_id,
+    calls.c.agent_id,
+    sqlite_where=calls.c.ended_at.is_(None),
+    postgresql_where=calls.c.ended_at.is_(None),
+)
+
+turns = sa.Table(
+    "turns",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("speaker", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("start_ms", sa.Integer, nullable=False),
+    sa.Column("end_ms", sa.Integer, nullable=False),
+    sa.Column("interrupted", sa.Boolean, nullable=False),
+    sa.Column("latency", JSON),
+)
+
+attempts = sa.Table(
+    "attempts",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("gateway_id", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("number", sa.Text),
+    sa.Column("contact_id", sa.Text),
+    sa.Column("batch_call_id", sa.Text),
+    sa.Column("dialog_state", JSON),
+    sa.Column("media_ms", sa.BigInteger, nullable=False),
+    sa.Column("lease_renewed_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("updated_at", sa.BigInteger, nullable=False),
+    # One dial per call, for ever: a second claim of the same call cannot be stored.
+    sa.UniqueConstraint("organization_id", "call_id", name="ux_attempts_organization_id_call_id"),
+)
+
+sa.Index(
+    "ix_attempts_live",
+    attempts.c.gateway_id,
+    sqlite_where=attempts.c.state != "ended",
+    postgresql_where=attempts.c.state != "ended",
+)
+
+commands = sa.Table(
+    "call_commands",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Index("ix_call_commands_call", "organization_id", "call_id"),
+)
+
+secrets = sa.Table(
+    "secrets",
+    engine.metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""PROGRAM: the command line; starts and joins the others."""

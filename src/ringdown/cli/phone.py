@@ -1,0 +1,112 @@
+"""`ringdown phone`: the scripted test phone on the command line."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ringdown import log as logging
+from ringdown.cli import lifecycle
+from ringdown.cli.preflight import CannotStart
+from ringdown.config import Settings
+from ringdown.phone import script as scripts
+from ringdown.phone.script import Reaction, Script, Step
+from ringdown.phone.softphone import PhoneEvent, Softphone
+from ringdown.sip.digest import Credentials
+
+
+def phone(
+    listen: Annotated[str, typer.Option(help="HOST:PORT of SIP over UDP and TCP; port 0 takes a free one.")] = (
+        "127.0.0.1:5062"
+    ),
+    dial: Annotated[str | None, typer.Option(help="Ring this SIP URI instead of waiting to be rung.")] = None,
+    user: Annotated[str | None, typer.Option(help="USER:PASSWORD for a digest challenge when dialling.")] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--step",
+            help="say TEXT, digits 12#, tone HZ MS, wait SECONDS or hang_up; in order, repeatable. "
+            "All but wait let the far party finish speaking first.",
+        ),
+    ] = None,
+    reaction: Annotated[
+        str, typer.Option(help="What to do when rung: answer, busy, decline, or ring (never answer).")
+    ] = "answer",
+    answer_after: Annotated[float, typer.Option(help="Seconds of ringing before the answer.")] = 1.0,
+    repeat: Annotated[bool, typer.Option(help="Begin the steps again when they are done.")] = False,
+    voice: Annotated[str, typer.Option(help="Offline voice that speaks.")] = "en-us",
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no events.")] = False,
+) -> None:
+    """A softphone that follows a script: answers or dials, speaks, sends digits, hangs up.
+
+    Without steps it is agreeable: it answers every question with yes, yes, two.
+    """
+    logging.configure(Settings())
+    script = _build_script(step or [], reaction, answer_after=answer_after, repeat=repeat)
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit():
+        raise typer.BadParameter("must be HOST:PORT", param_hint="--listen")
+
+    def show(event: PhoneEvent) -> None:
+        if as_json:
+            print(json.dumps(asdict(event)), flush=True)
+        elif not quiet:
+            print(f"{event.at_ms / 1000:7.2f} s  {event.kind:<9} {event.detail}", flush=True)
+
+    async def run(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
+        softphone = Softphone(script, voice=voice, on_event=show)
+        try:
+            await softphone.start(host=host.strip("[]"), port=int(port))
+        except OSError as error:
+            await softphone.close()
+            raise CannotStart(f"The phone cannot listen on {listen} ({error.strerror}).") from error
+        try:
+            ready()
+            show(PhoneEvent("listening", softphone.endpoint.local_uri("phone")))
+            if dial is None:
+                await stop.asked.wait()
+            elif not await _dial(softphone, dial, user, stop):
+                sys.exit(1)
+        finally:
+            await softphone.close()
+
+    lifecycle.run_program(run)
+
+
+async def _dial(softphone: Softphone, target: str, user: str | None, stop: lifecycle.Stop) -> bool:
+    credentials = None
+    if user is not None:
+        username, _, password = user.partition(":")
+        credentials = Credentials(username, password)
+    call = asyncio.create_task(softphone.dial(target, credentials=credentials))
+    asked = asyncio.create_task(stop.asked.wait())
+    await asyncio.wait((call, asked), return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if call.done():
+        return call.result()
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+    return True
+
+
+def _build_script(texts: list[str], reaction: str, *, answer_after: float, repeat: bool) -> Script:
+    reactions: dict[str, Reaction] = {"answer": "answer", "busy": "busy", "decline": "decline", "ring": "ring"}
+    if reaction not in reactions:
+        raise typer.BadParameter(f"must be one of {', '.join(reactions)}", param_hint="--reaction")
+    steps: list[Step] = []
+    for text in texts:
+        try:
+            steps.append(scripts.parse_step(text))
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--step") from None
+    return Script(
+        steps=tuple(steps) or scripts.PLEASANT.steps,
+        repeats=repeat or not steps,
+        reaction=reactions[reaction],
+        answer_after_ms=round(answer_after * 1000),
+    )

@@ -1,0 +1,53 @@
+"""The process tree of one machine: which programs `serve` and `demo` start, and with which environment."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import SecretStr
+
+from ringdown.cli import first_run, preflight
+from ringdown.cli.first_run import Prepared
+from ringdown.cli.supervisor import ProgramSpec, Supervisor
+from ringdown.config import Settings
+
+
+def list_programs(settings: Settings) -> list[ProgramSpec]:
+    """The programs, one of each."""
+    names = ["api", "gateway", "worker"]
+    specs = [ProgramSpec(name, [name]) for name in names]
+    if settings.test_phone_enabled:
+        listen = f"127.0.0.1:{settings.test_phone_port}"
+        specs.append(ProgramSpec("test phone", ["phone", "--listen", listen, "--quiet"]))
+    return specs
+
+
+def build_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child reads exactly these settings."""
+    environment = dict(os.environ)
+    for name, value in settings.model_dump(exclude_unset=True).items():
+        environment[f"RINGDOWN_{name.upper()}"] = _render(value)
+    return environment
+
+
+def _render(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    return str(value)
+
+
+@asynccontextmanager
+async def run_tree(
+    settings: Settings, *, extra_environment: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Supervisor, Prepared]]:
+    """Hold the data folder, prepare it, and run the programs for the length of the block. Raises `CannotStart`."""
+    with preflight.hold_data_folder(settings.data_dir):
+        preflight.check_ports(settings)
+        prepared = await first_run.prepare(settings)
+        environment = {**build_environment(settings), **(extra_environment or {})}
+        supervisor = Supervisor(list_programs(settings), environment=environment, drain_s=float(settings.drain_seconds))
+        async with supervisor:
+            yield supervisor, prepared

@@ -1,0 +1,106 @@
+"""Settings: every one with its unit and default; read from `RINGDOWN_*` or `ringdown.toml`."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """What an operator can set. The environment wins over `ringdown.toml` in the working folder."""
+
+    model_config = SettingsConfigDict(env_prefix="RINGDOWN_", toml_file="ringdown.toml", extra="forbid")
+
+    data_dir: Path = Field(Path("ringdown-data"), description="Folder of the database, recordings and locks.")
+    database_url: str | None = Field(
+        None, description="`postgresql://…` to use PostgreSQL; by default SQLite in the data folder."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="`console` for people, `json` for machines.")
+    log_personal_data: bool = Field(False, description="Keep `pii.` keys (numbers, words, digits) in the logs.")
+
+    http_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    http_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on.")
+    public_url: str | None = Field(None, description="URL under which clients reach the API; used in links.")
+
+    rate_limit_enabled: bool = Field(True, description="Whether API keys are limited.")
+    rate_limit_per_minute: int = Field(100, ge=1, description="Requests per key and minute.")
+    recording_link_seconds: int = Field(3600, ge=1, description="How long a recording link stays valid, in seconds.")
+
+    credits_enforced: bool = Field(False, description="Refuse calls (402) when the organization has no credits.")
+    credit_increment_seconds: int = Field(6, ge=1, description="Seconds of talk per billing increment.")
+    credits_per_increment: int = Field(1, ge=0, description="Credits per started increment.")
+    credits_minimum: int = Field(0, ge=0, description="Least credits for a call that connected.")
+    credits_hold_seconds: int = Field(60, ge=0, description="Seconds of talk whose credits are held before dialling.")
+
+    sip_host: str = Field("127.0.0.1", description="Address that SIP and RTP listen on (IPv4 or IPv6).")
+    sip_port: int = Field(5060, ge=0, le=65535, description="Port of SIP over UDP and TCP.")
+    rtp_port_min: int = Field(20000, ge=1024, le=65534, description="First port of the RTP range.")
+    rtp_port_max: int = Field(29999, ge=1025, le=65535, description="Last port of the RTP range.")
+    outbound_peer: SecretStr | None = Field(
+        None, description="Where calls go: `sip:user:password@host[:port][;transport=udp|tcp]`."
+    )
+    max_calls: int = Field(100, ge=1, description="Live calls one gateway carries.")
+    drain_seconds: int = Field(300, ge=0, description="How long live calls may go on after a stop was asked for.")
+
+    test_phone_enabled: bool = Field(True, description="Start the built-in test phone with `serve`.")
+    test_phone_number: str = Field("+12025550142", description="The number that always reaches the test phone.")
+    test_phone_port: int = Field(5062, ge=0, le=65535, description="SIP port of the built-in test phone.")
+
+    model_url: str | None = Field(None, description="Base URL of an OpenAI-compatible chat server.")
+    model_key: SecretStr | None = Field(None, description="Its API key.")
+    model_name: str | None = Field(None, description="Its model; required with `model_url`.")
+    transcription_url: str | None = Field(None, description="Base URL of an OpenAI-compatible transcription server.")
+    transcription_key: SecretStr | None = Field(None, description="Its API key.")
+    transcription_model: str | None = Field(None, description="Its model; required with `transcription_url`.")
+    speech_url: str | None = Field(None, description="Base URL of an OpenAI-compatible speech server.")
+    speech_key: SecretStr | None = Field(None, description="Its API key.")
+    speech_model: str | None = Field(None, description="Its model; required with `speech_url`.")
+    speech_voices: tuple[str, ...] = Field(("alloy",), description="The speech server's voices that agents may use.")
+
+    recognizer_processes: int = Field(1, ge=1, description="Child processes of the offline recognizer.")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.rtp_port_max <= self.rtp_port_min:
+            raise ValueError("rtp_port_max must be greater than rtp_port_min")
+        for url, model in (
+            ("model_url", "model_name"),
+            ("transcription_url", "transcription_model"),
+            ("speech_url", "speech_model"),
+        ):
+            if getattr(self, url) and not getattr(self, model):
+                raise ValueError(f"{model} is required with {url}")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database as SQLAlchemy names it, with the asyncio driver."""
+        if self.database_url is None:
+            return f"sqlite+aiosqlite:///{self.data_dir / 'ringdown.db'}"
+        scheme, _, rest = self.database_url.partition("://")
+        return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else self.database_url
+
+    @property
+    def base_url(self) -> str:
+        """The root of links we hand out, without a trailing slash."""
+        host = f"[{self.http_host}]" if ":" in self.http_host else self.http_host
+        return (self.public_url or f"http://{host}:{self.http_port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the API, whatever the public URL is."""
+        any_host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.http_host, self.http_host)
+        return f"http://{f'[{any_host}]' if ':' in any_host else any_host}:{self.http_port}"

@@ -1,0 +1,114 @@
+"""The database: one engine, read and write transactions, and the few dialect differences."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+#: Every table of the product; each slice's `store.py` adds its own.
+metadata = sa.MetaData()
+
+Dialect = Literal["sqlite", "postgresql"]
+
+#: What a database that is away, restarting or overloaded raises. Connecting is not translated by SQLAlchemy.
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    sa.exc.SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+
+# A writer waits this long for the writers of this and of other processes before it fails.
+_SQLITE_WRITER_WAIT_SECONDS = 20
+_POOL_TIMEOUT_SECONDS = 20
+
+
+class Database:
+    """One database and its transactions.
+
+    `read()` sees one snapshot and cannot write; `write()` commits when its block ends and rolls back when it raises.
+    On SQLite a write begins with `BEGIN IMMEDIATE`, so that two writers queue instead of failing at their first
+    statement. Transactions do not nest: a `write()` inside a `write()` of the same task waits for itself.
+    """
+
+    def __init__(self, engine: AsyncEngine, reader: AsyncEngine) -> None:
+        self.engine = engine
+        self.reader = reader
+        self.dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, on one snapshot."""
+        async with self.reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.reader.dispose()
+        await self.engine.dispose()
+
+
+def open_database(sqlalchemy_url: str) -> Database:
+    """Open the database named by a SQLAlchemy URL (`sqlite+aiosqlite` or `postgresql+asyncpg`)."""
+    if sqlalchemy_url.startswith("sqlite"):
+        return _open_sqlite(sqlalchemy_url)
+    engine = create_async_engine(
+        sqlalchemy_url, pool_size=10, max_overflow=10, pool_timeout=_POOL_TIMEOUT_SECONDS, pool_pre_ping=True
+    )
+    return Database(engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
+
+
+def insert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An `INSERT` of the connection's dialect, which knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _open_sqlite(sqlalchemy_url: str) -> Database:
+    # One writing connection: the writers of this process queue first come, first served, in the pool instead of
+    # sleeping in SQLite's busy handler, which is neither fair nor prompt.
+    writer = create_async_engine(sqlalchemy_url, pool_size=1, max_overflow=0, pool_timeout=_SQLITE_WRITER_WAIT_SECONDS)
+    reader = create_async_engine(sqlalchemy_url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_SECONDS)
+    sa.event.listen(writer.sync_engine, "connect", _prepare_sqlite)
+    sa.event.listen(writer.sync_engine, "begin", _begin_sqlite_write)
+    sa.event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
+    sa.event.listen(reader.sync_engine, "begin", _begin_sqlite_read)
+    return Database(writer, reader)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would start as a reader
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_SQLITE_WRITER_WAIT_SECONDS * 1000}",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_sqlite_reader(connection: Any, record: object) -> None:
+    _prepare_sqlite(connection, record)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA query_only=ON")  # a forgotten write() fails loudly, as it does on PostgreSQL
+    cursor.close()
+
+
+def _begin_sqlite_write(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_sqlite_read(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,1 @@
+"""PROGRAM: calls; joins sip, media and voice with the product."""

@@ -1,0 +1,83 @@
+"""Who may ring and who is rung: an agent by its number, by its id, or the oldest one for a phone on this machine."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.accounts import store as account_store
+from ringdown.agents import store as agent_store
+from ringdown.agents.models import Agent
+from ringdown.db.engine import Database
+from ringdown.gateway.routes import Peer
+from ringdown.sip import endpoint
+from ringdown.sip.message import Request
+from ringdown.telephony import store as number_store
+from ringdown.values import is_e164
+
+# The user part of `sip:agent@…`, by which any softphone on this machine reaches the oldest active agent.
+_ANY_AGENT = "agent"
+_RESOLVE_TIMEOUT_S = 10.0
+
+
+async def make_guard(peer: Peer | None) -> Callable[[str, Request], bool]:
+    """The rule that says whose requests are heard: this machine's, and the outbound peer's. All others get nothing."""
+    allowed = await _resolve(peer.host) if peer is not None else frozenset()
+
+    def is_allowed(source_host: str, _request: Request) -> bool:
+        return is_loopback(source_host) or source_host in allowed
+
+    return is_allowed
+
+
+async def _resolve(host: str) -> frozenset[str]:
+    try:
+        async with asyncio.timeout(_RESOLVE_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), None, type=socket.SOCK_DGRAM)
+    except (OSError, TimeoutError):
+        return frozenset()  # calls to the peer will fail and say so; nobody else is let in
+    return frozenset(str(address[0]) for *_, address in found)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a source address is this machine."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
+
+
+async def find_agent(database: Database, request_uri: str) -> Agent | None:
+    """The active agent that an INVITE for `request_uri` rings."""
+    user = endpoint.parse_user(request_uri) or ""
+    async with database.read() as connection:
+        agent = await (_find_by_number(connection, user) if is_e164(user) else _find_by_name(connection, user))
+    return agent if agent is not None and agent.status == "active" else None
+
+
+async def _find_by_number(connection: AsyncConnection, phone_number: str) -> Agent | None:
+    number = await number_store.find_number(connection, phone_number)
+    if number is None or number.inbound_agent_id is None:
+        return None
+    return await agent_store.get_agent(connection, number.organization_id, number.inbound_agent_id)
+
+
+async def _find_by_name(connection: AsyncConnection, name: str) -> Agent | None:
+    for organization in await account_store.list_organizations(connection):
+        if name == _ANY_AGENT:
+            agent = await agent_store.find_oldest_active(connection, organization.id)
+        else:
+            agent = await agent_store.find_agent(connection, organization.id, name)
+        if agent is not None:
+            return agent
+    return None
+
+
+def find_number(uri: str) -> str:
+    """What the call record shows for a SIP URI: its phone number, or the URI itself where the user is none."""
+    user = endpoint.parse_user(uri) or ""
+    return user if is_e164(user) else uri

@@ -1,0 +1,293 @@
+"""The live side of one call: one dialog, one RTP port, one conversation, one record, and exactly one ending."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ringdown.calls.models import CallCommand, ClaimedCall, Ending
+from ringdown.calls.spool import Spool
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+from ringdown.gateway import dialogue, endings
+from ringdown.gateway.record import CallRecord
+from ringdown.gateway.routes import Route, Routes
+from ringdown.gateway.speech import SpeechProviders
+from ringdown.media.clock import MediaClock
+from ringdown.media.session import MediaSession
+from ringdown.sip import call as sip
+from ringdown.sip import sdp
+from ringdown.sip.digest import Credentials
+from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.events import Answered, Ended, Rejected
+from ringdown.voice.conversation import Conversation
+from ringdown.voice.detector import SpeechDetector
+
+log = structlog.get_logger(__name__)
+
+# An answered call without a single packet for this long has lost its far end.
+_NO_MEDIA_MS = 60_000
+_NO_MEDIA_CHECK_S = 5.0
+# A CANCEL is settled within 8*T1; a far end that was cancelled and does not say so is not waited for longer.
+_CANCEL_TIMEOUT_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every session of a gateway shares."""
+
+    settings: Settings
+    database: Database
+    endpoint: Endpoint
+    clock: MediaClock
+    detector: SpeechDetector
+    speech: SpeechProviders
+    routes: Routes
+    spool: Spool
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How the call went: its ending and, where nobody talked, a sentence that says why."""
+
+    ending: Ending
+    reason: str | None = None
+
+
+class CallSession:
+    """One call from its claim to its end.
+
+    `run_outbound` and `run_inbound` never raise: whatever happens becomes an `Ending`. `obey`, `hang_up` and
+    `media_ms` may be used at any time.
+    """
+
+    def __init__(self, services: Services, claimed: ClaimedCall) -> None:
+        self._services = services
+        self._claimed = claimed
+        self.call = claimed.call
+        self._record = CallRecord(claimed, database=services.database, settings=services.settings, spool=services.spool)
+        self._hang_up = asyncio.Event()
+        self._media: MediaSession | None = None
+        self._conversation: Conversation | None = None
+        self._log = log.bind(call_id=self.call.id)
+
+    @property
+    def media_ms(self) -> int:
+        """How long the far party has been on the line; 0 before the answer."""
+        return self._media.media_ms if self._media is not None and self._record.started_at is not None else 0
+
+    def obey(self, command: CallCommand) -> None:
+        """Carry out a command of the API."""
+        if command.kind == "hang_up":
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        """End the call; safe to call twice."""
+        self._hang_up.set()
+
+    async def run_outbound(self) -> None:
+        """Dial, talk, finish."""
+        await self._run(self._dial())
+
+    async def run_inbound(self, incoming: sip.IncomingCall) -> None:
+        """Answer, talk, finish."""
+        await self._run(self._answer(incoming))
+
+    async def _run(self, course: Coroutine[Any, Any, _Course]) -> None:
+        try:
+            taken = await course
+        except Exception:  # noqa: BLE001 - a call never errors, it ends
+            self._log.exception("call failed by a fault of ours")
+            taken = _Course(endings.INTERNAL)
+        media_ms = self.media_ms
+        if self._media is not None:
+            await self._media.close()
+        report = None
+        if self._conversation is not None:
+            await self._conversation.summarise()
+            report = self._conversation.report()
+        await self._record.finish(taken.ending, media_ms=media_ms, summary=taken.reason, report=report)
+
+    # --- outbound ----------------------------------------------------------------------------------------------------
+
+    async def _dial(self) -> _Course:
+        services = self._services
+        route = services.routes.find(self.call.to_number or "")
+        if route is None:
+            return _Course(
+                endings.UNREACHABLE,
+                "The call could not be placed: no outbound peer is set (RINGDOWN_OUTBOUND_PEER); "
+                f"only the test phone, {services.settings.test_phone_number}, can be reached.",
+            )
+        media = await self._open_media()
+        call = self._prepare(route, media)
+        # Committed before the INVITE leaves: after a crash the next gateway knows whom to tell.
+        await self._record.store_dialog(call.dialog_state)
+        outcome = await self._ring(call)
+        if isinstance(outcome, Ending):
+            return _Course(outcome)
+        try:
+            negotiated = sdp.read_answer(outcome.body)
+        except ValueError as error:
+            await call.bye()
+            return _Course(endings.NO_COMMON_AUDIO, f"The call was answered without usable audio: {error}.")
+        return _Course(await self._talk(call, media, negotiated))
+
+    def _prepare(self, route: Route, media: MediaSession) -> sip.OutgoingCall:
+        services = self._services
+        return services.endpoint.prepare_invite(
+            target=route.target,
+            from_uri=services.endpoint.local_uri(self.call.from_number or "anonymous"),
+            body=sdp.build_offer(host=services.settings.sip_host, port=media.local_port),
+            credentials=Credentials(route.username, route.password or "") if route.username else None,
+        )
+
+    async def _ring(self, call: sip.OutgoingCall) -> Answered | Ending:
+        join_timeout_ms = self.call.settings.join_timeout_ms or self._claimed.agent.join_timeout_ms
+        answer = asyncio.create_task(self._wait_for_answer(call))
+        hang_up = asyncio.create_task(self._hang_up.wait())
+        following = asyncio.create_task(self._record.follow_dialog(call))
+        try:
+            await call.send()
+            await asyncio.wait((answer, hang_up), timeout=join_timeout_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            await call.cancel()
+            # 487, or a 2xx that crossed the CANCEL and was ended with a BYE
+            await asyncio.wait((answer,), timeout=_CANCEL_TIMEOUT_S)
+            return endings.CANCELLED if self._hang_up.is_set() else endings.NO_ANSWER
+        finally:
+            for task in (hang_up, answer, following):
+                task.cancel()
+
+    async def _wait_for_answer(self, call: sip.Call) -> Answered | Ending:
+        async for event in call.events():
+            if isinstance(event, Answered):
+                await self._record.store_dialog(call.dialog_state)
+                return event
+            if isinstance(event, Rejected):
+                self._log.info("call refused", status=event.status, reason=event.reason)
+                return endings.from_sip_status(event.status, is_local=event.is_local)
+            if isinstance(event, Ended):
+                return endings.from_dialog(event.cause)
+        return endings.CANCELLED
+
+    # --- inbound -----------------------------------------------------------------------------------------------------
+
+    async def _answer(self, incoming: sip.IncomingCall) -> _Course:
+        media = await self._open_media()
+        try:
+            body, negotiated = sdp.answer_offer(
+                incoming.body, host=self._services.settings.sip_host, port=media.local_port
+            )
+        except ValueError as error:
+            await incoming.reject(488)
+            return _Course(endings.NO_COMMON_AUDIO, f"The offer could not be answered: {error}.")
+        await incoming.answer(body)
+        async for event in incoming.events():
+            if isinstance(event, Answered):
+                await self._record.store_dialog(incoming.dialog_state)
+                return _Course(await self._talk(incoming, media, negotiated))
+            if isinstance(event, Ended):
+                return _Course(endings.from_dialog(event.cause))
+        return _Course(endings.CANCELLED)
+
+    # --- talking -----------------------------------------------------------------------------------------------------
+
+    async def _open_media(self) -> MediaSession:
+        settings = self._services.settings
+        self._media = await MediaSession.open(
+            clock=self._services.clock,
+            host=settings.sip_host,
+            port_min=settings.rtp_port_min,
+            port_max=settings.rtp_port_max,
+        )
+        return self._media
+
+    async def _talk(self, call: sip.Call, media: MediaSession, negotiated: sdp.NegotiatedAudio) -> Ending:
+        """From the answer to the end of the conversation, whoever ends it."""
+        agent = self._claimed.agent
+        conversation = dialogue.build_conversation(
+            agent=agent,
+            call=self.call,
+            speech=await self._services.speech.find_speech(agent),
+            detector=self._services.detector,
+            on_event=self._record.hear,
+        )
+        self._conversation = conversation
+        self._record.begin()
+        call.on_reoffer = self._answer_reoffer
+        media.start(
+            remote=(negotiated.host, negotiated.port),
+            encoding=negotiated.encoding,
+            payload_type=negotiated.payload_type,
+            dtmf_payload_type=negotiated.dtmf_payload_type,
+            exchange=self._exchange,
+            on_digit=conversation.press,
+        )
+        return await self._until_it_ends(call, conversation)
+
+    async def _until_it_ends(self, call: sip.Call, conversation: Conversation) -> Ending:
+        course = asyncio.create_task(conversation.run())
+        far_end = asyncio.create_task(_until_ended(call))
+        hang_up = asyncio.create_task(self._hang_up.wait())
+        silence = asyncio.create_task(self._until_no_media())
+        saving = asyncio.create_task(self._save())
+        tasks = (course, far_end, hang_up, silence, saving)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if far_end in done:
+                return endings.from_dialog(far_end.result().cause)
+            if course in done:
+                end = course.result()
+                if end.detail:
+                    self._log.warning("conversation ended", reason=end.reason, detail=end.detail)
+                return endings.from_conversation(end.reason)
+            if saving in done:
+                saving.result()  # raises what broke it
+            return endings.NO_MEDIA if silence in done else endings.HUNG_UP_BY_US
+        finally:
+            if not far_end.done():
+                await call.bye()
+            await conversation.finish()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _save(self) -> None:
+        if await self._record.store_answer():
+            await self._record.save_turns()
+
+    def _exchange(self, far_pcm: bytes, at_ms: int) -> bytes | None:
+        assert self._conversation is not None
+        near_pcm = self._conversation.tick(far_pcm, at_ms)
+        self._record.record(far_pcm, near_pcm)
+        return near_pcm
+
+    def _answer_reoffer(self, offer: bytes) -> bytes:
+        assert self._media is not None
+        body, negotiated = sdp.answer_offer(offer, host=self._services.settings.sip_host, port=self._media.local_port)
+        self._media.redirect(
+            remote=(negotiated.host, negotiated.port),
+            encoding=negotiated.encoding,
+            payload_type=negotiated.payload_type,
+            dtmf_payload_type=negotiated.dtmf_payload_type,
+            is_sending=negotiated.direction in ("sendrecv", "sendonly"),
+        )
+        return body
+
+    async def _until_no_media(self) -> None:
+        assert self._media is not None
+        silent_ms = 0
+        while silent_ms <= _NO_MEDIA_MS:
+            await asyncio.sleep(_NO_MEDIA_CHECK_S)
+            silent_ms = self._media.media_ms - (self._media.last_packet_at_ms or 0)
+
+
+async def _until_ended(call: sip.Call) -> Ended:
+    async for event in call.events():
+        if isinstance(event, Ended):
+            return event
+    return Ended("local")

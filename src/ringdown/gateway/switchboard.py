@@ -1,0 +1,133 @@
+"""The calls of one gateway: claims queued ones, takes ringing ones, renews leases, obeys commands, drains."""
+
+import asyncio
+from collections.abc import Coroutine
+
+import structlog
+
+from ringdown.calls import service
+from ringdown.db.wakeup import Wakeup
+from ringdown.errors import PaymentRequired
+from ringdown.gateway import reception
+from ringdown.gateway.session import CallSession, Services
+from ringdown.sip.call import IncomingCall
+
+log = structlog.get_logger(__name__)
+
+# A lease is renewed this often; a gateway that was silent for much longer is taken for dead.
+_LEASE_INTERVAL_S = 1.0
+# Wake-ups only shorten these waits.
+_CLAIM_INTERVAL_S = 1.0
+_COMMAND_INTERVAL_S = 0.5
+
+
+class Switchboard:
+    """All live calls of this process.
+
+    `claim_calls`, `take_calls`, `renew_leases` and `obey_commands` run side by side for the life of the gateway;
+    `drain` waits for the last call.
+    """
+
+    def __init__(self, services: Services, *, gateway_id: str) -> None:
+        self._services = services
+        self._gateway_id = gateway_id
+        self._sessions: dict[str, CallSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+
+    @property
+    def live_calls(self) -> int:
+        """How many calls are being set up, talked on or finished."""
+        return len(self._tasks)
+
+    @property
+    def _room(self) -> int:
+        return 0 if self._is_draining else self._services.settings.max_calls - self.live_calls
+
+    def _start(self, course: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(course)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _hold(self, session: CallSession, course: Coroutine[object, object, None]) -> None:
+        self._sessions[session.call.id] = session
+        try:
+            await course
+        finally:
+            del self._sessions[session.call.id]
+
+    async def claim_calls(self) -> None:
+        """Claim queued calls as long as there is room."""
+        database = self._services.database
+        async with Wakeup(database, service.QUEUED_CHANNEL) as wakeup:
+            while True:
+                if self._room > 0:
+                    for claimed in await service.claim_calls(database, gateway_id=self._gateway_id, limit=self._room):
+                        session = CallSession(self._services, claimed)
+                        self._start(self._hold(session, session.run_outbound()))
+                await wakeup.wait(_CLAIM_INTERVAL_S)
+
+    async def take_calls(self, ringing: "asyncio.Queue[IncomingCall]") -> None:
+        """Take every INVITE: ring the agent it names, or refuse."""
+        while True:
+            self._start(self._take(await ringing.get()))
+
+    async def _take(self, incoming: IncomingCall) -> None:
+        if self._is_draining or self.live_calls > self._services.settings.max_calls:
+            await incoming.reject(503, "Draining" if self._is_draining else "At capacity")
+            return
+        database, settings = self._services.database, self._services.settings
+        agent = await reception.find_agent(database, incoming.request_uri)
+        if agent is None:
+            log.info("no agent for this call", source=incoming.source[0])
+            await incoming.reject(404)
+            return
+        await incoming.ring()
+        try:
+            claimed = await service.accept_inbound_call(
+                database,
+                settings=settings,
+                gateway_id=self._gateway_id,
+                organization_id=agent.organization_id,
+                agent=agent,
+                from_number=reception.find_number(incoming.from_uri),
+                to_number=reception.find_number(incoming.request_uri),
+                dialog_state=incoming.dialog_state,
+            )
+        except PaymentRequired:
+            await incoming.reject(402)
+            return
+        session = CallSession(self._services, claimed)
+        await self._hold(session, session.run_inbound(incoming))
+
+    async def renew_leases(self) -> None:
+        """Tell the database again and again that this gateway lives, and how long its calls have talked."""
+        while True:
+            media_ms = {call_id: session.media_ms for call_id, session in self._sessions.items()}
+            await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
+            await asyncio.sleep(_LEASE_INTERVAL_S)
+
+    async def obey_commands(self) -> None:
+        """Carry out what the API asks of live calls."""
+        database = self._services.database
+        async with Wakeup(database, service.COMMANDS_CHANNEL) as wakeup:
+            while True:
+                for command in await service.take_commands(database, gateway_id=self._gateway_id):
+                    if (session := self._sessions.get(command.call_id)) is not None:
+                        session.obey(command)
+                await wakeup.wait(_COMMAND_INTERVAL_S)
+
+    async def drain(self, urgent: asyncio.Event, *, timeout_s: float) -> None:
+        """Take no new calls and wait for the live ones; hang up when it gets urgent or the time is over."""
+        self._is_draining = True
+        hurry = asyncio.create_task(urgent.wait())
+        finished = asyncio.create_task(self._until_empty())
+        await asyncio.wait((hurry, finished), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for session in self._sessions.values():
+            session.hang_up()
+        await finished
+        hurry.cancel()
+
+    async def _until_empty(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)

@@ -1,0 +1,1 @@
+"""Due rows: claimed with a lease, retried, backed off."""

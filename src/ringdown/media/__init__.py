@@ -1,0 +1,1 @@
+"""LIBRARY: RTP, jitter, codecs, DTMF, recording."""

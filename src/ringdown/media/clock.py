@@ -1,0 +1,123 @@
+"""Drives all calls of a process from one timer of the event loop, and reads their sockets; knows no RTP."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+from ringdown.media.sockets import SocketReader
+from ringdown.media.wheel import FRAME_MS, Ticking, Wheel, WheelStatistics
+
+_DRAIN_ROUNDS = 256
+# With so many slots in use the wheel wakes up every 5 ms or oftener: reading only then saves a wake-up per packet.
+_SLOTS_THAT_READ = 4
+
+
+class MediaClock:
+    """The media clock of a process: every session on it is ticked each 20 ms, at absolute deadlines.
+
+    After a stall of the event loop, waiting datagrams are read first, then the missed ticks are run at once (`Wheel`),
+    so that media time never falls behind the wall clock. A tick that raises takes its session off the clock; the error
+    reaches the event loop's exception handler and no other call notices. Packets are read as they come while there are
+    few calls, else at every wake-up of the wheel, at most 5 ms later.
+    """
+
+    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._wheel = Wheel(self._now_ms())
+        self._reader = SocketReader()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_reading_at_once = False
+
+    @property
+    def statistics(self) -> WheelStatistics:
+        """Ticks, and how many of them came more than 40 ms after their deadline."""
+        return self._wheel.statistics
+
+    @property
+    def is_running(self) -> bool:
+        """Whether `start` was called and `close` was not."""
+        return self._loop is not None
+
+    async def start(self) -> None:
+        """Begins to run on the current event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._choose_reading()
+        self._schedule()
+
+    async def close(self) -> None:
+        """Stops; sessions still on the clock get no more ticks and packets. Safe twice."""
+        if self._loop is None:
+            return
+        self._loop.remove_reader(self._reader.fileno())
+        self._is_reading_at_once = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop = None
+        self._reader.close()
+
+    def add(self, session: Ticking) -> None:
+        """Ticks the session from within 20 ms on."""
+        self._wheel.add(session, self._now_ms())
+        self._choose_reading()
+        self._reschedule()
+
+    def remove(self, session: Ticking) -> None:
+        """Ticks the session no more."""
+        self._wheel.remove(session)
+        self._choose_reading()
+
+    def watch(self, watched: socket.socket, receive: Callable[[float], None]) -> None:
+        """Calls `receive(now_s)` whenever the socket has a datagram, `now_s` on the monotonic clock."""
+        self._reader.add(watched, receive)
+
+    def unwatch(self, watched: socket.socket) -> None:
+        """Undoes `watch`; before the socket is closed."""
+        if self._loop is not None:
+            self._reader.remove(watched)
+
+    def _now_ms(self) -> int:
+        return int(self._now() * 1000)
+
+    def _choose_reading(self) -> None:
+        is_at_once = self._wheel.occupied_slots < _SLOTS_THAT_READ
+        if self._loop is None or is_at_once == self._is_reading_at_once:
+            return
+        self._is_reading_at_once = is_at_once
+        if is_at_once:
+            self._loop.add_reader(self._reader.fileno(), self._read)
+        else:
+            self._loop.remove_reader(self._reader.fileno())
+
+    def _read(self) -> None:
+        self._reader.poll(self._now())
+
+    def _wake(self) -> None:
+        self._timer = None
+        try:
+            now_s = self._now()
+            now_ms = int(now_s * 1000)
+            rounds = 1
+            deadline_ms = self._wheel.next_deadline_ms()
+            if deadline_ms is not None and now_ms - deadline_ms > FRAME_MS:
+                rounds = _DRAIN_ROUNDS
+            while rounds and self._reader.poll(now_s):
+                rounds -= 1
+            self._wheel.advance(now_ms)
+        finally:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        deadline_ms = self._wheel.next_deadline_ms()
+        if deadline_ms is not None and self._loop is not None and self._timer is None:
+            # A tenth of a millisecond more, lest rounding wake us just before the deadline.
+            delay_s = deadline_ms / 1000 + 0.0001 - self._now()
+            self._timer = self._loop.call_later(max(0.0, delay_s), self._wake)
+
+    def _reschedule(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._schedule()

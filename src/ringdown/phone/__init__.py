@@ -1,0 +1,1 @@
+"""PROGRAM: the scripted test phone."""

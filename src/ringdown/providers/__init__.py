@@ -1,0 +1,1 @@
+"""Speech and language-model adapters behind the ports of `voice`."""

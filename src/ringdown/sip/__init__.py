@@ -1,0 +1,1 @@
+"""LIBRARY: Sans-I/O SIP; one file has sockets."""

@@ -1,0 +1,134 @@
+"""Dialogs: identity, route set and sequence numbers of a call (RFC 3261 §12); knows no transaction and no socket."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ringdown.sip.address import NameAddr, Uri
+from ringdown.sip.message import Request, Response
+from ringdown.sip.transaction import Destination
+
+
+@dataclass(slots=True)
+class Dialog:
+    """Both ends of one dialog; `local_party` and `remote_party` are whole From/To values with their tags."""
+
+    call_id: str
+    local_party: str
+    remote_party: str
+    local_tag: str
+    remote_tag: str
+    remote_target: str
+    contact: str
+    local_cseq: int
+    remote_cseq: int | None = None
+    route_set: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_response(cls, invite: Request, response: Response) -> "Dialog":
+        """The caller's dialog, early or confirmed (§12.1.2).
+
+        Raises `ValueError` on a Contact or route that cannot be used.
+        """
+        contact = response.headers.get_all("Contact")
+        dialog = cls(
+            call_id=invite.call_id,
+            local_party=invite.headers.get("From") or "",
+            remote_party=response.headers.get("To") or "",
+            local_tag=invite.from_.tag or "",
+            remote_tag=response.to.tag or "",
+            remote_target=NameAddr.parse(contact[0]).uri if contact else invite.uri,
+            contact=invite.headers.get("Contact") or "",
+            local_cseq=invite.cseq,
+            route_set=_parse_routes(reversed(response.headers.get_all("Record-Route"))),
+        )
+        dialog.next_hop()
+        return dialog
+
+    @classmethod
+    def from_answer(cls, invite: Request, response: Response) -> "Dialog":
+        """`from_response`, but a Contact or route that cannot be used gives way to the INVITE's own target.
+
+        A peer that sends such a thing must still get its ACK and BYE.
+        """
+        try:
+            return cls.from_response(invite, response)
+        except ValueError:
+            return cls.from_response(invite, Response.build(invite, response.status, tag=response.to.tag))
+
+    @classmethod
+    def from_invite(cls, invite: Request, *, local_tag: str, contact: str) -> "Dialog":
+        """The callee's dialog (§12.1.1); raises `ValueError` on a Contact or route that cannot be used."""
+        remote = invite.headers.get_all("Contact")
+        if not remote:
+            raise ValueError("INVITE without Contact")
+        dialog = cls(
+            call_id=invite.call_id,
+            local_party=invite.to.with_tag(local_tag).serialize(),
+            remote_party=invite.headers.get("From") or "",
+            local_tag=local_tag,
+            remote_tag=invite.from_.tag or "",
+            remote_target=NameAddr.parse(remote[0]).uri,
+            contact=contact,
+            local_cseq=0,
+            remote_cseq=invite.cseq,
+            route_set=_parse_routes(invite.headers.get_all("Record-Route")),
+        )
+        dialog.next_hop()
+        return dialog
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """Take the peer's new Contact from a target refresh (§12.2); raises `ValueError` when it cannot be used."""
+        contact = message.headers.get_all("Contact")
+        if contact:
+            target = NameAddr.parse(contact[0]).uri
+            replace(self, remote_target=target).next_hop()
+            self.remote_target = target
+
+    def next_hop(self) -> Destination:
+        """Where a request of this dialog goes; raises `ValueError` for a transport that is not spoken."""
+        return Destination.from_uri(Uri.parse(self._first_route() or self.remote_target))
+
+    def build_request(
+        self, method: str, *, via: str, cseq: int, fields: Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> Request:
+        """A request within the dialog with its route set, loose or strict (§12.2.1.1)."""
+        uri, routes = self.remote_target, self.route_set
+        first = self._first_route()
+        if first is not None and "lr" not in Uri.parse(first).params:
+            uri, routes = first, [*self.route_set[1:], f"<{self.remote_target}>"]
+        head = [("Via", via)]
+        head += [("Route", route) for route in routes]
+        head += [
+            ("Max-Forwards", "70"),
+            ("From", self.local_party),
+            ("To", self.remote_party),
+            ("Call-ID", self.call_id),
+            ("CSeq", f"{cseq} {method}"),
+        ]
+        return Request.build(method, uri, [*head, *fields], body)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The dialog as JSON-serializable values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Dialog":
+        """The dialog that `to_dict` wrote."""
+        return cls(**values)
+
+    def _first_route(self) -> str | None:
+        return NameAddr.parse(self.route_set[0]).uri if self.route_set else None
+
+
+def new_tag() -> str:
+    """A random From or To tag (§19.3)."""
+    return secrets.token_hex(8)
+
+
+def _parse_routes(values: Iterable[str]) -> list[str]:
+    routes = list(values)
+    for route in routes:
+        NameAddr.parse(route)
+    return routes

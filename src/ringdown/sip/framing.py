@@ -1,0 +1,59 @@
+"""Cuts a byte stream into SIP messages by Content-Length; knows no socket (RFC 3261 §18.3)."""
+
+from ringdown.sip.address import parse_number
+from ringdown.sip.message import MAX_MESSAGE_BYTES
+
+MAX_HEAD_BYTES = 32_768
+_LENGTH_NAMES = (b"content-length", b"l")
+
+
+class StreamFramer:
+    """Collects the bytes of one connection; `receive` gives the messages that are complete."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        # Bytes of the message at the front of the buffer; only set once its head is complete.
+        self._expected: int | None = None
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """Add bytes, take whole messages; raises `ValueError` when the stream cannot be cut any further.
+
+        After an error the connection must be closed: nobody knows where the next message starts.
+        """
+        self._buffer += data
+        messages = []
+        while (message := self._take()) is not None:
+            messages.append(message)
+        return messages
+
+    @property
+    def is_inside_message(self) -> bool:
+        """Whether the peer owes the rest of a message."""
+        return bool(self._buffer)
+
+    def _take(self) -> bytes | None:
+        if self._expected is None:
+            while self._buffer.startswith((b"\r", b"\n")):  # keep-alives between messages (RFC 5626 §3.5.1)
+                del self._buffer[0]
+            end = self._buffer.find(b"\r\n\r\n")
+            if end > MAX_HEAD_BYTES or (end < 0 and len(self._buffer) > MAX_HEAD_BYTES):
+                raise ValueError("header section too large")
+            if end < 0:
+                return None
+            self._expected = end + 4 + _content_length(bytes(self._buffer[:end]))
+            if self._expected > MAX_MESSAGE_BYTES:
+                raise ValueError("message too large")
+        if len(self._buffer) < self._expected:
+            return None
+        message = bytes(self._buffer[: self._expected])
+        del self._buffer[: self._expected]
+        self._expected = None
+        return message
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.split(b"\r\n")[1:]:
+        name, colon, value = line.partition(b":")
+        if colon and name.strip().lower() in _LENGTH_NAMES:
+            return parse_number(value.strip().decode("latin-1"), maximum=MAX_MESSAGE_BYTES)
+    return 0

@@ -1,0 +1,375 @@
+"""SIP messages: parses and serializes requests and responses; knows nothing of transactions."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Self, TypedDict
+
+from ringdown.sip.address import (
+    NameAddr,
+    Params,
+    join_host_port,
+    parse_number,
+    parse_params,
+    serialize_params,
+    split_host_port,
+    split_list,
+)
+
+MAX_MESSAGE_BYTES = 65_535  # what a UDP datagram can hold; the same bound keeps a stream peer from filling memory
+MAX_HEADER_LINES = 200
+BRANCH_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
+_MAX_CSEQ = 2**31 - 1
+
+_COMPACT = {
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+}
+_KNOWN = {
+    name.lower(): name
+    for name in (
+        *_COMPACT.values(),
+        "Accept",
+        "Allow",
+        "Authorization",
+        "Content-Disposition",
+        "CSeq",
+        "Expires",
+        "Max-Forwards",
+        "P-Asserted-Identity",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "Proxy-Require",
+        "Reason",
+        "Record-Route",
+        "Require",
+        "Retry-After",
+        "Route",
+        "Server",
+        "Unsupported",
+        "User-Agent",
+        "Warning",
+        "WWW-Authenticate",
+    )
+} | _COMPACT
+_TOKEN_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
+
+REASONS = {
+    100: "Trying",
+    180: "Ringing",
+    183: "Session Progress",
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    415: "Unsupported Media Type",
+    416: "Unsupported URI Scheme",
+    420: "Bad Extension",
+    480: "Temporarily Unavailable",
+    481: "Call/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    486: "Busy Here",
+    487: "Request Terminated",
+    488: "Not Acceptable Here",
+    491: "Request Pending",
+    500: "Server Internal Error",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+    603: "Decline",
+}
+
+
+class _Mandatory(TypedDict):
+    via: "Via"
+    from_: NameAddr
+    to: NameAddr
+    call_id: str
+    cseq: int
+    cseq_method: str
+
+
+class Headers:
+    """Header fields in their order; names are matched in any case and in compact form."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields = [(_canonical(name), value) for name, value in fields]
+
+    def add(self, name: str, value: str) -> None:
+        """Append one field; the value must be a single line."""
+        if "\r" in value or "\n" in value:
+            raise ValueError("a header value must be one line")
+        self._fields.append((_canonical(name), value))
+
+    def replace_first(self, name: str, value: str) -> None:
+        """Set the value of the first field of this canonical name, which must exist."""
+        for index, (field_name, _) in enumerate(self._fields):
+            if field_name == name:
+                self._fields[index] = (name, value)
+                return
+        raise KeyError(name)
+
+    def get(self, name: str) -> str | None:
+        """The first value of this canonical name."""
+        for field_name, value in self._fields:
+            if field_name == name:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str]:
+        """All values, comma lists split. Not for headers with commas of their own (dates, challenges)."""
+        return [part for field_name, value in self._fields if field_name == name for part in split_list(value)]
+
+    def get_lines(self, name: str) -> list[str]:
+        """All values as written, one per field."""
+        return [value for field_name, value in self._fields if field_name == name]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._fields == other._fields
+
+    def __repr__(self) -> str:
+        return f"Headers({self._fields!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """One hop: transport, sent-by, parameters (RFC 3261 §20.42)."""
+
+    transport: str
+    host: str
+    port: int | None
+    params: Params = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, value: str) -> Self:
+        """Parse one value; raises `ValueError`."""
+        protocol, _, rest = value.strip().partition(" ")
+        if "/" in rest.partition(";")[0]:  # blanks around the slashes are allowed
+            head, _, tail = value.partition(";")
+            *pieces, last = head.split("/")
+            transport, _, sent_by = last.strip().partition(" ")
+            protocol, rest = "/".join([*(piece.strip() for piece in pieces), transport]), f"{sent_by};{tail}"
+        name, version, transport = [*protocol.split("/"), "", ""][:3]
+        if name.upper() != "SIP" or version != "2.0" or not transport:
+            raise ValueError("malformed Via")
+        sent_by, _, params_text = rest.strip().partition(";")
+        host, port = split_host_port(sent_by)
+        return cls(transport.upper(), host, port, parse_params(params_text))
+
+    def serialize(self) -> str:
+        """The value as it is written in a message."""
+        return f"SIP/2.0/{self.transport} {join_host_port(self.host, self.port)}{serialize_params(self.params)}"
+
+    @property
+    def branch(self) -> str:
+        """The transaction's id, or an empty string from a peer older than RFC 3261."""
+        return self.params.get("branch") or ""
+
+
+@dataclass(slots=True)
+class Message:
+    """What requests and responses share; the five mandatory fields are parsed, the rest stays text."""
+
+    headers: Headers
+    via: Via
+    from_: NameAddr
+    to: NameAddr
+    call_id: str
+    cseq: int
+    cseq_method: str
+    body: bytes
+
+    def _serialize(self, start_line: str) -> bytes:
+        lines = [start_line]
+        lines += [f"{name}: {value}" for name, value in self.headers if name != "Content-Length"]
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode() + self.body
+
+
+@dataclass(slots=True)
+class Request(Message):
+    """A request: `method`, Request-URI as text, and the fields of `Message`."""
+
+    method: str
+    uri: str
+
+    @classmethod
+    def build(cls, method: str, uri: str, fields: Iterable[tuple[str, str]], body: bytes = b"") -> "Request":
+        """A request of ours from its header fields, which must hold the mandatory five; raises `ValueError`."""
+        headers = Headers()
+        for name, value in fields:
+            headers.add(name, value)
+        if not uri or not uri.isprintable() or " " in uri:
+            raise ValueError("malformed Request-URI")
+        return cls(**_mandatory(headers), headers=headers, body=body, method=method, uri=uri)
+
+    def serialize(self) -> bytes:
+        """The bytes for the wire."""
+        return self._serialize(f"{self.method} {self.uri} SIP/2.0")
+
+
+@dataclass(slots=True)
+class Response(Message):
+    """A response: `status` 100-699, `reason` as text, and the fields of `Message`."""
+
+    status: int
+    reason: str
+
+    @classmethod
+    def build(
+        cls,
+        request: Request,
+        status: int,
+        *,
+        reason: str | None = None,
+        tag: str | None = None,
+        fields: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> "Response":
+        """The response to a request (RFC 3261 §8.2.6); `tag` goes into To unless it has one."""
+        to = request.to if tag is None or request.to.tag is not None else request.to.with_tag(tag)
+        headers = Headers([("Via", value) for value in request.headers.get_lines("Via")])
+        if status < 300 and to.tag is not None:
+            for value in request.headers.get_lines("Record-Route"):
+                headers.add("Record-Route", value)
+        headers.add("From", request.headers.get("From") or "")
+        headers.add("To", to.serialize() if to is not request.to else request.headers.get("To") or "")
+        headers.add("Call-ID", request.call_id)
+        headers.add("CSeq", f"{request.cseq} {request.cseq_method}")
+        for name, value in fields:
+            headers.add(name, value)
+        return cls(
+            headers=headers,
+            via=request.via,
+            from_=request.from_,
+            to=to,
+            call_id=request.call_id,
+            cseq=request.cseq,
+            cseq_method=request.cseq_method,
+            body=body,
+            status=status,
+            reason=reason or REASONS.get(status, "Unknown"),
+        )
+
+    def serialize(self) -> bytes:
+        """The bytes for the wire."""
+        return self._serialize(f"SIP/2.0 {self.status} {self.reason}")
+
+
+def parse_message(data: bytes) -> Request | Response:
+    """Parse one whole message; raises nothing but `ValueError` (RFC 3261 §7).
+
+    Bytes after `Content-Length` are ignored, fewer are an error; without the header the body is the rest.
+    """
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ValueError("message too large")
+    head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    if not separator:
+        raise ValueError("no end of headers")
+    text = head.decode(errors="replace")
+    if "\x00" in text:
+        raise ValueError("NUL in headers")
+    start_line, _, rest = text.partition("\r\n")
+    headers = _parse_headers(rest)
+    length_text = headers.get("Content-Length")
+    if length_text is not None:
+        length = parse_number(length_text.strip(), maximum=MAX_MESSAGE_BYTES)
+        if length > len(body):
+            raise ValueError("body shorter than Content-Length")
+        body = body[:length]
+    mandatory = _mandatory(headers)
+    if start_line.startswith("SIP/"):
+        version, _, rest = start_line.partition(" ")
+        status_text, _, reason = rest.partition(" ")
+        status = parse_number(status_text, maximum=699)
+        if version != "SIP/2.0" or status < 100:
+            raise ValueError("malformed status line")
+        return Response(**mandatory, headers=headers, body=body, status=status, reason=reason.strip())
+    method, _, rest = start_line.partition(" ")
+    uri, _, version = rest.partition(" ")
+    if version != "SIP/2.0" or not uri or not is_token(method):
+        raise ValueError("malformed request line")
+    if mandatory["cseq_method"] != method:
+        raise ValueError("CSeq does not name the method")
+    return Request(**mandatory, headers=headers, body=body, method=method, uri=uri)
+
+
+def is_token(text: str) -> bool:
+    """Whether the text is a token (RFC 3261 §25.1): a method or header name."""
+    return bool(text) and _TOKEN_CHARS.issuperset(text)
+
+
+def _parse_headers(text: str) -> Headers:
+    fields: list[tuple[str, str]] = []
+    lines = text.split("\r\n") if text else []
+    if len(lines) > MAX_HEADER_LINES:
+        raise ValueError("too many header lines")
+    for line in lines:
+        if line[:1] in (" ", "\t"):  # folded (RFC 3261 §7.3.1)
+            if not fields:
+                raise ValueError("folded line without a header")
+            name, value = fields[-1]
+            fields[-1] = (name, f"{value} {line.strip()}")
+            continue
+        name, colon, value = line.partition(":")
+        name = name.rstrip()
+        if not colon or not is_token(name) or "\n" in value or "\r" in value:
+            raise ValueError("malformed header line")
+        fields.append((name, value.strip()))
+    return Headers(fields)
+
+
+def _mandatory(headers: Headers) -> _Mandatory:
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if name in ("Via", "From", "To", "Call-ID", "CSeq"):
+            if name not in found:
+                found[name] = value
+            elif name != "Via":
+                raise ValueError(f"more than one {name}")
+    if len(found) != 5:
+        raise ValueError("a mandatory header is missing")
+    number, _, method = found["CSeq"].partition(" ")
+    method = method.strip()
+    if not is_token(method) or not found["Call-ID"]:
+        raise ValueError("malformed CSeq or Call-ID")
+    return {
+        "via": Via.parse(split_list(found["Via"])[0]),
+        "from_": NameAddr.parse(found["From"]),
+        "to": NameAddr.parse(found["To"]),
+        "call_id": found["Call-ID"],
+        "cseq": parse_number(number, maximum=_MAX_CSEQ),
+        "cseq_method": method,
+    }
+
+
+def _canonical(name: str) -> str:
+    known = _KNOWN.get(name) or _KNOWN.get(name.lower())
+    return known or "-".join(part.capitalize() for part in name.split("-"))

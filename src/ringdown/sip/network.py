@@ -1,0 +1,78 @@
+"""Addresses of this machine and of peers, as the sockets and the messages need them."""
+
+import functools
+import ipaddress
+import socket
+
+DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
+
+
+def is_literal(host: str) -> bool:
+    """Whether the host is an IP address and not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_wildcard(host: str) -> bool:
+    """Whether the host means every address of this machine."""
+    return host in ("0.0.0.0", "::")
+
+
+def normalize(host: str) -> str:
+    """A peer's address as messages show it: no zone, IPv4 not mapped into IPv6."""
+    host = host.partition("%")[0]
+    return host[7:] if host.startswith("::ffff:") and "." in host else host
+
+
+def map_to_family(host: str, family: socket.AddressFamily, *, is_dual: bool) -> str:
+    """The address as a socket of this family takes it; raises `OSError` when it cannot reach it."""
+    is_v6 = ":" in host
+    if is_v6 == (family == socket.AF_INET6):
+        return host
+    if is_dual and not is_v6:
+        return f"::ffff:{host}"
+    raise OSError("address family not supported by this endpoint")
+
+
+@functools.lru_cache(maxsize=1024)
+def local_address(peer: str) -> str:
+    """Our address on the route to a peer; to a name or an unreachable peer, on the default route."""
+    if not is_literal(peer):
+        return local_address(DEFAULT_ROUTE)
+    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((peer, 9))  # connecting a datagram socket sends nothing
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        host: str = probe.getsockname()[0]
+        return normalize(host)
+
+
+def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
+    """A UDP and a listening TCP socket on the same port; port 0 takes any that is free for both. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    attempts = 50 if port == 0 else 1
+    while True:
+        attempts -= 1
+        datagram = socket.socket(family, socket.SOCK_DGRAM)
+        stream = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for sock in (datagram, stream):
+                sock.setblocking(False)
+                if host == "::":
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            datagram.bind((host, port))
+            stream.bind((host, datagram.getsockname()[1]))
+            stream.listen(128)
+        except OSError:
+            datagram.close()
+            stream.close()
+            if attempts == 0:
+                raise
+        else:
+            return datagram, stream

@@ -1,0 +1,389 @@
+"""SIP transactions: retransmission, timers and matching (RFC 3261 §17, RFC 6026); knows no dialog and no socket."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from ringdown.sip import timers
+from ringdown.sip.address import Uri
+from ringdown.sip.message import BRANCH_COOKIE, Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The base timers in seconds (RFC 3261 §17.1.1.1); every other timer is a multiple."""
+
+    t1: float = 0.5
+    t2: float = 4.0
+    t4: float = 5.0
+
+    @property
+    def timeout(self) -> float:
+        """64*T1: timers B, D, F, H, J, L and M."""
+        return 64 * self.t1
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where bytes go to or came from; `host` may be a name, `connection` is the edge's number of a stream."""
+
+    transport: Literal["udp", "tcp"]
+    host: str
+    port: int
+    connection: int | None = field(default=None, compare=False)
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether the transport retransmits, so that we must not."""
+        return self.transport != "udp"
+
+    @classmethod
+    def from_uri(cls, uri: Uri) -> "Destination":
+        """The next hop of a `sip:` URI; raises `ValueError` for a transport that is not spoken."""
+        if uri.scheme != "sip" or uri.transport not in ("udp", "tcp"):
+            raise ValueError("unsupported transport")
+        return cls("tcp" if uri.transport == "tcp" else "udp", uri.params.get("maddr") or uri.host, uri.port or 5060)
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """Bytes for the network; the edge calls `on_failure(now)` when they certainly could not be sent."""
+
+    data: bytes
+    destination: Destination
+    on_failure: Callable[[float], None] | None = None
+
+
+class TransactionUser(Protocol):
+    """Who is told what becomes of a client transaction."""
+
+    def on_response(self, response: Response, now: float, /) -> None:
+        """A response to pass on: every provisional one, the final one, each 2xx to an INVITE."""
+
+    def on_failure(self, failure: Literal["timeout", "transport"], now: float, /) -> None:
+        """No final response will come."""
+
+
+class Transactions:
+    """All transactions of one endpoint, their timers, and what they want sent."""
+
+    def __init__(self, timing: Timing) -> None:
+        self.timing = timing
+        self.timers = timers.Timers()
+        self.retransmissions = 0
+        self._outbox: list[Transmission] = []
+        self._clients: dict[tuple[str, str], ClientTransaction] = {}
+        self._servers: dict[tuple[str, ...], ServerTransaction] = {}
+
+    def data_to_send(self) -> list[Transmission]:
+        """What must go out now, in order; each is handed out once."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def send(self, data: bytes, destination: Destination, on_failure: Callable[[float], None] | None = None) -> None:
+        """Queue bytes."""
+        self._outbox.append(Transmission(data, destination, on_failure))
+
+    def request(
+        self, request: Request, *, destination: Destination, user: TransactionUser, now: float
+    ) -> "ClientTransaction":
+        """Send a request (not an ACK) as a client transaction."""
+        transaction = self.resume(request, destination=destination, user=user)
+        transaction.start(now)
+        return transaction
+
+    def resume(self, request: Request, *, destination: Destination, user: TransactionUser) -> "ClientTransaction":
+        """A client transaction whose request was already sent, maybe by another process."""
+        transaction = ClientTransaction(self, request, destination=destination, user=user)
+        self._clients[transaction.key] = transaction
+        return transaction
+
+    def serve(self, request: Request, *, source: Destination) -> "ServerTransaction":
+        """A server transaction for a request that matched none."""
+        transaction = ServerTransaction(self, request, source=source)
+        self._servers[transaction.key] = transaction
+        return transaction
+
+    def find_server(self, request: Request, *, method: str | None = None) -> "ServerTransaction | None":
+        """The transaction this request belongs to; `method` overrides its own (a CANCEL looks for the INVITE)."""
+        return self._servers.get(server_key(request, method or request.method))
+
+    def receive_response(self, response: Response, now: float) -> bool:
+        """Give a response to its transaction; false when there is none (§18.1.2)."""
+        transaction = self._clients.get((response.via.branch, response.cseq_method))
+        if transaction is None:
+            return False
+        transaction.receive(response, now)
+        return True
+
+    def lose_connection(self, destination: Destination, now: float) -> None:
+        """A stream to this destination broke: requests that nobody answered yet fail (§17.1.4)."""
+        for transaction in list(self._clients.values()):
+            if transaction.destination == destination and transaction.state == "trying":
+                transaction.fail_transport(now)
+
+    def has_pending_requests(self) -> bool:
+        """Whether a request of ours, other than an INVITE, still waits for its final response."""
+        return any(
+            client.state in ("trying", "proceeding") and not client.is_invite for client in self._clients.values()
+        )
+
+    def count(self) -> int:
+        """How many transactions are alive."""
+        return len(self._clients) + len(self._servers)
+
+    def forget_client(self, transaction: "ClientTransaction") -> None:
+        """Called by a transaction that ended."""
+        self._clients.pop(transaction.key, None)
+
+    def forget_server(self, transaction: "ServerTransaction") -> None:
+        """Called by a transaction that ended."""
+        self._servers.pop(transaction.key, None)
+
+
+class ClientTransaction:
+    """One request of ours, INVITE or other, until nothing more can come back (§17.1, RFC 6026 §8.4).
+
+    State: `trying` (RFC: Calling or Trying), `proceeding`, `accepted` (INVITE with 2xx), `completed`, `terminated`.
+    """
+
+    def __init__(
+        self, transactions: Transactions, request: Request, *, destination: Destination, user: TransactionUser
+    ) -> None:
+        self.request = request
+        self.destination = destination
+        self.is_invite = request.method == "INVITE"
+        self.key = (request.via.branch, request.method)
+        self.state: Literal["trying", "proceeding", "accepted", "completed", "terminated"] = "trying"
+        self._transactions = transactions
+        self._timing = transactions.timing
+        self._user = user
+        self._data = request.serialize()
+        self._ack: bytes | None = None
+        self._interval = self._timing.t1
+        # Timer A or E; set only while an unreliable transport needs retransmission.
+        self._resend: timers.Timer | None = None
+        # Timer B or F, then D, K or M.
+        self._deadline: timers.Timer | None = None
+
+    def start(self, now: float) -> None:
+        """Send the request and start its timers."""
+        self._send(self._data)
+        if not self.destination.is_reliable:
+            self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+        self.expire_after(self._timing.timeout, now)
+
+    def expire_after(self, delay: float, now: float) -> None:
+        """Have the transaction fail with a timeout unless a final response comes within `delay` seconds."""
+        self._restart_deadline(now + delay, self._time_out)
+
+    def receive(self, response: Response, now: float) -> None:
+        """Take a response that matched."""
+        if self.state in ("completed", "accepted"):
+            self._receive_again(response, now)
+        elif response.status < 200:
+            if self.state == "trying":
+                self.state = "proceeding"
+                self._proceed()
+            self._user.on_response(response, now)
+        else:
+            self._finish(response, now)
+            self._user.on_response(response, now)
+
+    def fail_transport(self, now: float) -> None:
+        """The request could not be sent."""
+        if self.state in ("trying", "proceeding"):
+            self._terminate(now)
+            self._user.on_failure("transport", now)
+
+    def _proceed(self) -> None:
+        self._interval = self._timing.t2
+        if self.is_invite:  # an INVITE may ring for ever; its owner decides when to cancel
+            for timer in (self._resend, self._deadline):
+                if timer is not None:
+                    timer.cancel()
+
+    def _finish(self, response: Response, now: float) -> None:
+        if self._resend is not None:
+            self._resend.cancel()
+        reliable = self.destination.is_reliable
+        if not self.is_invite:
+            self.state, delay = "completed", 0.0 if reliable else self._timing.t4  # timer K
+        elif response.status < 300:
+            self.state, delay = "accepted", self._timing.timeout  # timer M
+        else:
+            self.state, delay = "completed", 0.0 if reliable else self._timing.timeout  # timer D, at least 32 s
+            self._ack = build_failure_ack(self.request, response).serialize()
+            self._send(self._ack)
+        if delay:
+            self._restart_deadline(now + delay, self._terminate)
+        else:
+            self._terminate(now)
+
+    def _receive_again(self, response: Response, now: float) -> None:
+        if self.state == "accepted" and 200 <= response.status < 300:
+            self._user.on_response(response, now)
+        elif self._ack is not None and response.status >= 300:
+            self._send(self._ack)
+
+    def _retransmit(self, now: float) -> None:
+        self._transactions.retransmissions += 1
+        self._send(self._data)
+        if self.state == "trying":
+            self._interval = self._interval * 2 if self.is_invite else min(self._interval * 2, self._timing.t2)
+        self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+
+    def _time_out(self, now: float) -> None:
+        self._terminate(now)
+        self._user.on_failure("timeout", now)
+
+    def _restart_deadline(self, when: float, callback: Callable[[float], None]) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._transactions.timers.start(when, callback)
+
+    def _terminate(self, _now: float) -> None:
+        self.state = "terminated"
+        for timer in (self._resend, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._transactions.forget_client(self)
+
+    def _send(self, data: bytes) -> None:
+        self._transactions.send(data, self.destination, self.fail_transport)
+
+
+class ServerTransaction:
+    """One request of a peer, INVITE or other, and our responses (§17.2, RFC 6026 §8.2).
+
+    State: `proceeding` (also the RFC's Trying), `accepted` (INVITE with 2xx), `completed`, `confirmed`, `terminated`.
+    """
+
+    def __init__(self, transactions: Transactions, request: Request, *, source: Destination) -> None:
+        self.request = request
+        self.source = source
+        self.reply_to = response_destination(request, source)
+        self.is_invite = request.method == "INVITE"
+        self.key = server_key(request, request.method)
+        self.state: Literal["proceeding", "accepted", "completed", "confirmed", "terminated"] = "proceeding"
+        self.on_end: Callable[[], object] | None = None
+        self._transactions = transactions
+        self._timing = transactions.timing
+        self._last: bytes | None = None
+        self._interval = self._timing.t1
+        # Timer G; set only for a refused INVITE over an unreliable transport.
+        self._resend: timers.Timer | None = None
+        # Timer H, I, J or L.
+        self._deadline: timers.Timer | None = None
+
+    def respond(self, response: Response, now: float) -> None:
+        """Send a response; after a final one only further 2xx of the same INVITE are sent."""
+        if self.state == "proceeding":
+            self._last = response.serialize()
+            self._send(self._last)
+            if response.status >= 200:
+                self._finish(response.status, now)
+        elif self.state == "accepted" and 200 <= response.status < 300:
+            self._send(response.serialize())
+
+    def receive_again(self) -> None:
+        """The same request came again: repeat the last response (§17.2.1); the owner repeats a 2xx itself."""
+        if self._last is not None and self.state in ("proceeding", "completed"):
+            self._transactions.retransmissions += 1
+            self._send(self._last)
+
+    def receive_ack(self, now: float) -> bool:
+        """An ACK came; false when it acknowledges a 2xx and so belongs to the dialog."""
+        if self.state == "completed":
+            self.state = "confirmed"
+            if self._resend is not None:
+                self._resend.cancel()
+            self._end_at(now + (0.0 if self.source.is_reliable else self._timing.t4), now)  # timer I
+        return self.state in ("confirmed", "terminated")
+
+    def _finish(self, status: int, now: float) -> None:
+        reliable = self.source.is_reliable
+        if not self.is_invite:
+            self.state = "completed"
+            self._end_at(now + (0.0 if reliable else self._timing.timeout), now)  # timer J
+        elif status < 300:
+            self.state = "accepted"
+            self._end_at(now + self._timing.timeout, now)  # timer L
+        else:
+            self.state = "completed"
+            if not reliable:
+                self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+            self._end_at(now + self._timing.timeout, now)  # timer H
+
+    def _retransmit(self, now: float) -> None:
+        assert self._last is not None
+        self._transactions.retransmissions += 1
+        self._send(self._last)
+        self._interval = min(self._interval * 2, self._timing.t2)
+        self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+
+    def _end_at(self, when: float, now: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if when <= now:
+            self._terminate(now)
+        else:
+            self._deadline = self._transactions.timers.start(when, self._terminate)
+
+    def _terminate(self, _now: float) -> None:
+        self.state = "terminated"
+        for timer in (self._resend, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._transactions.forget_server(self)
+        if self.on_end is not None:
+            self.on_end()
+
+    def _send(self, data: bytes) -> None:
+        self._transactions.send(data, self.reply_to)
+
+
+def new_branch() -> str:
+    """A branch that is unique in space and time (§8.1.1.7)."""
+    return BRANCH_COOKIE + secrets.token_hex(12)
+
+
+def server_key(request: Request, method: str) -> tuple[str, ...]:
+    """What a request and its retransmissions have in common (§17.2.3)."""
+    via = request.via
+    method = "INVITE" if method == "ACK" else method
+    if via.branch.startswith(BRANCH_COOKIE):
+        return (via.branch, via.host, str(via.port), method)
+    return (request.call_id, str(request.cseq), request.from_.tag or "", via.host, str(via.port), via.branch, method)
+
+
+def response_destination(request: Request, source: Destination) -> Destination:
+    """Where a response goes: the connection, `rport`, or the address that Via names (§18.2.2, RFC 3581)."""
+    via = request.via
+    if source.is_reliable or "rport" in via.params:
+        return source
+    return Destination(source.transport, source.host, via.port or 5060)
+
+
+def build_failure_ack(request: Request, response: Response) -> Request:
+    """The ACK of a 300-699 response: same branch, target and route as the INVITE (§17.1.1.3)."""
+    return _same_hop(request, "ACK", to=response.headers.get("To") or "")
+
+
+def build_cancel(request: Request) -> Request:
+    """The CANCEL of an INVITE: same branch, number, target and route (§9.1)."""
+    return _same_hop(request, "CANCEL", to=request.headers.get("To") or "")
+
+
+def _same_hop(request: Request, method: str, *, to: str) -> Request:
+    fields = [("Via", request.headers.get_lines("Via")[0])]
+    fields += [("Route", value) for value in request.headers.get_lines("Route")]
+    fields += [
+        ("Max-Forwards", "70"),
+        ("From", request.headers.get("From") or ""),
+        ("To", to),
+        ("Call-ID", request.call_id),
+        ("CSeq", f"{request.cseq} {method}"),
+    ]
+    return Request.build(method, request.uri, fields)

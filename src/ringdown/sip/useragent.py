@@ -1,0 +1,205 @@
+"""The Sans-I/O user agent: sorts incoming messages to transactions and calls; the edge moves its bytes."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+from ringdown.sip.address import Uri
+from ringdown.sip.events import Event
+from ringdown.sip.incoming import IncomingSession
+from ringdown.sip.message import Request, Response, Via, parse_message
+from ringdown.sip.outgoing import Invitation, OutgoingSession
+from ringdown.sip.stack import ALLOW, Stack, Statistics, has_only_supported
+from ringdown.sip.stale import StaleEnding
+from ringdown.sip.transaction import Destination, ServerTransaction, Timing, Transmission
+
+
+class UserAgent:
+    """All calls of one endpoint.
+
+    After calling any method that takes `now` you must send what `data_to_send` gives, deliver what `events`
+    gives, and call `advance` at the instant that `next_timeout` names. `is_allowed(host, request)` is asked
+    for every request that starts something; a refused one is dropped without a word.
+    """
+
+    def __init__(
+        self,
+        *,
+        locate: Callable[[Destination], tuple[str, int]],
+        is_allowed: Callable[[str, Request], bool],
+        user_agent: str,
+        timing: Timing | None = None,
+    ) -> None:
+        self._stack = Stack(locate=locate, user_agent=user_agent, timing=timing or Timing())
+        self._is_allowed = is_allowed
+        # The call that each INVITE transaction belongs to, for its CANCEL.
+        self._invited: dict[tuple[str, ...], IncomingSession] = {}
+
+    @property
+    def statistics(self) -> Statistics:
+        """The counters."""
+        self._stack.statistics.retransmissions = self._stack.transactions.retransmissions
+        return self._stack.statistics
+
+    def prepare(self, invitation: Invitation) -> OutgoingSession:
+        """An outgoing call; nothing is sent before its `send`. Raises `ValueError` for a target we cannot reach."""
+        return OutgoingSession(self._stack, invitation, call_id=secrets.token_hex(16))
+
+    def end_stale(self, state: dict[str, object], now: float) -> StaleEnding:
+        """Begin to end a call of another process; raises `ValueError` for a state we did not write."""
+        ending = StaleEnding(self._stack, state)
+        ending.begin(now)
+        return ending
+
+    def receive(self, data: bytes, *, source: Destination, now: float) -> None:
+        """Take one whole message; never raises for what it holds."""
+        self._stack.statistics.received += 1
+        try:
+            message = parse_message(data)
+            if isinstance(message, Response):
+                if not self._stack.transactions.receive_response(message, now):
+                    self._stack.statistics.stray += 1
+            else:
+                self._receive_request(_note_source(message, source), source, now)
+        except ValueError:
+            self._stack.statistics.malformed += 1
+
+    def data_to_send(self) -> list[Transmission]:
+        """What must go out now."""
+        sent = self._stack.transactions.data_to_send()
+        self._stack.statistics.sent += len(sent)
+        return sent
+
+    def events(self) -> list[tuple[object, Event | None]]:
+        """What happened: call and event; `None` announces a new `IncomingSession`."""
+        return self._stack.events()
+
+    def next_timeout(self) -> float | None:
+        """When to call `advance`."""
+        return self._stack.transactions.timers.next_timeout()
+
+    def advance(self, now: float) -> None:
+        """Run the timers that are due."""
+        self._stack.transactions.timers.run_due(now)
+
+    def fail_transmission(self, transmission: Transmission, now: float) -> None:
+        """These bytes could not be sent."""
+        self._stack.statistics.transport_errors += 1
+        if transmission.on_failure is not None:
+            transmission.on_failure(now)
+
+    def lose_connection(self, destination: Destination, now: float) -> None:
+        """A stream to this destination broke."""
+        self._stack.transactions.lose_connection(destination, now)
+
+    def has_pending_requests(self) -> bool:
+        """Whether a BYE or CANCEL of ours is still unanswered."""
+        return self._stack.transactions.has_pending_requests()
+
+    def _receive_request(self, request: Request, source: Destination, now: float) -> None:
+        transactions = self._stack.transactions
+        server = transactions.find_server(request)
+        if request.method == "ACK":
+            self._receive_ack(request, server, now)
+        elif server is not None:
+            server.receive_again()
+        elif request.method == "CANCEL":
+            self._receive_cancel(request, source, now)
+        elif request.to.tag is not None:
+            self._receive_in_dialog(request, source, now)
+        elif not self._is_allowed(source.host, request):
+            self._stack.statistics.dropped += 1
+        else:
+            self._receive_new(transactions.serve(request, source=source), now)
+
+    def _receive_ack(self, request: Request, server: ServerTransaction | None, now: float) -> None:
+        if server is not None and server.receive_ack(now):
+            return
+        session = self._stack.sessions.get((request.call_id, request.to.tag or ""))
+        if session is None:
+            self._stack.statistics.stray += 1
+        else:
+            session.receive_ack(request, now)
+
+    def _receive_cancel(self, request: Request, source: Destination, now: float) -> None:
+        invited = self._stack.transactions.find_server(request, method="INVITE")
+        if invited is None and not self._is_allowed(source.host, request):
+            self._stack.statistics.dropped += 1
+            return
+        server = self._stack.transactions.serve(request, source=source)
+        session = self._invited.get(invited.key) if invited is not None else None
+        if session is None:
+            self._stack.refuse(server, 481, now=now)
+            return
+        self._stack.respond(server, 200, now=now)
+        session.receive_cancel(request, now)
+
+    def _receive_in_dialog(self, request: Request, source: Destination, now: float) -> None:
+        session = self._stack.sessions.get((request.call_id, request.to.tag or ""))
+        if session is None and not self._is_allowed(source.host, request):
+            self._stack.statistics.dropped += 1
+            return
+        server = self._stack.transactions.serve(request, source=source)
+        if session is None:
+            self._stack.refuse(server, 481, now=now)
+            return
+        try:
+            session.receive_request(server, now)
+        except ValueError:
+            self._stack.statistics.malformed += 1
+            self._stack.refuse(server, 400, now=now)
+
+    def _receive_new(self, server: ServerTransaction, now: float) -> None:
+        request = server.request
+        if request.method == "OPTIONS":
+            fields = [("Allow", ALLOW), ("Accept", "application/sdp")]
+            self._stack.respond(server, 200, now=now, fields=fields)
+        elif request.method in ("BYE", "UPDATE"):
+            self._stack.refuse(server, 481, now=now)
+        elif request.method != "INVITE":
+            self._stack.refuse(server, 405, now=now, fields=[("Allow", ALLOW)])
+        elif unsupported := has_only_supported(request):
+            self._stack.refuse(server, 420, now=now, fields=[("Unsupported", ", ".join(unsupported))])
+        else:
+            self._receive_invite(server, now)
+
+    def _receive_invite(self, server: ServerTransaction, now: float) -> None:
+        try:
+            Uri.parse(server.request.uri)
+        except ValueError:
+            self._stack.refuse(server, 416, now=now)
+            return
+        try:
+            session = IncomingSession(self._stack, server)
+        except ValueError:
+            self._stack.statistics.malformed += 1
+            self._stack.refuse(server, 400, now=now)
+            return
+        self._stack.respond(server, 100, now=now)
+        self._invited[server.key] = session
+        server.on_end = lambda: self._invited.pop(server.key, None)
+        self._stack.emit(session, None)
+
+
+def _note_source(request: Request, source: Destination) -> Request:
+    """The request with `received` and `rport` in its top Via (§18.2.1, RFC 3581 §4)."""
+    via = request.via
+    if via.transport.lower() != source.transport and via.transport not in ("UDP", "TCP"):
+        raise ValueError("unsupported transport in Via")
+    params = dict(via.params)
+    if "rport" in params:
+        params["rport"] = str(source.port)
+        params["received"] = source.host
+    elif via.host != source.host:
+        params["received"] = source.host
+    if params == via.params:
+        return request
+    noted = replace(via, params=params)
+    request.headers.replace_first("Via", _with_first(request.headers.get_lines("Via")[0], noted))
+    request.via = noted
+    return request
+
+
+def _with_first(line: str, via: Via) -> str:
+    _, comma, others = line.partition(",")
+    return f"{via.serialize()}{comma}{others}"

@@ -1,0 +1,1 @@
+"""LIBRARY: hears, decides, speaks; knows no SIP and no database."""

@@ -1,0 +1,48 @@
+"""Whether the caller is speaking, from the probabilities of a detector; knows no audio. Pure."""
+
+# The detector's opinion flickers on breaths and line clicks: this many windows in a row begin speech.
+_ONSET_WINDOWS = 2
+# Once speaking, a window counts as speech down to this much below the threshold.
+_HYSTERESIS = 0.15
+
+
+class VoiceTracker:
+    """One stretch of the caller's speech: where it began, how long it is, when the voice was last heard.
+
+    All instants are milliseconds of media time. `started_ms` is None while there is no speech; pauses do not end
+    a stretch, only `reset` does.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._onset = 0
+        self._is_voiced = False
+        self.started_ms: int | None = None
+        self.last_voiced_ms = 0
+        self.voiced_ms = 0
+
+    def feed(self, probability: float, *, end_ms: int, window_ms: int) -> None:
+        """Take the detector's opinion of the window that ends at `end_ms`."""
+        if self._is_voiced:
+            if probability >= self._threshold - _HYSTERESIS:
+                self._extend(window_ms, end_ms)
+            else:
+                self._is_voiced, self._onset = False, 0
+            return
+        self._onset = self._onset + 1 if probability >= self._threshold else 0
+        if self._onset >= _ONSET_WINDOWS:
+            self._is_voiced = True
+            length_ms = self._onset * window_ms
+            if self.started_ms is None:
+                self.started_ms = end_ms - length_ms
+            self._extend(length_ms, end_ms)
+
+    def reset(self) -> None:
+        """Forget the stretch; the next one begins with new speech."""
+        self.started_ms = None
+        self.voiced_ms = 0
+        self._is_voiced, self._onset = False, 0
+
+    def _extend(self, length_ms: int, end_ms: int) -> None:
+        self.voiced_ms += length_ms
+        self.last_voiced_ms = end_ms

@@ -1,0 +1,258 @@
+"""A conversation: driven by the media clock's ticks, it joins hearing, deciding and speaking, and knows when to end."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ringdown.voice import brain, ports, turns
+from ringdown.voice.attempt import Attempt
+from ringdown.voice.detector import VoiceDetector
+from ringdown.voice.ear import Ear
+from ringdown.voice.events import ConversationEnd, ConversationReport, Event
+from ringdown.voice.floor import Floor
+from ringdown.voice.inactivity import InactivityClock
+from ringdown.voice.keypad import Keypad
+from ringdown.voice.producer import Producer
+from ringdown.voice.reply import FRAME_MS, Reply
+from ringdown.voice.settings import ConversationSettings, InactivityMessage
+from ringdown.voice.transcript import TranscriptWriter, write_heard
+
+# The last words are still in the far end's jitter buffer when the last frame leaves.
+_TAIL_MS = 200
+# Beyond its longest duration a conversation only waits for a clock that has stopped.
+_RUN_MARGIN_S = 120.0
+
+
+class Conversation:
+    """One call's conversation.
+
+    `tick` it every 20 ms, await `run` for its end, and `finish` it in any case: only then are the last words of the
+    caller recognized. All instants are milliseconds of media time; no clock is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: ConversationSettings,
+        brain: brain.Brain,
+        recognizer: ports.SpeechToText,
+        speaker: ports.TextToSpeech,
+        detector: VoiceDetector,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._settings = settings
+        self._brain = brain
+        self._now_ms = 0
+        self._group: asyncio.TaskGroup | None = None
+        self._end: ConversationEnd | None = None
+        self._ended = asyncio.Event()
+        self._ends_at: tuple[int, ConversationEnd] | None = None
+        self._finishing = asyncio.Lock()
+        self._is_finished = False
+        self._silent_since_ms = 0
+        self._inactivity_message: InactivityMessage | None = None
+        self._inactivity = InactivityClock(settings.inactivity_messages)
+        self._keypad = Keypad(brain.judge_keypad)
+        self._transcript = TranscriptWriter(on_event)
+        self._ear = Ear(
+            settings=settings,
+            recognizer=recognizer,
+            detector=detector,
+            expectation=lambda: self._floor.listening.expectation,
+        )
+        self._floor = Floor(
+            settings=settings,
+            brain=brain,
+            ear=self._ear,
+            producer=Producer(speaker=speaker, settings=settings, spawn=self._spawn),
+            transcript=self._transcript,
+            spawn=self._spawn,
+            now=lambda: self._now_ms,
+            on_failure=self._apologize,
+            on_turn=self._take_turn,
+            on_reply_over=self._take_reply_over,
+        )
+
+    # --- driven by the owner ------------------------------------------------------------------------------------
+
+    async def run(self) -> ConversationEnd:
+        """Converse until the end; returns after the last words were played."""
+        limit_s = self._settings.max_duration_ms / 1000 + _RUN_MARGIN_S
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._ended.wait()
+            except TimeoutError:
+                self._stop(ConversationEnd("max_duration", "the media clock stopped"))
+            finally:
+                self._group = None
+                self._floor.cancel_attempt()
+                if self._floor.reply is not None:
+                    self._floor.reply.stop()
+        assert self._end is not None
+        return self._end
+
+    def tick(self, far_pcm: bytes, at_ms: int) -> bytes | None:
+        """Take the far party's 20 ms that began at `at_ms`; returns the agent's, or None for silence.
+
+        Never blocks, never awaits.
+        """
+        if self._end is not None:
+            return None
+        self._now_ms = at_ms + FRAME_MS
+        self._ear.push(far_pcm, at_ms)
+        if self._group is None:
+            return None
+        self._advance()
+        return self._floor.frame(at_ms)
+
+    def press(self, digit: str, at_ms: int) -> None:
+        """The caller pressed a key: it stops the agent, and belongs to an answer."""
+        if self._end is not None or self._floor.is_closing:
+            return
+        self._inactivity.caller_active(at_ms)
+        floor = self._floor
+        if not (floor.reply is not None and floor.reply.is_uninterruptible):
+            if floor.attempt is not None and not floor.attempt.is_binding:
+                floor.cancel_attempt()
+            floor.close_reply(is_interrupted=True)
+        self._keypad.press(digit, at_ms)
+
+    async def finish(self) -> None:
+        """The call is over: cut the agent's turn to what was heard, and write down the caller's last words.
+
+        Waits at most `timeouts.last_words_s` for them. Safe at any time, and twice.
+        """
+        async with self._finishing:
+            if self._is_finished:
+                return
+            self._is_finished = True
+            self._stop(ConversationEnd("stopped"))
+            attempt = self._floor.cancel_attempt()
+            self._floor.close_reply(is_interrupted=True)
+            await self._keep_last_words(attempt)
+            await self._ear.close()
+
+    async def summarise(self) -> None:
+        """Let the brain prepare the report's summary, within `timeouts.summary_s`; without one if that fails."""
+        try:
+            async with asyncio.timeout(self._settings.timeouts.summary_s):
+                await self._brain.summarise()
+        except (TimeoutError, ports.ProviderError):
+            return
+
+    def report(self) -> ConversationReport:
+        """What the conversation has achieved so far."""
+        return self._brain.report()
+
+    # --- each tick ----------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        now, floor = self._now_ms, self._floor
+        if self._ends_at is not None:
+            if now >= self._ends_at[0]:
+                self._stop(self._ends_at[1])
+            return
+        if now >= self._settings.max_duration_ms and not floor.is_closing:
+            self._exceed_duration()
+        is_held = floor.reply is not None and floor.reply.is_uninterruptible
+        if self._keypad.is_active and not is_held and floor.attempt is None:
+            self._answer_keys()
+        floor.advance()
+        if floor.is_quiet and not floor.is_closing and not self._keypad.is_active:
+            self._wait_for_caller()
+
+    def _wait_for_caller(self) -> None:
+        """Nobody speaks."""
+        now, greeting, floor = self._now_ms, self._settings.greeting, self._floor
+        if not floor.is_open:
+            if greeting.first_speaker == "agent":
+                if now > greeting.delay_ms:
+                    floor.open(greeting.text)
+                return
+            if greeting.fallback_delay_ms is not None and now > greeting.fallback_delay_ms:
+                floor.open(greeting.fallback_text or greeting.text)
+                return
+        if self._inactivity.is_over(now):
+            self._stop(ConversationEnd("inactivity"))
+        elif (message := self._inactivity.message_due(now)) is not None:
+            self._inactivity_message = message
+            is_last = message.end_behavior == "END_BEHAVIOR_HANG_UP_STRICT"
+            ends = ConversationEnd("inactivity") if is_last else None
+            floor.say(brain.FixedProposal(message.message), purpose="inactivity", ends=ends)
+        elif floor.is_open:
+            timeout_ms = floor.listening.answer_timeout_ms
+            if timeout_ms is not None and now - self._silent_since_ms >= timeout_ms:
+                floor.answer(brain.Heard(source="silence"), start_ms=now, end_ms=now)
+
+    def _answer_keys(self) -> None:
+        answer = self._keypad.take(self._now_ms)
+        if answer is not None:
+            heard = brain.Heard(answer.digits, source="keypad")
+            self._floor.answer(heard, start_ms=answer.start_ms, end_ms=answer.end_ms)
+
+    # --- what the floor reports ---------------------------------------------------------------------------------
+
+    def _take_turn(self) -> None:
+        self._inactivity.caller_active(self._now_ms)
+        self._silent_since_ms = self._now_ms
+
+    def _take_reply_over(self, reply: Reply) -> None:
+        self._silent_since_ms = self._now_ms
+        self._inactivity.agent_stopped(self._now_ms)
+        if reply.purpose == "inactivity" and self._inactivity_message is not None:
+            self._inactivity.message_spoken(self._inactivity_message, self._now_ms)
+        if reply.ends is not None and reply.is_played():
+            self._ends_at = (self._now_ms + _TAIL_MS, reply.ends)
+
+    def _apologize(self, error: ports.ProviderError) -> None:
+        """A provider failed for good: say so, if the voice works, and end."""
+        end = ConversationEnd("provider_error", str(error))
+        if self._floor.is_closing:
+            # Not even the last words can be said.
+            self._stop(end)
+            return
+        self._floor.clear(is_deaf=True)
+        self._floor.say(brain.FixedProposal(self._settings.apology), purpose="apology", ends=end)
+
+    def _exceed_duration(self) -> None:
+        self._floor.clear(is_deaf=False)
+        end = ConversationEnd("max_duration")
+        message = self._settings.time_exceeded_message
+        if message:
+            self._floor.say(brain.FixedProposal(message), purpose="time_exceeded", ends=end)
+        else:
+            self._stop(end)
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def _stop(self, end: ConversationEnd) -> None:
+        if self._end is None:
+            self._end = end
+            self._ended.set()
+
+    async def _keep_last_words(self, attempt: Attempt | None) -> None:
+        keys = self._keypad.take(self._now_ms, at_once=True)
+        if keys is not None:
+            text = write_heard(brain.Heard(keys.digits, source="keypad"), kind="free")
+            self._transcript.contact(text, start_ms=keys.start_ms, end_ms=keys.end_ms)
+        ear = self._ear
+        is_covered = attempt is not None and bool(attempt.transcript) and ear.last_voiced_ms <= attempt.heard_until_ms
+        if is_covered or not ear.is_active:
+            self._floor.keep_heard(attempt)
+            return
+        start_ms, end_ms, voiced_ms = ear.started_ms, ear.last_voiced_ms, ear.voiced_ms
+        try:
+            async with asyncio.timeout(self._settings.timeouts.last_words_s):
+                recognition = await ear.recognize()
+        except (TimeoutError, ports.ProviderError):
+            return
+        text, vad = recognition.text.strip(), self._settings.vad
+        heard = brain.Heard(text, is_understood=recognition.understood, duration_ms=end_ms - start_ms)
+        if turns.is_turn(text, is_understood=heard.is_understood, voiced_ms=voiced_ms, vad=vad):
+            self._transcript.contact(write_heard(heard, kind=ear.kind), start_ms=start_ms, end_ms=end_ms)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        assert self._group is not None
+        return self._group.create_task(work)

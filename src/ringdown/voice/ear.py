@@ -1,0 +1,136 @@
+"""The caller's side of a conversation: voice activity, the utterance being spoken, and its recognition."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ringdown.voice import activity, detector, ports, settings, streams
+
+# Audio from before speech was detected: its onset, the detector's lag, and a little breath.
+_PRE_ROLL_FRAMES = 15
+_FRAME_MS = 20
+_WINDOW_MS = detector.WINDOW_MS
+_CLOSE_TIMEOUT_S = 2.0
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class Ear:
+    """Listens to one caller.
+
+    Between `open` utterances it keeps a pre-roll; with the first speech an utterance begins, and it goes on through
+    pauses until it is dropped. `expectation` is asked for with each new utterance.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: settings.ConversationSettings,
+        recognizer: ports.SpeechToText,
+        detector: detector.VoiceDetector,
+        expectation: Callable[[], ports.Expectation],
+    ) -> None:
+        self._settings = settings
+        self._recognizer = recognizer
+        self._expectation = expectation
+        self._tracker = activity.VoiceTracker(settings.vad.frame_activation_threshold)
+        self._stream = detector.open(self._take_window)
+        self._pre_roll: deque[bytes] = deque(maxlen=_PRE_ROLL_FRAMES)
+        self._utterance: ports.Utterance | None = None
+        self._origin_ms: int | None = None
+        self._heard_ms = 0
+        self.kind: ports.ExpectationKind = "free"
+        # Where the utterance's first sample lies; word times count from there.
+        self.utterance_start_ms = 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether an utterance is open."""
+        return self._utterance is not None
+
+    @property
+    def started_ms(self) -> int:
+        """When the utterance's speech began."""
+        return self._tracker.started_ms or 0
+
+    @property
+    def last_voiced_ms(self) -> int:
+        """When the voice was last heard."""
+        return self._tracker.last_voiced_ms
+
+    @property
+    def voiced_ms(self) -> int:
+        """How much of the utterance is voice."""
+        return self._tracker.voiced_ms
+
+    @property
+    def silence_ms(self) -> int:
+        """How long the caller has been silent now."""
+        return self._heard_ms - self._tracker.last_voiced_ms
+
+    def push(self, pcm: bytes, at_ms: int) -> None:
+        """Take the 20 ms that began at `at_ms`."""
+        if self._origin_ms is None:
+            self._origin_ms = at_ms
+        self._heard_ms = at_ms + _FRAME_MS
+        if self._utterance is not None:
+            self._utterance.push(pcm)
+        self._pre_roll.append(pcm)
+        self._stream.push(pcm)
+
+    def partial(self) -> str:
+        """The words so far, where the recognizer tells."""
+        return self._utterance.partial() if self._utterance is not None else ""
+
+    async def recognize(self) -> ports.Recognition:
+        """What was said so far, after one retry. Raises `ports.ProviderError`."""
+        utterance = self._utterance
+        if utterance is None:
+            return ports.Recognition("")
+        try:
+            return await self._bounded_final(utterance)
+        except ports.ProviderError as error:
+            if not error.retryable:
+                raise
+            return await self._bounded_final(utterance)
+
+    def drop(self, spawn: Spawn) -> None:
+        """The utterance was answered, or is nothing: the next speech begins a new one."""
+        if self._utterance is not None:
+            spawn(self._let_go(self._utterance))
+        self._utterance = None
+        self._tracker.reset()
+
+    async def close(self) -> None:
+        """Listen no more; safe to call twice."""
+        self._stream.close()
+        utterance, self._utterance = self._utterance, None
+        if utterance is not None:
+            await self._let_go(utterance)
+
+    async def _bounded_final(self, utterance: ports.Utterance) -> ports.Recognition:
+        timeout_s = self._settings.timeouts.recognition_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await utterance.final()
+        except TimeoutError:
+            raise ports.ProviderError("recognizer", f"no words within {timeout_s:g} s", retryable=True) from None
+
+    async def _let_go(self, utterance: ports.Utterance) -> None:
+        await streams.ignore_failure(utterance.close(), timeout_s=_CLOSE_TIMEOUT_S)
+
+    def _take_window(self, probability: float, end_ms: int) -> None:
+        self._tracker.feed(probability, end_ms=(self._origin_ms or 0) + end_ms, window_ms=_WINDOW_MS)
+        if self._tracker.started_ms is not None and self._utterance is None:
+            self._open()
+
+    def _open(self) -> None:
+        expectation = self._expectation()
+        self.kind = expectation.kind
+        self._utterance = self._recognizer.open(
+            sample_rate_hz=self._settings.sample_rate_hz, language=self._settings.language, expectation=expectation
+        )
+        self.utterance_start_ms = self._heard_ms - len(self._pre_roll) * _FRAME_MS
+        for pcm in self._pre_roll:
+            self._utterance.push(pcm)

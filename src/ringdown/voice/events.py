@@ -1,0 +1,61 @@
+"""What a conversation tells its owner: turns as they were heard, how it ended, what it achieved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_error", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLatency:
+    """Last voiced audio in to first audio out, in milliseconds; the stages sum to `total_ms`.
+
+    `endpoint_ms` is all waiting for the end of the turn, before and after the answer was ready.
+    """
+
+    total_ms: int
+    endpoint_ms: int
+    recognition_ms: int
+    model_ms: int
+    speech_ms: int
+    playout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One contribution by one side, as heard; times count from the first tick. `latency` is an answer's."""
+
+    speaker: Literal["agent", "contact"]
+    text: str
+    start_ms: int
+    end_ms: int
+    interrupted: bool = False
+    latency: TurnLatency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """A turn is over. Turns arrive in the order of their start."""
+
+    turn: Turn
+
+
+Event = TurnFinished
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationEnd:
+    """Why the conversation is over; `detail` is one sentence for the operator, empty when there is nothing to add."""
+
+    reason: EndReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationReport:
+    """What the conversation achieved, as far as the brain can tell."""
+
+    slots: Mapping[str, str] = field(default_factory=dict)
+    summary: str | None = None
+    outcome: str | None = None

@@ -1,0 +1,282 @@
+"""Who has the floor: the agent's reply being played, the answer in the making, and the caller who may take over."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ringdown.voice import brain, ports, turns
+from ringdown.voice.attempt import Attempt, Marks
+from ringdown.voice.ear import Ear
+from ringdown.voice.events import ConversationEnd
+from ringdown.voice.producer import Producer
+from ringdown.voice.reply import FRAME_MS, Purpose, Reply
+from ringdown.voice.settings import ConversationSettings
+from ringdown.voice.transcript import TranscriptWriter, write_heard
+
+OnFailure = Callable[[ports.ProviderError], None]
+
+
+class Floor:
+    """Answers the caller, plays the agent, and lets the caller interrupt.
+
+    `advance` and `frame` are called each tick; `now` gives the media time. `on_failure` hears of a provider that
+    failed for good, `on_turn` of each turn of the caller, `on_reply_over` of each reply that is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: ConversationSettings,
+        brain: brain.Brain,
+        ear: Ear,
+        producer: Producer,
+        transcript: TranscriptWriter,
+        spawn: Callable[[Coroutine[Any, Any, None]], Any],
+        now: Callable[[], int],
+        on_failure: OnFailure,
+        on_turn: Callable[[], None],
+        on_reply_over: Callable[[Reply], None],
+    ) -> None:
+        self._settings = settings
+        self._brain = brain
+        self._ear = ear
+        self._producer = producer
+        self._transcript = transcript
+        self._spawn = spawn
+        self._now = now
+        self._on_failure = on_failure
+        self._on_turn = on_turn
+        self._on_reply_over = on_reply_over
+        self._marks: Marks | None = None
+        # What may be answered now; changes only when an answer begins.
+        self.listening = brain.listening()
+        self.reply: Reply | None = None
+        self.attempt: Attempt | None = None
+        self.is_open = False
+        # The last words are being said; nothing that the caller does changes them.
+        self.is_closing = False
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks, and nothing is about to be said."""
+        return self.reply is None and self.attempt is None and not self._ear.is_active
+
+    # --- the agent begins ---------------------------------------------------------------------------------------
+
+    def say(self, proposal: brain.Proposal, *, purpose: Purpose, ends: ConversationEnd | None = None) -> None:
+        """Say something of our own accord; with `ends` these are the last words."""
+        reply = self._new_reply(purpose, is_uninterruptible=ends is not None)
+        reply.ends = ends
+        self.is_closing = self.is_closing or ends is not None
+        attempt = Attempt(reply, self._new_marks(), proposal=proposal, is_binding=True)
+        self._start(attempt)
+
+    def open(self, greeting: str | None) -> None:
+        """Say the first words."""
+        attempt = Attempt(self._new_opening(), self._new_marks(), is_binding=True)
+        attempt.proposal = self._brain.open(greeting, None)
+        self._start(attempt)
+
+    def answer(self, heard: brain.Heard, *, start_ms: int, end_ms: int) -> None:
+        """Answer keys or silence."""
+        is_keypad = heard.source == "keypad"
+        reply = self._new_reply("answer") if self.is_open else self._new_opening()
+        attempt = Attempt(reply, self._new_marks(), heard=heard, is_binding=is_keypad)
+        attempt.heard_from_ms, attempt.heard_until_ms = start_ms, end_ms
+        attempt.transcript = write_heard(heard, kind=self._ear.kind)
+        attempt.proposal = self._propose(heard)
+        self._start(attempt)
+
+    # --- each tick ----------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Start, void, release and begin answers; stop for the caller."""
+        attempt = self.attempt
+        if attempt is None:
+            if self._ear.is_active and not self.is_closing:
+                self._listen()
+            return
+        if self._is_void(attempt):
+            self.cancel_attempt()
+            return
+        if attempt.proposal is None:
+            return
+        if attempt.marks.released_ms is None and self._is_releasable(attempt):
+            attempt.marks.released_ms = attempt.marks.now()
+        if attempt.marks.released_ms is not None and attempt.reply.is_ready():
+            self._begin(attempt)
+
+    def frame(self, at_ms: int) -> bytes | None:
+        """The 20 ms of the agent's voice that belong at `at_ms`."""
+        reply = self.reply
+        if reply is None:
+            return None
+        frame = reply.frame(at_ms)
+        if reply.is_played():
+            self.close_reply(is_interrupted=False)
+        return frame
+
+    def cancel_attempt(self) -> Attempt | None:
+        """Give up the answer in the making; nothing of it was heard."""
+        attempt, self.attempt = self.attempt, None
+        if attempt is not None:
+            attempt.reply.stop()
+        return attempt
+
+    def close_reply(self, *, is_interrupted: bool) -> None:
+        """The agent stops: its turn is what was heard of it."""
+        reply, self.reply = self.reply, None
+        if reply is None:
+            return
+        reply.stop()
+        text, marks, self._marks = reply.heard_text(), self._marks, None
+        if text and reply.started_ms is not None:
+            latency = marks.latency(reply.started_ms) if marks is not None else None
+            end_ms = reply.stopped_ms
+            self._transcript.agent(
+                text, start_ms=reply.started_ms, end_ms=end_ms, is_interrupted=is_interrupted, latency=latency
+            )
+            self._brain.spoken(text)
+        self._on_reply_over(reply)
+
+    def keep_heard(self, attempt: Attempt | None) -> None:
+        """Write down what was heard although its answer is given up."""
+        if attempt is not None and attempt.transcript:
+            self._transcript.contact(attempt.transcript, start_ms=attempt.heard_from_ms, end_ms=attempt.heard_until_ms)
+            attempt.transcript = ""
+
+    def clear(self, *, is_deaf: bool) -> None:
+        """Take the floor from both sides; what the caller said is kept, as unclear if nobody can recognize it."""
+        attempt = self.cancel_attempt()
+        self.close_reply(is_interrupted=True)
+        ear = self._ear
+        if attempt is not None and attempt.transcript:
+            self.keep_heard(attempt)
+        elif is_deaf and ear.is_active:
+            text = write_heard(brain.Heard(), kind=ear.kind)
+            self._transcript.contact(text, start_ms=ear.started_ms, end_ms=ear.last_voiced_ms)
+        else:
+            return
+        ear.drop(self._spawn)
+
+    # --- the caller speaks --------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        """An utterance is open and nothing is being prepared yet."""
+        ear, reply, now = self._ear, self.reply, self._now()
+        if reply is not None and reply.is_uninterruptible:
+            return
+        if (
+            reply is not None
+            and not reply.is_paused
+            and turns.interrupts(voiced_ms=ear.voiced_ms, partial=ear.partial(), vad=self._settings.vad)
+        ):
+            reply.pause()
+        listening = self.listening
+        is_too_long = listening.max_ms is not None and now - ear.started_ms >= listening.max_ms
+        if is_too_long or ear.silence_ms >= (listening.end_silence_ms or turns.SPECULATION_SILENCE_MS):
+            attempt = Attempt(
+                self._new_reply("answer") if self.is_open else self._new_opening(), self._new_marks(),
+                heard_from_ms=ear.started_ms, heard_until_ms=ear.last_voiced_ms, is_binding=is_too_long,
+            )  # fmt: skip
+            attempt.marks.speech_end_ms = ear.last_voiced_ms
+            self._start(attempt)
+
+    def _is_void(self, attempt: Attempt) -> bool:
+        """Whether the caller went on speaking before anything was heard of the answer."""
+        if attempt.is_binding or not self._ear.is_active:
+            return False
+        return self._ear.last_voiced_ms > attempt.heard_until_ms
+
+    def _is_releasable(self, attempt: Attempt) -> bool:
+        if attempt.is_binding or attempt.marks.speech_end_ms is None:
+            return True
+        return self._ear.silence_ms >= attempt.release_silence_ms
+
+    def _begin(self, attempt: Attempt) -> None:
+        """The answer is heard from now on: what led to it is a fact."""
+        self.attempt = None
+        self.keep_heard(attempt)
+        assert attempt.proposal is not None
+        attempt.proposal.commit()
+        self.listening = self._brain.listening()
+        if attempt.heard is not None and attempt.heard.source != "silence":
+            self._ear.drop(self._spawn)
+            self._on_turn()
+        self.is_open = self.is_open or attempt.reply.purpose in ("opening", "answer")
+        self.reply, self._marks = attempt.reply, attempt.marks
+
+    # --- preparing an answer ------------------------------------------------------------------------------------
+
+    def _start(self, attempt: Attempt) -> None:
+        attempt.marks.started_ms = attempt.marks.now()
+        self.attempt = attempt
+        attempt.reply.producers.append(self._spawn(self._prepare(attempt)))
+
+    async def _prepare(self, attempt: Attempt) -> None:
+        try:
+            if attempt.proposal is None:
+                recognition = await self._ear.recognize()
+                attempt.marks.recognized_ms = attempt.marks.now()
+                if not self._accept(attempt, recognition):
+                    return
+            assert attempt.proposal is not None
+            await self._producer.produce(attempt.reply, attempt.proposal, attempt.marks)
+        except ports.ProviderError as error:
+            self._on_failure(error)
+
+    def _accept(self, attempt: Attempt, recognition: ports.Recognition) -> bool:
+        """Whether what was heard takes the turn; if so the agent is silent and the answer proposed."""
+        ear, text = self._ear, recognition.text.strip()
+        heard = brain.Heard(
+            text, is_understood=recognition.understood, duration_ms=attempt.heard_until_ms - attempt.heard_from_ms
+        )
+        if not self._takes_turn(heard):
+            self.attempt = None
+            ear.drop(self._spawn)
+            if self.reply is not None:
+                self.reply.resume()
+            return False
+        self.close_reply(is_interrupted=True)
+        attempt.heard = heard
+        attempt.transcript = write_heard(heard, kind=ear.kind)
+        patience = self.listening.end_silence_ms or 0
+        completeness = self._brain.judge(text)
+        rule_ms = turns.release_silence_ms(text, completeness=completeness, vad=self._settings.vad)
+        attempt.release_silence_ms = max(patience, rule_ms)
+        attempt.proposal = self._propose(heard)
+        return True
+
+    def _takes_turn(self, heard: brain.Heard) -> bool:
+        ear, reply, vad = self._ear, self.reply, self._settings.vad
+        if reply is None:
+            return turns.is_turn(heard.text, is_understood=heard.is_understood, voiced_ms=ear.voiced_ms, vad=vad)
+        if ear.voiced_ms < vad.minimum_turn_duration_ms:
+            return False
+        text, is_asked = heard.text, "?" in reply.heard_text()
+        if ear.kind == "yes_no" and not is_asked:
+            # A yes/no grammar makes an answer of anything; before the question it is none.
+            text = ""
+        return turns.stops_agent(
+            text,
+            is_understood=heard.is_understood,
+            voiced_ms=ear.voiced_ms,
+            remaining_ms=reply.remaining_ms(),
+            is_answer=self._brain.judge(text) == "complete" if text else False,
+            is_farewell_heard=reply.ends is not None,
+        )
+
+    def _propose(self, heard: brain.Heard) -> brain.Proposal:
+        if self.is_open:
+            return self._brain.consider(heard)
+        greeting = self._settings.greeting
+        return self._brain.open(greeting.text if greeting.first_speaker == "agent" else None, heard)
+
+    def _new_marks(self) -> Marks:
+        # An answer's instants are compared with the tick that plays it, which is named by its beginning.
+        return Marks(lambda: self._now() - FRAME_MS)
+
+    def _new_reply(self, purpose: Purpose, *, is_uninterruptible: bool = False) -> Reply:
+        return Reply(purpose, sample_rate_hz=self._settings.sample_rate_hz, is_uninterruptible=is_uninterruptible)
+
+    def _new_opening(self) -> Reply:
+        return self._new_reply("opening", is_uninterruptible=self._settings.greeting.uninterruptible)

@@ -1,0 +1,1 @@
+"""The speaking voices that agents may use."""

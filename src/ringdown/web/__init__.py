@@ -1,0 +1,1 @@
+"""HTTP plumbing without product: envelope, errors, pagination, authentication edge."""

@@ -1,0 +1,62 @@
+"""What the web layer knows besides the request: settings, database, and how a key is recognised."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from ringdown import values
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sent the request: the key, and the organization it selects."""
+
+    organization_id: str
+    key_id: str
+    requests_per_minute: int | None = None
+
+
+#: `authenticate(key, client_address)` returns the caller; raises `Unauthorized` or `Forbidden`. The address is the
+#: peer's, or None when the server does not know it.
+Authenticate = Callable[[str, str | None], Awaitable[Caller]]
+
+
+@dataclass(frozen=True, slots=True)
+class WebContext:
+    """The parts that every request needs; one per application."""
+
+    settings: Settings
+    database: Database
+    authenticate: Authenticate
+
+
+def get_context(request: Request) -> WebContext:
+    """The application's parts; usable as a dependency."""
+    context: WebContext = request.app.state.web
+    return context
+
+
+def get_settings(request: Request) -> Settings:
+    """The application's settings; usable as a dependency."""
+    return get_context(request).settings
+
+
+def get_database(request: Request) -> Database:
+    """The application's database; usable as a dependency."""
+    return get_context(request).database
+
+
+def get_request_id(request: Request) -> str:
+    """The id of this request: `X-Request-Id` and `meta.request_id`."""
+    if not hasattr(request.state, "request_id"):
+        request.state.request_id = values.new_id("req")
+    request_id: str = request.state.request_id
+    return request_id
+
+
+def set_header(request: Request, name: str, value: str) -> None:
+    """Send a header with whatever answer this request will get, refusals included."""
+    request.state.response_headers[name] = value

@@ -1,0 +1,144 @@
+"""`X-Idempotency-Key`: a repeated POST gets the first answer again instead of creating a second thing.
+
+The key is marked in flight before the request is worked on, and the answer is stored after it. A marker that a
+crash left behind is taken over after a while; what was created by then is never created again if the use case called
+`bind_resource` in its transaction.
+"""
+
+import hashlib
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import msgspec
+from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import values
+from ringdown.db.engine import Database
+from ringdown.errors import Conflict, invalid
+from ringdown.web import context, store
+from ringdown.web.store import IdempotencyRow
+
+HEADER = "X-Idempotency-Key"
+KEPT_MS = 7 * 24 * 3600 * 1000
+#: A request that has been in flight for longer is taken for dead.
+IN_FLIGHT_MS = 60_000
+_MAX_KEY_LENGTH = 255
+_IN_FLIGHT = "A request with this idempotency key is still being worked on."
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request's hold on its idempotency key."""
+
+    organization_id: str
+    request_key: str
+    body_hash: str
+    holder: str
+
+
+_current: ContextVar[Claim | None] = ContextVar("ringdown_idempotency_claim", default=None)
+
+
+def read_claim(request: Request, *, organization_id: str, body: bytes) -> Claim | None:
+    """The claim that the request's header makes; None without one. Raises `ValidationFailed` for a bad key."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not 1 <= len(key) <= _MAX_KEY_LENGTH:
+        raise invalid(HEADER, f"must have from 1 to {_MAX_KEY_LENGTH} characters")
+    endpoint = f"{request.method} {request.url.path}"
+    return Claim(
+        organization_id=organization_id,
+        request_key=_hash(endpoint.encode(), key.encode()),
+        body_hash=_hash(request.url.query.encode(), _normalise(body)),
+        holder=context.get_request_id(request),
+    )
+
+
+async def begin(database: Database, claim: Claim) -> IdempotencyRow | None:
+    """Mark the request as in flight; returns the stored answer if there is one already.
+
+    Raises `Conflict` when the key was used for another body, is still in flight, or when the first request created
+    something but died before it could answer (`details.resource_id`).
+    """
+    now_at = values.now_ms()
+    fresh = IdempotencyRow(claim.body_hash, claim.holder, now_at, resource_id=None, status=None, body=None)
+    where = {"organization_id": claim.organization_id, "request_key": claim.request_key}
+    async with database.write() as connection:
+        if await store.insert_idempotency_row(connection, row=fresh, **where):
+            _current.set(claim)
+            return None
+        known = await store.get_idempotency_row(connection, **where)
+        is_expired = known.started_at < now_at - KEPT_MS
+        if not is_expired:
+            if known.body_hash != claim.body_hash:
+                raise Conflict("This idempotency key was used for another request.", {"header": HEADER})
+            if known.status is not None:
+                return known
+            if known.started_at > now_at - IN_FLIGHT_MS:
+                raise Conflict(_IN_FLIGHT, {"header": HEADER})
+            if known.resource_id is not None:
+                raise Conflict(
+                    f"The first request with this key created {known.resource_id}, but its answer was lost.",
+                    {"header": HEADER, "resource_id": known.resource_id},
+                )
+        await store.replace_idempotency_row(connection, row=fresh, **where)
+    _current.set(claim)
+    return None
+
+
+async def bind_resource(connection: AsyncConnection, resource_id: str) -> None:
+    """Commit, with the resource, that the current request created it; does nothing without an idempotency key.
+
+    Call it in the transaction that creates. Raises `Conflict` when another request has taken the key over meanwhile,
+    so that only one of them creates.
+    """
+    claim = _current.get()
+    if claim is None:
+        return
+    is_held = await store.update_held_row(
+        connection,
+        organization_id=claim.organization_id,
+        request_key=claim.request_key,
+        holder=claim.holder,
+        values={"resource_id": resource_id},
+    )
+    if not is_held:
+        raise Conflict(_IN_FLIGHT, {"header": HEADER})
+
+
+async def finish(database: Database, claim: Claim, response: Response | None) -> None:
+    """Store the answer if it is a success; otherwise free the key, unless something was created."""
+    _current.set(None)
+    where = {"organization_id": claim.organization_id, "request_key": claim.request_key, "holder": claim.holder}
+    async with database.write() as connection:
+        if response is not None and 200 <= response.status_code < 300:
+            answer: dict[str, object] = {"status": response.status_code, "body": bytes(response.body)}
+            await store.update_held_row(connection, **where, values=answer)
+        else:
+            await store.delete_held_row(connection, **where)
+
+
+def replay(request: Request, row: IdempotencyRow) -> Response:
+    """The stored answer again, under the request id of the first one, as its `meta` says."""
+    request.state.request_id = row.holder
+    context.set_header(request, "X-Idempotent-Replay", "true")
+    return Response(row.body, row.status or 200, media_type="application/json")
+
+
+async def delete_expired(connection: AsyncConnection, *, now_at: int) -> int:
+    """Forget keys that are older than seven days; returns how many."""
+    return await store.delete_idempotency_rows(connection, before_at=now_at - KEPT_MS)
+
+
+def _hash(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _normalise(body: bytes) -> bytes:
+    # White space and the order of fields do not make another request.
+    try:
+        return msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+    except (ValueError, RecursionError):
+        return body

@@ -1,0 +1,92 @@
+"""The route class that gives every endpoint the contract's order of checks.
+
+Key and rate limit (401, 403, 429), query parameters (422), size and form of the body (413, 400), idempotency (409);
+only then FastAPI validates values and calls the endpoint.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response, params
+from fastapi.routing import APIRoute
+
+from ringdown.errors import BadRequest
+from ringdown.web import auth, body, context, idempotency, openapi, query
+from ringdown.web.body import JsonRequest
+
+_Handler = Callable[[Request], Awaitable[Response]]
+
+
+class PublicRoute(APIRoute):
+    """A route without a key; unknown query parameters and bad bodies are refused all the same."""
+
+    needs_key = False
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = query.list_parameters(self.dependant)
+
+        async def checked(request: Request) -> Response:
+            return await self._check(request, known=known, handle=handle)
+
+        return checked
+
+    async def _check(self, request: Request, *, known: Mapping[str, bool], handle: _Handler) -> Response:
+        if self.needs_key:
+            await auth.authenticate(request)
+        body.refuse_nul_in_url(request)
+        query.refuse_unread(request, known)
+        if isinstance(getattr(self.body_field, "field_info", None), params.Form):
+            return await handle(request)
+        json_request = JsonRequest(_as_json(request), request.receive)
+        await self._read_body(json_request)
+        if self.needs_key and request.method == "POST":
+            return await _handle_once(json_request, handle)
+        return await handle(json_request)
+
+    async def _read_body(self, request: JsonRequest) -> None:
+        content = await request.body()
+        if content and self.body_field is not None:
+            await request.json()
+        elif self.body_field is not None and self.body_field.field_info.is_required():
+            raise BadRequest("The request body must be a JSON object.")
+
+
+class ApiRoute(PublicRoute):
+    """A route that needs an API key."""
+
+    needs_key = True
+
+
+def new_router(*, prefix: str = "", tag: str) -> APIRouter:
+    """A router whose endpoints need an API key."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=ApiRoute, responses=openapi.REFUSALS)
+
+
+def new_public_router(*, prefix: str = "", tag: str) -> APIRouter:
+    """A router whose endpoints need no API key."""
+    return APIRouter(prefix=prefix, tags=[tag], route_class=PublicRoute, responses=openapi.PUBLIC_REFUSALS)
+
+
+async def _handle_once(request: JsonRequest, handle: _Handler) -> Response:
+    web = context.get_context(request)
+    claim = idempotency.read_claim(
+        request, organization_id=request.state.caller.organization_id, body=await request.body()
+    )
+    if claim is None:
+        return await handle(request)
+    stored = await idempotency.begin(web.database, claim)
+    if stored is not None:
+        return idempotency.replay(request, stored)
+    response: Response | None = None
+    try:
+        response = await handle(request)
+    finally:
+        await idempotency.finish(web.database, claim, response)
+    return response
+
+
+def _as_json(request: Request) -> dict[str, Any]:
+    # A body is JSON whatever its Content-Type says; most command-line clients say "form".
+    headers = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+    return {**request.scope, "headers": [*headers, (b"content-type", b"application/json")]}

@@ -1,0 +1,16 @@
+"""Joins the web layer to an application."""
+
+from fastapi import FastAPI
+
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+from ringdown.web import error_rendering
+from ringdown.web.context import Authenticate, WebContext
+from ringdown.web.edge import Edge
+
+
+def install(app: FastAPI, *, settings: Settings, database: Database, authenticate: Authenticate) -> None:
+    """Give the application its context, request ids and error envelope; call it once, before the routers."""
+    app.state.web = WebContext(settings=settings, database=database, authenticate=authenticate)
+    app.add_middleware(Edge)
+    error_rendering.install(app)

@@ -1,0 +1,112 @@
+"""Fixtures of all tests: settings of their own, and an empty database on SQLite and on PostgreSQL."""
+
+import asyncio
+import importlib
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+import ringdown
+from ringdown.config import Settings
+from ringdown.db import engine
+from ringdown.db.engine import Database
+from tests import postgresql
+
+_TEMPLATE = "ringdown_template"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresqlServer:
+    """The session's server; every test clones its template."""
+
+    socket_folder: Path
+
+    def url(self, name: str) -> str:
+        return f"postgresql+asyncpg://postgres@/{name}?host={self.socket_folder}"
+
+    async def execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(host=str(self.socket_folder), user="postgres", database="postgres")
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A PostgreSQL of this test process with a migrated template database."""
+    try:
+        with postgresql.run_postgresql() as folder:
+            server = PostgresqlServer(folder)
+            asyncio.run(server.execute(f"CREATE DATABASE {_TEMPLATE}"))
+            asyncio.run(_create_schema(server.url(_TEMPLATE)))
+            yield server
+    except postgresql.PostgresqlUnavailableError as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(_create_schema(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+async def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a new, migrated SQLite database."""
+    path = tmp_path / "ringdown.db"
+    shutil.copyfile(sqlite_template, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
+@pytest.fixture
+async def postgresql_url(postgresql_server: PostgresqlServer) -> AsyncIterator[str]:
+    """The URL of a new, migrated PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    await postgresql_server.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+    yield postgresql_server.url(name)
+    await postgresql_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a new, migrated database; the test runs once for each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A new, migrated database; the test runs once for each kind."""
+    opened = engine.open_database(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The default settings in a folder of the test's own, whatever the developer's environment holds."""
+    for name in [name for name in os.environ if name.startswith("RINGDOWN_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return Settings(data_dir=tmp_path / "data")
+
+
+async def _create_schema(url: str) -> None:
+    root = Path(ringdown.__file__).parent
+    for path in sorted(root.glob("*/*.py")):
+        if "sa.Table(" in path.read_text():
+            importlib.import_module(".".join(("ringdown", path.parent.name, path.stem)))
+    database = engine.open_database(url)
+    async with database.write() as connection:
+        await connection.run_sync(engine.metadata.create_all)
+    await database.close()

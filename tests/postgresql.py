@@ -1,0 +1,93 @@
+"""A PostgreSQL server of the test session's own: temporary, on a unix socket, gone at the end."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_START_SECONDS = 30
+_STOP_SECONDS = 20
+# Nothing here has to survive a power cut.
+_SERVER_OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "120",
+    "listen_addresses": "",
+}
+
+
+class PostgresqlUnavailableError(Exception):
+    """There is no PostgreSQL to test with."""
+
+
+@contextmanager
+def run_postgresql() -> Iterator[Path]:
+    """Start a server for the block; yields the folder of its socket (user `postgres`, no password)."""
+    programs = _find_programs()
+    user = _unprivileged_user()
+    folder = Path(tempfile.mkdtemp(prefix="ringdown-pg-", dir="/tmp"))  # short: a socket path has 107 bytes at most
+    if user is not None:
+        shutil.chown(folder, user)
+    try:
+        cluster = folder / "data"
+        initialise = [programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        made = subprocess.run(initialise, user=user, cwd=folder, capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise PostgresqlUnavailableError(f"initdb failed: {made.stderr.strip()}")
+        options = [part for name, value in _SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        command = [programs / "postgres", "-D", cluster, "-k", folder, *options]
+        with (folder / "log").open("w") as log:
+            server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(server, programs=programs, folder=folder)
+            yield folder
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _find_programs() -> Path:
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    on_path = shutil.which("initdb")
+    if installed:
+        return installed[-1].parent
+    if on_path:
+        return Path(on_path).resolve().parent
+    raise PostgresqlUnavailableError("The tests need PostgreSQL: install it (Debian: apt-get install postgresql).")
+
+
+def _unprivileged_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):  # PostgreSQL refuses to run as root
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise PostgresqlUnavailableError("PostgreSQL does not run as root and there is no user `postgres` or `nobody`.")
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], *, programs: Path, folder: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    probe = [programs / "pg_isready", "-q", "-h", folder, "-U", "postgres"]
+    while subprocess.run(probe, check=False).returncode != 0:
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise PostgresqlUnavailableError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(2)  # SIGINT: "fast shutdown"
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,72 @@
+"""A small owner of an endpoint for the wire tests: takes calls, collects events, with bounds on every wait."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from ringdown.sip.call import Call, IncomingCall, OutgoingCall
+from ringdown.sip.digest import Credentials
+from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.events import Event
+from ringdown.sip.sdp import build_offer
+from ringdown.sip.transaction import Timing
+
+_PATIENCE = 10.0
+_E = TypeVar("_E", bound=Event)
+
+
+class Owner:
+    """An endpoint and the calls that came in."""
+
+    def __init__(self) -> None:
+        self.incoming: asyncio.Queue[IncomingCall] = asyncio.Queue()
+        self.endpoint: Endpoint
+
+    async def next_call(self) -> IncomingCall:
+        async with asyncio.timeout(_PATIENCE):
+            return await self.incoming.get()
+
+    async def dial(self, target: str, *, credentials: Credentials | None = None) -> OutgoingCall:
+        call = self.endpoint.prepare_invite(
+            target=target,
+            from_uri=self.endpoint.local_uri("alice"),
+            from_display="Alice",
+            body=build_offer("127.0.0.1", 30_000),
+            credentials=credentials,
+        )
+        await call.send()
+        return call
+
+
+@contextlib.asynccontextmanager
+async def run_owner(*, host: str = "127.0.0.1", port: int = 0, timing: Timing | None = None) -> AsyncIterator[Owner]:
+    """An endpoint on this or a free port that accepts every source."""
+    owner = Owner()
+    owner.endpoint = await Endpoint.start(
+        host=host,
+        port=port,
+        user_agent="Ringdown/test",
+        on_invite=owner.incoming.put_nowait,
+        is_allowed=lambda _host, _request: True,
+        timing=timing,
+    )
+    try:
+        yield owner
+    finally:
+        await owner.endpoint.close()
+
+
+async def collect(call: Call) -> list[Event]:
+    """All events to the end of the call."""
+    async with asyncio.timeout(_PATIENCE):
+        return [event async for event in call.events()]
+
+
+async def wait_for(call: Call, kind: type[_E]) -> _E:
+    """The next event of this kind; fails when the call ends without one."""
+    async with asyncio.timeout(_PATIENCE):
+        async for event in call.events():
+            if isinstance(event, kind):
+                return event
+    raise AssertionError(f"the call ended without {kind.__name__}")

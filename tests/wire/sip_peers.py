@@ -1,0 +1,180 @@
+"""Starts and stops the real SIP peers of the wire tests, SIPp and baresip, on ports that are free."""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import wave
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+HOST = "127.0.0.1"
+_START_TIMEOUT = 10.0
+_ANSWER_TIMEOUT = 5.0
+
+_BARESIP_CONFIG = """\
+poll_method epoll
+sip_listen {host}:{port}
+call_local_timeout 120
+call_max_calls 20
+audio_source aufile,{folder}/silence.wav
+audio_player aufile,{folder}/heard.wav
+net_interface {host}
+rtp_timeout 60
+module_path {modules}
+module g711.so
+module aufile.so
+module_app account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {host}:{control_port}
+"""
+_BARESIP_MODULES = "/usr/lib/baresip/modules"
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for UDP and TCP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram, socket.socket() as stream:
+        datagram.bind((HOST, 0))
+        port: int = datagram.getsockname()[1]
+        stream.bind((HOST, port))
+        return port
+
+
+class Sipp:
+    """One running SIPp."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self.port = port
+        self._process = process
+
+    async def wait(self, timeout_s: float = 20.0) -> int:
+        """The exit code: 0 when every call went as its scenario says. The output is in the failure message."""
+        output, _ = await asyncio.wait_for(self._process.communicate(), timeout_s)
+        code = self._process.returncode
+        assert code is not None
+        if code:
+            print(output.decode(errors="replace")[-3000:])  # noqa: T201 - shown by pytest when the test fails
+        return code
+
+
+@contextlib.asynccontextmanager
+async def run_sipp(folder: Path, *arguments: str) -> AsyncIterator[Sipp]:
+    """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        "sipp", *arguments, "-i", HOST, "-mi", HOST, "-p", str(port), *([] if "-m" in arguments else ["-m", "1"]), "-nostdin", "-timeout", "15s",
+        "-timeout_error", "-trace_err",
+        cwd=folder, env={**os.environ, "TERM": "xterm"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        if "-sf" in arguments or "uas" in arguments:  # a callee must listen before it is called
+            await _wait_until_bound(port)
+        yield Sipp(process, port)
+    finally:
+        await _stop(process)
+
+
+class Baresip:
+    """One running baresip and its control connection."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.port = port
+        self.uri = f"sip:bob@{HOST}:{port}"
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        # Events that came while a command waited for its answer.
+        self._events: list[dict[str, Any]] = []
+
+    async def command(self, name: str, parameters: str = "") -> str:
+        """Run a command of its menu; the answer's text."""
+        message = json.dumps({"command": name, "params": parameters, "token": name})
+        self._writer.write(f"{len(message)}:{message},".encode())
+        while True:
+            answer = await self._read()
+            if answer.get("response"):
+                return str(answer.get("data", ""))
+            self._events.append(answer)
+
+    async def wait_for(self, kind: str) -> dict[str, Any]:
+        """The next event of this type, e.g. `CALL_INCOMING`."""
+        while True:
+            event = self._events.pop(0) if self._events else await self._read()
+            if event.get("type") == kind:
+                return event
+
+    async def _read(self) -> dict[str, Any]:
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            length = await self._reader.readuntil(b":")
+            payload = await self._reader.readexactly(int(length[:-1]) + 1)
+        found: dict[str, Any] = json.loads(payload[:-1])
+        return found
+
+
+@contextlib.asynccontextmanager
+async def run_baresip(folder: Path, *, answer_mode: str = "manual", transport: str = "udp") -> AsyncIterator[Baresip]:
+    """A baresip that can be dialled at `uri` and answers by itself (`auto`) or on command (`manual`)."""
+    port, control_port = free_port(), free_port()
+    _write_silence(folder / "silence.wav")
+    (folder / "config").write_text(
+        _BARESIP_CONFIG.format(host=HOST, port=port, control_port=control_port, folder=folder, modules=_BARESIP_MODULES)
+    )
+    (folder / "accounts").write_text(
+        f"<sip:bob@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};audio_codecs=pcmu,pcma\n"
+    )
+    (folder / "contacts").write_text("")
+    process = await asyncio.create_subprocess_exec(
+        "baresip", "-f", str(folder),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        reader, writer = await _connect(control_port)
+        yield Baresip(process, port, reader, writer)
+        writer.close()
+    finally:
+        await _stop(process)
+
+
+async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async with asyncio.timeout(_START_TIMEOUT):
+        while True:
+            with contextlib.suppress(ConnectionRefusedError):
+                return await asyncio.open_connection(HOST, port)
+            await asyncio.sleep(0.05)
+
+
+async def _wait_until_bound(port: int) -> None:
+    """Until somebody has bound the port: binding it ourselves fails."""
+    async with asyncio.timeout(_START_TIMEOUT):
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram, socket.socket() as stream:
+                try:
+                    datagram.bind((HOST, port))
+                    stream.bind((HOST, port))
+                except OSError:
+                    return
+            await asyncio.sleep(0.02)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 3.0)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _write_silence(path: Path) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16_000 * 20))
