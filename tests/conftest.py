@@ -5,7 +5,8 @@ import importlib
 import itertools
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
     try:
         with postgresql.run_postgresql() as folder:
             server = PostgresqlServer(folder)
-            asyncio.run(server.execute(f"CREATE DATABASE {_TEMPLATE}"))
-            asyncio.run(_create_schema(server.url(_TEMPLATE)))
+            _run(server.execute(f"CREATE DATABASE {_TEMPLATE}"))
+            _run(_create_schema(server.url(_TEMPLATE)))
             yield server
     except postgresql.PostgresqlUnavailableError as error:
         pytest.fail(str(error), pytrace=False)
@@ -56,7 +57,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    asyncio.run(_create_schema(f"sqlite+aiosqlite:///{path}"))
+    _run(_create_schema(f"sqlite+aiosqlite:///{path}"))
     return path
 
 
@@ -110,3 +111,9 @@ async def _create_schema(url: str) -> None:
     async with database.write() as connection:
         await connection.run_sync(engine.metadata.create_all)
     await database.close()
+
+
+def _run(coroutine: Coroutine[object, object, None]) -> None:
+    # In a thread of its own: a session's fixture may be asked for while a test's event loop runs.
+    with ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, coroutine).result(60)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import httpx
 from fastapi import FastAPI, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ringdown import values
 from ringdown.accounts import service as accounts
@@ -39,6 +39,12 @@ class NewThing(BaseModel):
     size: int | Literal["large"] = 1
     tags: list[str] = []
     then: Literal["succeed", "fail", "break"] = "succeed"
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.tags and self.size == "large":
+            raise ValueError("a large thing takes no tags")
+        return self
 
 
 @dataclass(slots=True)

@@ -91,7 +91,9 @@ class Settings(BaseSettings):
         if self.database_url is None:
             return f"sqlite+aiosqlite:///{self.data_dir / 'ringdown.db'}"
         scheme, _, rest = self.database_url.partition("://")
-        return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else self.database_url
+        if scheme not in ("postgres", "postgresql"):
+            return self.database_url
+        return f"postgresql+asyncpg://{rest.replace('sslmode=', 'ssl=')}"  # asyncpg's name of libpq's parameter
 
     @property
     def base_url(self) -> str:

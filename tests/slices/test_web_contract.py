@@ -115,6 +115,12 @@ async def test_validation_names_every_field_and_says_what_is_allowed(client: htt
     assert (details["field"], details["reason"]) == ("name", "is required")
 
 
+async def test_fields_that_do_not_fit_together_are_a_validation_error(client: httpx.AsyncClient) -> None:
+    body = {"name": "a", "size": "large", "tags": ["a"]}
+    details = _refusal(await client.post("/things", json=body), 422, "validation_error")
+    assert details["errors"] == [{"field": "body", "reason": "a large thing takes no tags"}]
+
+
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [

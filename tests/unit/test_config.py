@@ -36,6 +36,7 @@ def test_an_unknown_setting_in_the_file_is_refused() -> None:
     [
         (None, "sqlite+aiosqlite:///ringdown-data/ringdown.db"),
         ("postgresql://u:p@host/name?ssl=require", "postgresql+asyncpg://u:p@host/name?ssl=require"),
+        ("postgresql://host/name?sslmode=require", "postgresql+asyncpg://host/name?ssl=require"),
         ("postgres://host/name", "postgresql+asyncpg://host/name"),
         ("postgresql+asyncpg://host/name", "postgresql+asyncpg://host/name"),
     ],

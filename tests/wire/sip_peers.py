@@ -64,15 +64,16 @@ class Sipp:
 async def run_sipp(folder: Path, *arguments: str) -> AsyncIterator[Sipp]:
     """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own."""
     port = free_port()
+    calls = () if "-m" in arguments else ("-m", "1")
+    common = ("-i", HOST, "-mi", HOST, "-p", str(port), "-nostdin", "-timeout", "15s", "-timeout_error", "-trace_err")
     process = await asyncio.create_subprocess_exec(
-        "sipp", *arguments, "-i", HOST, "-mi", HOST, "-p", str(port), *([] if "-m" in arguments else ["-m", "1"]), "-nostdin", "-timeout", "15s",
-        "-timeout_error", "-trace_err",
+        "sipp", *arguments, *calls, *common,
         cwd=folder, env={**os.environ, "TERM": "xterm"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
         if "-sf" in arguments or "uas" in arguments:  # a callee must listen before it is called
-            await _wait_until_bound(port)
+            await _wait_until_bound(port, process)
         yield Sipp(process, port)
     finally:
         await _stop(process)
@@ -149,10 +150,10 @@ async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
             await asyncio.sleep(0.05)
 
 
-async def _wait_until_bound(port: int) -> None:
-    """Until somebody has bound the port: binding it ourselves fails."""
+async def _wait_until_bound(port: int, process: asyncio.subprocess.Process) -> None:
+    """Until the process has bound the port, so that we cannot, or has died."""
     async with asyncio.timeout(_START_TIMEOUT):
-        while True:
+        while process.returncode is None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram, socket.socket() as stream:
                 try:
                     datagram.bind((HOST, port))

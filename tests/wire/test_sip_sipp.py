@@ -84,9 +84,9 @@ async def test_a_wrong_password_is_refused(tmp_path: Path) -> None:
     ("503 Service Unavailable", Rejected(503, "Service Unavailable", 30)),
 ])  # fmt: skip
 async def test_a_refusal_is_acknowledged_and_told(tmp_path: Path, refusal: str, expected: Rejected) -> None:
-    scenario = str(SCENARIOS / "callee_refuses.xml")
-    keys = ["-key", "refusal", refusal, "-key", "retry_after", "30"]
-    async with run_sipp(tmp_path, *keys, "-sf", scenario) as sipp, run_owner() as owner:
+    scenario = tmp_path / "callee_refuses.xml"
+    scenario.write_text((SCENARIOS / "callee_refuses.xml").read_text().replace("@REFUSAL@", refusal))
+    async with run_sipp(tmp_path, "-sf", str(scenario)) as sipp, run_owner() as owner:
         call = await owner.dial(f"sip:service@127.0.0.1:{sipp.port}")
         events = await collect(call)
         assert events[-1] == expected

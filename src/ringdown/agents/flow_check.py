@@ -1,18 +1,52 @@
-"""Whether a flow can run: its graph."""
+"""Whether a flow can run: its graph, and a pronunciation for every word that is to be recognized."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ringdown import errors
+from ringdown.errors import FieldError
+from ringdown.providers import pronunciation
 from ringdown.voice.flow import Flow, FlowError
+from ringdown.voice.ports import ProviderError
 
 
-async def check_flow(document: Mapping[str, Any], *, has_model: bool, language: str) -> None:  # noqa: ARG001
-    """Raises `ValidationFailed` naming node and field."""
+class VoiceProviderFailed(errors.RingdownError):
+    """The offline voice, which knows how words are pronounced, failed."""
+
+    code, status = "provider_error", 502
+
+
+async def check_flow(document: Mapping[str, Any], *, has_model: bool, language: str) -> None:
+    """Raises `ValidationFailed` naming node and field, or node and word; `VoiceProviderFailed`.
+
+    Only English is recognized by words; a flow in another language is answered with the keypad.
+    """
     try:
-        Flow.parse(document, has_model=has_model)
+        flow = Flow.parse(document, has_model=has_model)
     except FlowError as error:
         raise errors.invalid(_name_field(error.node, error.field), error.message) from error
+    if language.lower().split("-")[0] == "en":
+        await _check_words(flow)
+
+
+async def _check_words(flow: Flow) -> None:
+    nodes_of_word: dict[str, list[str]] = {}
+    for node, phrase in flow.phrases():
+        for word in phrase.split():
+            nodes_of_word.setdefault(word, []).append(node)
+    if not nodes_of_word:
+        return
+    try:
+        unknown = await pronunciation.check_words(nodes_of_word)
+    except ProviderError as error:
+        raise VoiceProviderFailed(str(error), {"provider": error.provider, "retryable": error.retryable}) from error
+    refused = [
+        FieldError(_name_field(node, "listen.options"), f"the word {word!r} has no pronunciation; use another word")
+        for word in unknown
+        for node in dict.fromkeys(nodes_of_word[word])
+    ]
+    if refused:
+        raise errors.ValidationFailed(refused)
 
 
 def _name_field(node: str, field: str) -> str:

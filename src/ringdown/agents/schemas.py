@@ -178,6 +178,19 @@ class UpdateAgent(RequestBody):
 class CreateAgent(UpdateAgent):
     """A new agent."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Front desk",
+                    "voice_id": "espeak:en-us",
+                    "system_prompt": "You answer the phone of a dentist. Be brief and kind.",
+                    "greeting": "Hello {{first_name}}, how can I help you?",
+                }
+            ]
+        }
+    )
+
     name: Annotated[str, Field(min_length=1, max_length=255)]
     voice_id: str = Field(description="Id or readable name (`espeak:en-us`) of a voice.")
     system_prompt: Annotated[str, Field(min_length=1)]

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 from ringdown.agents.schemas import AgentObject
 from ringdown.calls.schemas import BulkDeleteObject, CallObject, RecordingObject, TranscriptObject
 from ringdown.voices.api import VoiceObject
-from ringdown.web import envelope, route
+from ringdown.web import envelope, idempotency, route
 
 TITLE = "Ringdown API"
 # Of the contract, not of the program.
@@ -20,6 +20,15 @@ _DESCRIPTION = (
     "refused."
 )
 _SECURITY_SCHEME = "BearerAuth"
+_BEARER = {"type": "http", "scheme": "bearer", "description": "An API key: `truedy_` and 32 alphanumerics."}
+_IDEMPOTENCY_KEY = {
+    "name": idempotency.HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Repeating a request with the same key returns the first answer and creates nothing.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+}
+_REQUEST_ID = {"description": "Equal to `meta.request_id`.", "schema": {"type": "string"}}
 # What answers are made of; routes refer to them by name because answers do not pass through pydantic.
 _ANSWERS = (AgentObject, BulkDeleteObject, CallObject, RecordingObject, TranscriptObject, VoiceObject)
 
@@ -57,4 +66,28 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
         [(answer, "serialization") for answer in _ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document["components"]["schemas"].update(answers["$defs"])
+    document["components"]["securitySchemes"] = {_SECURITY_SCHEME: _BEARER}
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            _describe(operation, method)
     return document
+
+
+def _describe(operation: dict[str, Any], method: str) -> None:
+    needs_key = "401" in operation["responses"]
+    operation["security"] = [{_SECURITY_SCHEME: []}] if needs_key else []
+    parameters = operation.get("parameters", [])
+    for parameter in parameters:
+        parameter["schema"] = _without_null(parameter["schema"])
+    if needs_key and method == "post":
+        operation["parameters"] = [*parameters, _IDEMPOTENCY_KEY]
+    for response in operation["responses"].values():
+        response["headers"] = {"X-Request-Id": _REQUEST_ID}
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    # FastAPI writes "or null" for what may be absent, but nobody can send null in a URL.
+    kept = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(kept) != 1:
+        return schema
+    return {**kept[0], **{name: value for name, value in schema.items() if name != "anyOf"}}

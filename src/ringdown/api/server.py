@@ -1,7 +1,9 @@
 """The API as a process: one uvicorn server that stops gracefully."""
 
+import asyncio
+import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
@@ -17,8 +19,8 @@ class PortUnavailable(Exception):
     """The address cannot be listened on; the message is one sentence for the operator."""
 
 
-async def serve(settings: Settings, *, ready: Callable[[], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once requests are answered.
+async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
+    """Serve until `asked` is set; `ready` is called once requests are answered.
 
     Raises `PortUnavailable`. With `http_port` 0 a free port is taken.
     """
@@ -36,7 +38,11 @@ async def serve(settings: Settings, *, ready: Callable[[], None] | None = None) 
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         server = _Server(config, ready)
-        await server.serve(sockets=[listener])
+        stopping = asyncio.create_task(_stop_when_asked(server, asked))
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            stopping.cancel()
     finally:
         listener.close()
         await database.close()
@@ -47,10 +53,20 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the program's own: it knows more reasons to stop than these."""
+        yield
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self._ready is not None and self.started:
             self._ready()
+
+
+async def _stop_when_asked(server: uvicorn.Server, asked: asyncio.Event) -> None:
+    await asked.wait()
+    server.should_exit = True
 
 
 def _listen(settings: Settings) -> socket.socket:

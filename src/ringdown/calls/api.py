@@ -24,7 +24,7 @@ _TRANSCRIPT = openapi.describe_one({"$ref": "#/components/schemas/TranscriptObje
 _RECORDING = openapi.describe_one({"$ref": "#/components/schemas/RecordingObject"}, "Where the recording is.")
 _BULK_DELETE = openapi.describe_one({"$ref": "#/components/schemas/BulkDeleteObject"}, "What was deleted.", status=201)
 _ONE = openapi.describe_one(_CALL, "The call.")
-_MADE = {**openapi.describe_one(_CALL, "The call.", status=201), **openapi.PAYMENT_REQUIRED}
+_MADE = openapi.describe_one(_CALL, "The call.", status=201)
 
 router = route.new_router(prefix="/calls", tag="Calls")
 #: `transcript_url` lies beside the API's base path, as documented.
@@ -79,7 +79,7 @@ async def list_calls(
     return envelope.respond_page(request, rendered, pagination, next_cursor=next_cursor)
 
 
-@router.post("", summary="Place a call", status_code=201, responses=_MADE)
+@router.post("", summary="Place a call", status_code=201, responses=_MADE | openapi.PAYMENT_REQUIRED)
 async def create_call(
     request: Request, caller: AuthenticatedCaller, body: schemas.CreateCall, links: Links
 ) -> Response:

@@ -19,7 +19,10 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole recording.", "content": _AUDIO},
     206: {"description": "The part that `Range` asks for.", "content": _AUDIO},
     403: openapi.REFUSALS[403] | {"description": "The link was changed or has expired."},
-    416: {"description": "`Range` begins after the end.", "content": openapi.REFUSALS[403]["content"]},
+    416: {
+        "description": "`Range` begins after the end.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
 }
 
 router = route.new_public_router(prefix="/recordings", tag="Recordings")
@@ -33,7 +36,7 @@ class RangeRefused(errors.RingdownError):
 
 @router.head("/{call_id}.mp3", include_in_schema=False)
 @router.get("/{call_id}.mp3", summary="Download a recording", responses=_RESPONSES, response_class=Response)
-async def get_recording(
+async def download_recording(
     request: Request,
     call_id: str,
     recordings: Recordings,

@@ -63,6 +63,20 @@ class CallSettingsBody(RequestBody):
 class CreateCall(RequestBody):
     """A call to place."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "agent_id": "agt_01kar6nq9zj3k8f5v7c1r6y2hd",
+                    "phone_number": "+12125551234",
+                    "variables": {"first_name": "Ana"},
+                    "call_settings": {"recording_enabled": True, "max_duration": "900s", "join_timeout": "30s"},
+                    "metadata": {"order": "A-17"},
+                }
+            ]
+        }
+    )
+
     @classmethod
     def spellings(cls) -> Mapping[str, str]:
         return {"context": "variables", "to_number": "phone_number"}

@@ -26,6 +26,8 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 # A writer waits this long for the writers of this and of other processes before it fails.
 _SQLITE_WRITER_WAIT_SECONDS = 20
 _POOL_TIMEOUT_SECONDS = 20
+_CONNECT_TIMEOUT_SECONDS = 10
+STATEMENT_TIMEOUT_SECONDS = 60
 
 
 class Database:
@@ -59,12 +61,25 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(sqlalchemy_url: str) -> Database:
-    """Open the database named by a SQLAlchemy URL (`sqlite+aiosqlite` or `postgresql+asyncpg`)."""
+def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = STATEMENT_TIMEOUT_SECONDS) -> Database:
+    """Open the database named by a SQLAlchemy URL (`sqlite+aiosqlite` or `postgresql+asyncpg`).
+
+    PostgreSQL gives a statement up after `statement_timeout_s` seconds; None lets it run for as long as it takes.
+    """
     if sqlalchemy_url.startswith("sqlite"):
         return _open_sqlite(sqlalchemy_url)
     engine = create_async_engine(
-        sqlalchemy_url, pool_size=10, max_overflow=10, pool_timeout=_POOL_TIMEOUT_SECONDS, pool_pre_ping=True
+        sqlalchemy_url,
+        pool_size=10,
+        max_overflow=10,
+        pool_timeout=_POOL_TIMEOUT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": _CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": statement_timeout_s,
+            # Compiling costs more than these short statements do.
+            "server_settings": {"application_name": "ringdown", "jit": "off"},
+        },
     )
     return Database(engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
 

@@ -16,7 +16,7 @@ _POSTGRESQL_LOCK = 0x52_69_6E_67
 
 async def migrate(sqlalchemy_url: str) -> None:
     """Apply the migrations that are missing, all in one transaction."""
-    database = engine.open_database(sqlalchemy_url)
+    database = engine.open_database(sqlalchemy_url, statement_timeout_s=None)
     try:
         async with database.write() as connection:
             if database.dialect == "postgresql":

@@ -9,8 +9,9 @@ from ringdown.media.sockets import SocketReader
 from ringdown.media.wheel import FRAME_MS, Ticking, Wheel, WheelStatistics
 
 _DRAIN_ROUNDS = 256
-# With so many slots in use the wheel wakes up every 5 ms or oftener: reading only then saves a wake-up per packet.
-_SLOTS_THAT_READ = 4
+# A wake-up for each packet of a few calls is cheap; more calls are read together, at most this much later.
+_CALLS_READ_AT_ONCE = 3
+_READ_EVERY_MS = 5
 
 
 class MediaClock:
@@ -19,7 +20,7 @@ class MediaClock:
     After a stall of the event loop, waiting datagrams are read first, then the missed ticks are run at once (`Wheel`),
     so that media time never falls behind the wall clock. A tick that raises takes its session off the clock; the error
     reaches the event loop's exception handler and no other call notices. Packets are read as they come while there are
-    few calls, else at every wake-up of the wheel, at most 5 ms later.
+    up to three calls, else at every wake-up, at most 5 ms later.
     """
 
     def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -29,6 +30,7 @@ class MediaClock:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._is_reading_at_once = False
+        self._is_closed = False
 
     @property
     def statistics(self) -> WheelStatistics:
@@ -48,14 +50,15 @@ class MediaClock:
 
     async def close(self) -> None:
         """Stops; sessions still on the clock get no more ticks and packets. Safe twice."""
-        if self._loop is None:
+        if self._is_closed:
             return
-        self._loop.remove_reader(self._reader.fileno())
-        self._is_reading_at_once = False
+        self._is_closed = True
+        if self._loop is not None:
+            self._loop.remove_reader(self._reader.fileno())
+            self._loop = None
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._loop = None
         self._reader.close()
 
     def add(self, session: Ticking) -> None:
@@ -75,14 +78,25 @@ class MediaClock:
 
     def unwatch(self, watched: socket.socket) -> None:
         """Undoes `watch`; before the socket is closed."""
-        if self._loop is not None:
+        if not self._is_closed:
             self._reader.remove(watched)
+
+    def run_due(self) -> None:
+        """Reads what has arrived and runs the ticks that are due; `start` makes the event loop call this in time."""
+        now_s = self._now()
+        now_ms = int(now_s * 1000)
+        deadline_ms = self._wheel.next_deadline_ms()
+        is_behind = deadline_ms is not None and now_ms - deadline_ms > FRAME_MS
+        rounds = _DRAIN_ROUNDS if is_behind else 1
+        while rounds and self._reader.poll(now_s):
+            rounds -= 1
+        self._wheel.advance(now_ms)
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)
 
     def _choose_reading(self) -> None:
-        is_at_once = self._wheel.occupied_slots < _SLOTS_THAT_READ
+        is_at_once = len(self._wheel) <= _CALLS_READ_AT_ONCE
         if self._loop is None or is_at_once == self._is_reading_at_once:
             return
         self._is_reading_at_once = is_at_once
@@ -97,21 +111,15 @@ class MediaClock:
     def _wake(self) -> None:
         self._timer = None
         try:
-            now_s = self._now()
-            now_ms = int(now_s * 1000)
-            rounds = 1
-            deadline_ms = self._wheel.next_deadline_ms()
-            if deadline_ms is not None and now_ms - deadline_ms > FRAME_MS:
-                rounds = _DRAIN_ROUNDS
-            while rounds and self._reader.poll(now_s):
-                rounds -= 1
-            self._wheel.advance(now_ms)
+            self.run_due()
         finally:
             self._schedule()
 
     def _schedule(self) -> None:
         deadline_ms = self._wheel.next_deadline_ms()
         if deadline_ms is not None and self._loop is not None and self._timer is None:
+            if not self._is_reading_at_once:
+                deadline_ms = min(deadline_ms, self._wheel.position_ms + _READ_EVERY_MS)
             # A tenth of a millisecond more, lest rounding wake us just before the deadline.
             delay_s = deadline_ms / 1000 + 0.0001 - self._now()
             self._timer = self._loop.call_later(max(0.0, delay_s), self._wake)

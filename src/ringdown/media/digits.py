@@ -58,11 +58,8 @@ class DigitSender:
 
     def __init__(self, *, frame_samples: int) -> None:
         self._frame_samples = frame_samples
-        self._queue: deque[tuple[int, int, int]] = deque()
+        self.queue: deque[tuple[int, int, int]] = deque()
         self._tick = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._queue)
 
     def add(self, digits: str, *, duration_ms: int, pause_ms: int) -> None:
         """Queues digits of `duration_ms` each, followed by `pause_ms`. Raises `ValueError` for other characters."""
@@ -72,22 +69,17 @@ class DigitSender:
         if not 40 <= duration_ms <= 6000 or not 40 <= pause_ms <= 6000:
             raise ValueError("a digit and its pause last 40 to 6000 ms each")
         # The second and third end packet go out in the pause.
-        self._queue.extend((event, duration_ms // 20, max(pause_ms // 20, END_PACKETS - 1)) for event in events)
-
-    def clear(self) -> None:
-        """Forgets what has not been sent."""
-        self._queue.clear()
-        self._tick = 0
+        self.queue.extend((event, duration_ms // 20, max(pause_ms // 20, END_PACKETS - 1)) for event in events)
 
     def next(self) -> EventPacket | None:
         """The packet of this tick; None in the pause between digits and when nothing is queued."""
-        if not self._queue:
+        if not self.queue:
             return None
-        event, ticks, pause_ticks = self._queue[0]
+        event, ticks, pause_ticks = self.queue[0]
         self._tick += 1
         tick = self._tick
         if tick >= ticks + pause_ticks:
-            self._queue.popleft()
+            self.queue.popleft()
             self._tick = 0
         if tick >= ticks + END_PACKETS:
             return None

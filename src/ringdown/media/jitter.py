@@ -52,6 +52,7 @@ class JitterBuffer:
         self._base = 0  # timestamp of frame 0, unwrapped around `_anchor`
         self._anchor = 0
         self._next = 0  # frame to play next
+        self._following, self._following_timestamp = -1, -1  # frame and timestamp after the last packet
         self._waited = -1  # ticks since the first packet; -1 before it
         self._held = 0
         self._late_run = 0
@@ -72,13 +73,27 @@ class JitterBuffer:
 
     def push(self, timestamp: int, payload: bytes) -> None:
         """Takes the audio that starts at the 32-bit `timestamp`."""
+        index, size = self._following, self._frame_size
+        if timestamp == self._following_timestamp and index >= self._next and len(payload) == size and self._waited >= 0:
+            # A packet in its place, as nearly all are: what follows would come to the same.
+            self._frames[index] = payload
+            self._late_run = 0
+            self._anchor += size
+        else:
+            index = self._push_any(timestamp, payload)
+        self._following, self._following_timestamp = index + 1, (timestamp + size) & 0xFFFFFFFF
+        if len(self._frames) > MAX_FRAMES:
+            self._drop_oldest()
+
+    def _push_any(self, timestamp: int, payload: bytes) -> int:
+        """As `push`, for a packet of any length at any place; gives the frame that it begins, or -2 for none."""
         size = self._frame_size
         if self._waited < 0:
             self._start(timestamp)
         index, offset = divmod(self._anchor + rtp.timestamp_distance(timestamp, self._anchor) - self._base, size)
         if not self._next <= index < self._next + JUMP_FRAMES:
             if self._is_late(index):
-                return
+                return -2
             self._start(timestamp)
             index = offset = 0
         elif offset and not self._frames and not self._partial:
@@ -87,15 +102,14 @@ class JitterBuffer:
             offset = 0
         self._late_run = 0
         self._anchor = self._base + index * size + offset
-        if not offset and len(payload) == size and index not in self._partial:
-            if index in self._frames:
-                self.statistics.duplicates += 1
-            else:
-                self._frames[index] = payload
-        else:
+        if offset or len(payload) != size or index in self._partial:
             self._push_pieces(index, offset, payload)
-        if len(self._frames) > MAX_FRAMES:
-            self._drop_oldest()
+            return -2
+        if index in self._frames:
+            self.statistics.duplicates += 1
+        else:
+            self._frames[index] = payload
+        return index
 
     def pop(self, *, is_overdue: bool = False) -> bytes | None:
         """The next frame, or None when it has to be concealed (see `is_idle`).

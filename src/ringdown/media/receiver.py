@@ -91,6 +91,7 @@ class Receiver:
             pcm = payloads.get_codec(_STATIC_ENCODINGS[payload_type]).decode(payload)
             self.jitter.push(timestamp, self._codec.encode(pcm))
         else:
+            reception.count(sequence_number)
             self.statistics.unknown_payload_types += 1
         return None
 
@@ -140,7 +141,7 @@ class Receiver:
         return pcm
 
     def _catch_up(self, pcm: bytes) -> bytes:
-        """Leaves a frame out where it is silent; now and then also in speech, or noise would keep the delay for ever."""
+        """Leaves a frame out where it is silent; now and then in speech too, or noise would keep the delay for ever."""
         self._until_forced -= 1
         if self._until_forced > 0 and audioop.rms(pcm, 2) > _SILENCE_RMS:
             return pcm

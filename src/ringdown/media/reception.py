@@ -2,6 +2,10 @@
 
 from ringdown.media.rtcp import ReportBlock
 
+# RFC 3550 §A.1: further apart than this, two sequence numbers are not of the same count.
+_MAX_DROPOUT = 3000
+_MAX_MISORDER = 100
+
 
 class Reception:
     """Statistics of one synchronization source, in the terms of a report block."""
@@ -11,6 +15,7 @@ class Reception:
         self.packets_received = 0
         self._sample_rate_hz = sample_rate_hz
         self._first = self._highest = sequence_number  # unwrapped
+        self._confirming = -1
         self._transit: float | None = None
         self._jitter = 0.0
         self._expected_before = 0
@@ -31,8 +36,17 @@ class Reception:
         """Counts a packet whose timestamp tells nothing about jitter, such as a repeated keypad event."""
         self.packets_received += 1
         distance = ((sequence_number - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        if distance > 0:
+        if 0 < distance < _MAX_DROPOUT:
             self._highest += distance
+        elif distance >= _MAX_DROPOUT or distance <= -_MAX_MISORDER:
+            self._jump(sequence_number, distance)
+
+    def _jump(self, sequence_number: int, distance: int) -> None:
+        """Believes in a sender that began to count anew when a second packet confirms it; that is no loss."""
+        if sequence_number == self._confirming:
+            self._first += distance - 2
+            self._highest += distance
+        self._confirming = (sequence_number + 1) & 0xFFFF
 
     @property
     def packets_lost(self) -> int:

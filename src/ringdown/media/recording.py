@@ -162,6 +162,7 @@ class _Writer(threading.Thread):
                 cls._current = cls()
                 cls._current.start()
             cls._current._added.append(recorder)
+            cls._current._wake.set()
             return cls._current
 
     def finish(self, recorder: Recorder, tell: Callable[[], None]) -> None:

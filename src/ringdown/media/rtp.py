@@ -57,11 +57,6 @@ def serialize(packet: RtpPacket) -> bytes:
     return header + packet.payload
 
 
-def is_rtcp(datagram: bytes) -> bool:
-    """Whether a datagram on a shared port is RTCP: packet types 192–223 (RFC 5761 §4)."""
-    return len(datagram) >= 2 and 192 <= datagram[1] <= 223
-
-
 def sequence_distance(later: int, earlier: int) -> int:
     """How far `later` is after `earlier` in 16-bit sequence numbers, negative when it is before."""
     return ((later - earlier + 0x8000) & 0xFFFF) - 0x8000

@@ -38,7 +38,7 @@ class Sender:
     @property
     def is_sending_digits(self) -> bool:
         """Whether digits take the place of audio now."""
-        return bool(self._digits)
+        return bool(self._digits.queue)
 
     def send_digits(self, digits: str, *, duration_ms: int, pause_ms: int) -> None:
         """Queues keypad digits. Raises `ValueError` for other characters or when events were not negotiated."""
@@ -49,14 +49,9 @@ class Sender:
     def next(self, pcm: bytes | None) -> bytes:
         """The datagram of this tick: a digit's event if one is being sent, else `pcm` (one frame), else silence."""
         second, timestamp = self._payload_type, self.timestamp
-        event = self._digits.next() if self._digits else None
-        if event is not None:
-            assert self._dtmf_payload_type is not None
-            second, payload = self._dtmf_payload_type, event.payload
-            timestamp = (timestamp - event.timestamp_offset) & 0xFFFFFFFF
-            if event.is_first:
-                second |= 0x80
-        elif pcm is None or self._digits:
+        if self._digits.queue:
+            second, timestamp, payload = self._next_event()
+        elif pcm is None:
             payload = self._silence
         else:
             if len(pcm) != self._frame_bytes:
@@ -69,6 +64,14 @@ class Sender:
         self.packet_count += 1
         self.octet_count += len(payload)
         return _HEADER.pack(0x80, second, sequence_number, timestamp, self.ssrc) + payload
+
+    def _next_event(self) -> tuple[int, int, bytes]:
+        """Payload type with marker, timestamp and payload of a tick that belongs to a digit or the pause after it."""
+        event = self._digits.next()
+        if event is None or self._dtmf_payload_type is None:
+            return self._payload_type, self.timestamp, self._silence
+        second = self._dtmf_payload_type | (0x80 if event.is_first else 0)
+        return second, (self.timestamp - event.timestamp_offset) & 0xFFFFFFFF, event.payload
 
     def skip(self, ticks: int) -> None:
         """Lets time pass without packets; the next one begins a talkspurt (RFC 3551 §4.1)."""

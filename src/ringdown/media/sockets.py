@@ -9,7 +9,7 @@ from collections.abc import Callable
 _EXPEDITED_FORWARDING = 46 << 2  # DSCP EF (RFC 3246), what routers take for voice
 
 
-class PortsExhausted(Exception):  # noqa: N818 - the name in the language of the callers
+class PortsExhausted(Exception):
     """No pair of an even and the following odd UDP port is free in the range."""
 
 

@@ -7,8 +7,8 @@ from typing import Protocol
 FRAME_MS = 20
 LATE_MS = 40
 REPLAY_LIMIT_MS = 1000
-# A wake-up costs more than a tick, so slots are filled before more are opened: eight ticks take a quarter millisecond.
-MEMBERS_PER_SLOT = 8
+# A wake-up costs more than a tick, so slots are filled before more are opened: fifteen ticks take half a millisecond.
+MEMBERS_PER_SLOT = 15
 # The order of opening keeps the open slots evenly spread.
 _OPENING_ORDER = (0, 10, 5, 15, 2, 12, 7, 17, 1, 11, 6, 16, 3, 13, 8, 18, 4, 14, 9, 19)
 
@@ -45,7 +45,7 @@ class Wheel:
         self.statistics = WheelStatistics()
         self._slots: tuple[list[Ticking], ...] = tuple([] for _ in range(FRAME_MS))
         self._due: deque[Ticking] = deque()
-        self._position_ms = now_ms
+        self.position_ms = now_ms
         self._count = 0
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class Wheel:
     def add(self, member: Ticking, now_ms: int) -> None:
         """Puts the member into a slot; its first tick comes within 20 ms of `now_ms`."""
         if not self._count:
-            self._position_ms = now_ms
+            self.position_ms = now_ms
         open_slots = (self._slots[index] for index in _OPENING_ORDER if len(self._slots[index]) < MEMBERS_PER_SLOT)
         slot = next(open_slots, None)
         if slot is None:
@@ -79,26 +79,26 @@ class Wheel:
     def next_deadline_ms(self) -> int | None:
         """When the next member is due, None when there is none."""
         if self._due:
-            return self._position_ms
+            return self.position_ms
         if not self._count:
             return None
-        position_ms = self._position_ms + 1
+        position_ms = self.position_ms + 1
         while not self._slots[position_ms % FRAME_MS]:
             position_ms += 1
         return position_ms
 
     def advance(self, now_ms: int) -> None:
         """Ticks every member that is due up to and including `now_ms`."""
-        if now_ms - self._position_ms > REPLAY_LIMIT_MS + FRAME_MS:
-            self._skip((now_ms - self._position_ms - REPLAY_LIMIT_MS) // FRAME_MS)
+        if now_ms - self.position_ms > REPLAY_LIMIT_MS + FRAME_MS:
+            self._skip((now_ms - self.position_ms - REPLAY_LIMIT_MS) // FRAME_MS)
         due, slots = self._due, self._slots
         while True:
             if due:
-                self._run_due(now_ms - self._position_ms)
-            if self._position_ms >= now_ms:
+                self._run_due(now_ms - self.position_ms)
+            if self.position_ms >= now_ms:
                 return
-            self._position_ms += 1
-            due.extend(slots[self._position_ms % FRAME_MS])
+            self.position_ms += 1
+            due.extend(slots[self.position_ms % FRAME_MS])
 
     def _run_due(self, overdue_ms: int) -> None:
         due, statistics = self._due, self.statistics
@@ -119,7 +119,7 @@ class Wheel:
                     self.remove(member)
 
     def _skip(self, rounds: int) -> None:
-        self._position_ms += rounds * FRAME_MS
+        self.position_ms += rounds * FRAME_MS
         for slot in self._slots:
             for member in slot:
                 member.skip(rounds)

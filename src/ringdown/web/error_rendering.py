@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from ringdown.errors import BadRequest, RingdownError, Unauthorized, ValidationFailed
+from ringdown.errors import RingdownError, Unauthorized, ValidationFailed
 from ringdown.web import context, envelope, messages
 
 
@@ -35,10 +35,7 @@ async def _on_ringdown_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    refused = cast(RequestValidationError, error)
-    if any(tuple(item["loc"]) == ("body",) for item in refused.errors()):
-        return render(request, BadRequest("The request body must be a JSON object."))
-    return render(request, ValidationFailed(messages.explain(refused)))
+    return render(request, ValidationFailed(messages.explain(cast(RequestValidationError, error))))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -76,7 +76,7 @@ def _name_field(location: Sequence[int | str], body: Any) -> str:
     source, *path = location
     if source != "body":
         return ".".join(str(part) for part in path) or str(source)
-    return ".".join(str(part) for part in _keep_real_parts(path, body))
+    return ".".join(str(part) for part in _keep_real_parts(path, body)) or "body"
 
 
 def _keep_real_parts(path: Sequence[int | str], body: Any) -> list[int | str]:

@@ -15,7 +15,7 @@ def send(
     sender = DigitSender(frame_samples=160)
     sender.add(digits, duration_ms=duration_ms, pause_ms=pause_ms)
     sent: list[tuple[int, payloads.TelephoneEvent] | None] = []
-    while sender:
+    while sender.queue:
         packet = sender.next()
         timestamp = len(sent) * 160
         if packet is None:

@@ -61,8 +61,3 @@ def test_distances_wrap_around() -> None:
     assert rtp.sequence_distance(0xFFFF, 1) == -2
     assert rtp.timestamp_distance(100, 0xFFFFFFFF - 59) == 160
     assert rtp.timestamp_distance(0xFFFFFFFF - 59, 100) == -160
-
-
-def test_rtcp_on_the_rtp_port_is_told_apart() -> None:
-    assert rtp.is_rtcp(b"\x80\xc8" + bytes(6))
-    assert not rtp.is_rtcp(rtp.serialize(rtp.RtpPacket(0, True, 1, 1, 1, b"")))

@@ -1,0 +1,93 @@
+"""Turns what may be answered into a grammar for the offline recognizer, and what it heard back into text; pure."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ringdown.voice.ports import Expectation
+
+YES = (
+    "yes", "yeah", "yep", "yup", "sure", "correct", "right", "okay", "ok", "of course", "yes please", "absolutely",
+    "definitely", "certainly", "that's right", "that's correct", "that is right", "that is correct", "yes it is",
+    "yes i am", "yes i will", "yes i do", "yes i can", "i will", "i do", "sounds good", "fine", "alright", "perfect",
+    "exactly", "please do", "yes that's right", "yes that's correct", "i'll be there", "sure thing", "yes of course",
+)  # fmt: skip
+NO = (
+    "no", "nope", "nah", "no thanks", "no thank you", "not really", "not now", "not today", "no i can't", "no i don't",
+    "no i won't", "no it isn't", "no it's not", "no i'm not", "no that's wrong", "that's wrong", "that is wrong",
+    "wrong", "incorrect", "not correct", "not right", "that's not right", "that's not correct", "i don't think so",
+    "i can't", "i won't", "never", "no way", "absolutely not", "definitely not", "of course not", "no sorry",
+    "no not really",
+)  # fmt: skip
+_DIGITS = ("zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "twentieth", "twenty first", "twenty second", "twenty third", "twenty fourth", "twenty fifth", "twenty sixth",
+    "twenty seventh", "twenty eighth", "twenty ninth", "thirtieth", "thirty first",
+)  # fmt: skip
+_NOT_SPOKEN = re.compile(r"[^\w' -]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """A JSGF grammar without its words' pronunciations."""
+
+    jsgf: str
+    words: tuple[str, ...]
+
+
+@lru_cache(maxsize=512)
+def build_grammar(expectation: Expectation) -> Grammar | None:
+    """The grammar of an expectation, or None for kinds that no grammar describes."""
+    match expectation.kind:
+        case "yes_no":
+            return _of_rule(_any_of((*YES, *NO)))
+        case "choice":
+            phrases = [phrase for phrase in map(clean_phrase, expectation.phrases) if phrase]
+            return _of_rule(_any_of(dict.fromkeys(phrases))) if phrases else None
+        case "digits":
+            return _of_rule(_digits_rule(expectation.min_digits, expectation.max_digits))
+        case "date":
+            return _of_rule(_date_rule())
+        case _:
+            return None
+
+
+def clean_phrase(phrase: str) -> str:
+    """A phrase as grammars have it: lower-case words without punctuation, separated by one space."""
+    return " ".join(_NOT_SPOKEN.sub(" ", phrase.lower().replace("’", "'")).replace("-", " ").split())
+
+
+def _of_rule(rule: str) -> Grammar:
+    words = sorted(set(re.findall(r"[\w']+", rule)))
+    return Grammar(f"#JSGF V1.0;\ngrammar answer;\npublic <answer> = {rule};\n", tuple(words))
+
+
+def _any_of(phrases: Iterable[str]) -> str:
+    return "(" + " | ".join(phrases) + ")"
+
+
+def _digits_rule(least: int, most: int) -> str:
+    digit = _any_of(_DIGITS)
+    if most > 16:
+        return f"{digit}+"
+    rule = ""
+    for _ in range(max(0, most - max(1, least))):
+        rule = f"[{digit} {rule}]" if rule else f"[{digit}]"
+    return " ".join([digit] * max(1, least) + ([rule] if rule else []))
+
+
+def _date_rule() -> str:
+    month, day = _any_of(_MONTHS), _any_of(_ORDINALS)
+    weekday = _any_of(_WEEKDAYS)
+    return (
+        f"(today | tomorrow | [the] day after tomorrow | [next | this | on] {weekday}"
+        f" | [{weekday}] [the] {day} [of] {month} | [{weekday}] {month} [the] {day} | [{weekday}] [the] {day})"
+    )

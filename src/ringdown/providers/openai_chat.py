@@ -1,0 +1,123 @@
+"""Chat models of OpenAI-compatible servers, streamed, with tools."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openai.types.chat import ChatCompletionChunk
+
+from ringdown.providers import openai_client
+from ringdown.voice.ports import Message, ProviderError, TextDelta, ToolRequest, ToolSpec
+
+
+@dataclass(slots=True)
+class _PartialTool:
+    """A tool call whose pieces are still coming."""
+
+    tool_call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class OpenAIChat:
+    """A chat model (`LanguageModel`). `timeout_s` bounds the wait for each piece of the answer."""
+
+    def __init__(self, *, base_url: str, api_key: str | None, model: str, timeout_s: float = 15.0) -> None:
+        self._client = openai_client.open_client(base_url=base_url, api_key=api_key, timeout_s=timeout_s)
+        self._model = model
+        self._timeout_s = timeout_s
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def reply(
+        self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = (), temperature: float = 0.3
+    ) -> AsyncIterator[TextDelta | ToolRequest]:
+        """Stream the next message of the assistant; tool requests come whole, after the text.
+
+        Closing the iterator cancels the request. Raises `ProviderError`.
+        """
+        request: dict[str, Any] = {
+            "model": self._model,
+            "messages": [_render_message(message) for message in messages],
+            "temperature": temperature,
+            "stream": True,
+        }
+        if tools:
+            request["tools"] = [_render_tool(tool) for tool in tools]
+        partial: dict[int, _PartialTool] = {}
+        reason: str | None = None
+        with openai_client.translate_errors():
+            async with asyncio.timeout(self._timeout_s):
+                stream = await self._client.chat.completions.create(**request)
+            async with contextlib.aclosing(stream):
+                async for chunk in openai_client.bound(aiter(stream), timeout_s=self._timeout_s):
+                    text, ended = _read_chunk(chunk, partial)
+                    reason = ended or reason
+                    if text:
+                        yield TextDelta(text)
+        _check_end(reason)
+        for _, tool in sorted(partial.items()):
+            yield _finish_tool(tool)
+
+
+def _render_message(message: Message) -> dict[str, Any]:
+    rendered: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_call_id is not None:
+        rendered["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        rendered["tool_calls"] = [
+            {
+                "id": call.tool_call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+    return rendered
+
+
+def _render_tool(tool: ToolSpec) -> dict[str, Any]:
+    parameters = dict(tool.parameters) or {"type": "object", "properties": {}}
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def _read_chunk(chunk: ChatCompletionChunk, partial: dict[int, _PartialTool]) -> tuple[str, str | None]:
+    """The chunk's text and the reason why the answer ends, if it does; pieces of tool calls are collected.
+
+    The client library does not check chunks, so that any field may be missing.
+    """
+    choices = getattr(chunk, "choices", None)
+    if not choices:
+        return "", None  # the usage, or a keep-alive
+    delta = getattr(choices[0], "delta", None)
+    for piece in getattr(delta, "tool_calls", None) or ():
+        tool = partial.setdefault(piece.index if piece.index is not None else len(partial), _PartialTool())
+        tool.tool_call_id = piece.id or tool.tool_call_id
+        if piece.function is not None:
+            tool.name += piece.function.name or ""
+            tool.arguments += piece.function.arguments or ""
+    return getattr(delta, "content", None) or "", getattr(choices[0], "finish_reason", None)
+
+
+def _check_end(reason: str | None) -> None:
+    if reason is None:
+        raise ProviderError(openai_client.PROVIDER, "the answer broke off", retryable=True)
+    if reason == "content_filter":
+        raise ProviderError(openai_client.PROVIDER, "the answer was withheld (content_filter)", retryable=False)
+
+
+def _finish_tool(tool: _PartialTool) -> ToolRequest:
+    arguments = tool.arguments.strip() or "{}"
+    try:
+        is_object = isinstance(json.loads(arguments), dict)
+    except ValueError:
+        is_object = False
+    if not tool.name or not is_object:
+        raise ProviderError(openai_client.PROVIDER, "a tool request that cannot be read", retryable=True)
+    return ToolRequest(tool_call_id=tool.tool_call_id, name=tool.name, arguments=arguments)

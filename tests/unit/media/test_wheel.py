@@ -1,0 +1,134 @@
+"""The wheel on virtual time: deadlines, stalls, members that break."""
+
+import pytest
+
+from ringdown.media.wheel import Wheel
+
+
+class Member:
+    """Notes its ticks."""
+
+    def __init__(self, wheel: Wheel | None = None, *, breaks_at: int | None = None) -> None:
+        self.overdue: list[int] = []
+        self.skipped = 0
+        self._breaks_at = breaks_at
+        self._wheel = wheel
+
+    @property
+    def ticks(self) -> int:
+        return len(self.overdue) + self.skipped
+
+    def tick(self, overdue_ms: int) -> None:
+        self.overdue.append(overdue_ms)
+        if len(self.overdue) == self._breaks_at:
+            raise ZeroDivisionError
+
+    def skip(self, ticks: int) -> None:
+        self.skipped += ticks
+
+
+def test_each_member_is_ticked_every_20_ms() -> None:
+    wheel = Wheel(1000)
+    members = [Member() for _ in range(90)]
+    for member in members:
+        wheel.add(member, 1000)
+    for now_ms in range(1001, 3001):
+        wheel.advance(now_ms)
+    assert {member.ticks for member in members} == {100}
+    assert {overdue for member in members for overdue in member.overdue} == {0}
+    assert wheel.statistics.ticks == 9000
+
+
+def test_few_members_share_few_slots_and_many_are_spread_evenly() -> None:
+    wheel = Wheel(0)
+    few = [Member() for _ in range(16)]
+    for member in few:
+        wheel.add(member, 0)
+    assert wheel.occupied_slots == 2
+    for _ in range(304):
+        wheel.add(Member(), 0)
+    assert wheel.occupied_slots == 20
+    ticked = []
+    for now_ms in range(1, 21):
+        before = wheel.statistics.ticks
+        wheel.advance(now_ms)
+        ticked.append(wheel.statistics.ticks - before)
+    assert ticked == [16] * 20
+
+
+def test_waking_late_moves_no_deadline() -> None:
+    wheel, member = Wheel(0), Member()
+    wheel.add(member, 0)
+    first_ms = wheel.next_deadline_ms()
+    assert first_ms is not None
+    for tick in range(100):
+        deadline_ms = wheel.next_deadline_ms()
+        assert deadline_ms == first_ms + 20 * tick
+        wheel.advance(deadline_ms + tick % 7)
+    assert member.overdue == [tick % 7 for tick in range(100)]
+    assert wheel.statistics.worst_overdue_ms == 6
+
+
+def test_missed_ticks_are_run_at_once_after_a_stall() -> None:
+    wheel, member = Wheel(0), Member()
+    wheel.add(member, 0)
+    wheel.advance(20)
+    wheel.advance(320)
+    assert member.ticks == 16
+    assert member.skipped == 0
+    assert max(member.overdue) == 280 + member.overdue[-1]
+    assert wheel.statistics.ticks_late == sum(overdue > 40 for overdue in member.overdue)
+
+
+def test_of_a_long_stall_only_the_last_second_is_run_but_time_stays_true() -> None:
+    wheel, members = Wheel(0), [Member() for _ in range(30)]
+    for member in members:
+        wheel.add(member, 0)
+    wheel.advance(60_000)
+    assert {member.ticks for member in members} == {3000}
+    assert all(50 <= len(member.overdue) <= 52 for member in members)
+    assert wheel.statistics.ticks_skipped == sum(member.skipped for member in members)
+
+
+def test_a_member_that_breaks_is_taken_off_and_the_others_go_on() -> None:
+    wheel = Wheel(0)
+    members = [Member(), Member(breaks_at=3), Member()]
+    for member in members:
+        wheel.add(member, 0)
+    now_ms, errors = 0, 0
+    while now_ms < 200:
+        now_ms += 1
+        try:
+            wheel.advance(now_ms)
+        except ZeroDivisionError:
+            errors += 1
+    assert errors == 1
+    assert [member.ticks for member in members] == [10, 3, 10]
+    assert len(wheel) == 2
+
+
+def test_a_member_that_leaves_during_a_tick_is_not_ticked_again() -> None:
+    wheel = Wheel(0)
+    second = Member()
+
+    class Leaver(Member):
+        def tick(self, overdue_ms: int) -> None:
+            super().tick(overdue_ms)
+            wheel.remove(self)
+            wheel.remove(second)
+
+    first = Leaver()
+    wheel.add(first, 0)
+    wheel.add(second, 0)
+    wheel.advance(100)
+    assert (first.ticks, second.ticks, len(wheel)) == (1, 0, 0)
+    assert wheel.next_deadline_ms() is None
+
+
+@pytest.mark.parametrize("joined_at_ms", [0, 7, 19, 20, 1234])
+def test_the_first_tick_comes_within_one_frame(joined_at_ms: int) -> None:
+    wheel = Wheel(0)
+    wheel.add(Member(), joined_at_ms)
+    deadline_ms = wheel.next_deadline_ms()
+    assert deadline_ms is not None
+    assert 0 < deadline_ms - joined_at_ms <= 20

@@ -1,0 +1,99 @@
+"""Templates, sentences, what was heard of them, and the rules of turns."""
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ringdown.voice import sentences, turns
+from ringdown.voice.activity import VoiceTracker
+from ringdown.voice.ports import Word
+from ringdown.voice.settings import VadSettings
+
+
+def test_templates_take_what_they_know_and_drop_the_rest() -> None:
+    assert (
+        sentences.render_template("Hi {{ name }}, {{gone}}bye {{name}} {x}", {"name": "Ana"}) == "Hi Ana, bye Ana {x}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Dr. No lives at 3.5 Main St. now. Yes.", ["Dr. No lives at 3.5 Main St. now.", "Yes."]),
+        ("It is 10 a.m. in Rome.", ["It is 10 a.m. in Rome."]),
+        ("He said \"go.\" Then left.", ['He said "go."', "Then left."]),
+        ("no end", ["no end"]),
+        ("line\n\nline two", ["line", "line two"]),
+        ("  ", []),
+    ],
+)  # fmt: skip
+def test_text_is_cut_into_sentences(text: str, expected: list[str]) -> None:
+    assert sentences.split_sentences(text) == expected
+
+
+def test_a_long_first_sentence_leaves_at_its_comma() -> None:
+    text = "If you would like to come to our office in the old town, then you should call us before nine, please."
+    first, *rest = sentences.split_sentences(text)
+    assert first == "If you would like to come to our office in the old town,"
+    assert rest == ["then you should call us before nine, please."]
+
+
+@hypothesis_settings(max_examples=150)
+@given(st.lists(st.text(alphabet="ab .!?,\n", max_size=8), max_size=12))
+def test_sentences_lose_no_word_however_the_text_arrives(pieces: list[str]) -> None:
+    splitter = sentences.SentenceSplitter()
+    cut = [sentence for piece in pieces for sentence in splitter.push(piece)] + splitter.flush()
+    assert " ".join(cut).split() == "".join(pieces).split()
+
+
+def test_heard_words_follow_word_times() -> None:
+    words = [Word("one", 0, 300), Word("two", 300, 600), Word("three", 600, 1000)]
+    heard = [
+        sentences.cut_to_heard("one two three", heard_ms=ms, words=words, audio_ms=None) for ms in (0, 200, 500, 799)
+    ]
+    assert heard == ["", "one", "one two", "one two"]
+    assert sentences.cut_to_heard("one two three", heard_ms=1000, words=words, audio_ms=1000) == "one two three"
+
+
+def test_heard_words_are_spread_over_the_audio_without_times() -> None:
+    assert sentences.cut_to_heard("aaaa bbbb cccc dddd", heard_ms=1000, words=(), audio_ms=2000) == "aaaa bbbb"
+    assert (
+        sentences.cut_to_heard("aaaa bbbb cccc dddd", heard_ms=2000, words=(), audio_ms=2000) == "aaaa bbbb cccc dddd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "completeness", "wait_ms"),
+    [
+        ("yes", "complete", 200), ("I want tea.", "unknown", 200), ("I want tea", "unknown", 500),
+        ("I want tea and", "unknown", 1500), ("well,", "unknown", 1500), ("one two", "partial", 900),
+        ("my number is", "partial", 1500), ("so…", "unknown", 1500), ("", "unknown", 500),
+    ],
+)  # fmt: skip
+def test_how_long_an_answer_waits(text: str, completeness: turns.Completeness, wait_ms: int) -> None:
+    assert turns.release_silence_ms(text, completeness=completeness, vad=VadSettings()) == wait_ms
+
+
+def test_what_interrupts() -> None:
+    vad = VadSettings()
+    assert not turns.interrupts(voiced_ms=64, partial="stop", vad=vad)
+    assert turns.interrupts(voiced_ms=96, partial="stop", vad=vad)
+    assert not turns.interrupts(voiced_ms=350, partial="", vad=vad)
+    assert turns.interrupts(voiced_ms=416, partial="", vad=vad)
+    assert not turns.interrupts(voiced_ms=800, partial="yeah okay", vad=vad)
+    patient = VadSettings(minimum_interruption_duration_ms=1000)
+    assert not turns.interrupts(voiced_ms=900, partial="stop it now", vad=patient)
+
+
+def test_voice_begins_with_two_windows_and_pauses_do_not_end_it() -> None:
+    tracker = VoiceTracker(0.5)
+    opinions = [0.9, 0.1, 0.9, 0.9, 0.4, 0.2, 0.1, 0.9, 0.1, 0.9, 0.9]
+    for index, probability in enumerate(opinions):
+        tracker.feed(probability, end_ms=(index + 1) * 32, window_ms=32)
+    assert tracker.started_ms == 64
+    assert tracker.last_voiced_ms == 11 * 32
+    assert tracker.voiced_ms == 5 * 32
+    tracker.reset()
+    assert tracker.started_ms is None
