@@ -167,18 +167,21 @@ def _ignore(event: Event) -> None:
 
 async def _measure_tail(detector: SpeechDetector) -> float:
     """How long after its true end the detector takes the sentence for speech; mean over the window's phases."""
-    frames = b"".join(conversation_feeder.read_frames())
-    tails = []
-    for phase in range(4):
-        lead_ms = 1000 + phase * WINDOW_MS // 4
-        pcm = bytes(lead_ms * 16) + frames + bytes(16_000)
-        tracker = VoiceTracker(0.5)
-        stream = detector.open(partial(_feed, tracker))
-        for start in range(0, len(pcm), WINDOW_SAMPLES * 2 * 8):
-            stream.push(pcm[start : start + WINDOW_SAMPLES * 2 * 8])
-            await asyncio.sleep(2 * WINDOW_MS / 1000)
+    speech = b"".join(conversation_feeder.read_frames())
+    leads_ms = [1000 + phase * WINDOW_MS // 4 for phase in range(4)]
+    trackers = [VoiceTracker(0.5) for _ in leads_ms]
+    streams = [detector.open(partial(_feed, tracker)) for tracker in trackers]
+    padded = [bytes(lead_ms * 16) + speech + bytes(16_000) for lead_ms in leads_ms]
+    piece_bytes = WINDOW_SAMPLES * 2 * 8
+    for start in range(0, len(padded[-1]), piece_bytes):
+        for stream, pcm in zip(streams, padded, strict=True):
+            stream.push(pcm[start : start + piece_bytes])
+        await asyncio.sleep(2 * WINDOW_MS / 1000)
+    for stream in streams:
         stream.close()
-        tails.append(tracker.last_voiced_ms - lead_ms - len(frames) / 16)
+    tails = [
+        tracker.last_voiced_ms - lead_ms - len(speech) / 16 for tracker, lead_ms in zip(trackers, leads_ms, strict=True)
+    ]
     return sum(tails) / len(tails)
 
 
@@ -270,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, action="append", help="only so many calls (may be repeated)")
     parser.add_argument("--seconds", type=float, help="measured time of each run")
     options = parser.parse_args(arguments)
-    seconds = options.seconds or (7 if options.quick else 30)
+    seconds = options.seconds or (6 if options.quick else 30)
     figures: list[report.Figure] = []
     for calls in options.calls or [10, 50, 100]:
         figures += to_figures(measure(calls=calls, seconds=seconds))

@@ -52,6 +52,7 @@ class FakeOpenAIServer:
     sends_wav_header: bool = False
     fault: Fault = "none"
     delay_s: float = 5.0
+    pause_s: float = 0.0  # between the pieces of a stream
     requests: list[Received] = field(default_factory=list)
     disconnects: int = 0
     url: str = ""
@@ -87,7 +88,8 @@ class FakeOpenAIServer:
             await self._wait_unless_closed(writer)
         match received.path:
             case "/v1/chat/completions":
-                await self._stream(writer, "text/event-stream", [_event(chunk) for chunk in self._chat_chunks(received)])
+                chunks = self._chat_chunks(received)
+                await self._stream(writer, "text/event-stream", [_event(chunk) for chunk in chunks])
             case "/v1/audio/transcriptions":
                 await self._transcribe(received, writer)
             case "/v1/audio/speech":
@@ -119,13 +121,13 @@ class FakeOpenAIServer:
                 return
             writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             await writer.drain()
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.pause_s)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
 
     def _chat_chunks(self, received: Received) -> list[BaseModel]:
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-        deltas += [{"content": word} for word in self.text.split(" ") for word in (word + " ",)] if self.text else []
+        deltas += [{"content": f"{word} "} for word in self.text.split()]
         for index, (name, arguments) in enumerate(self.tool_calls):
             function = {"name": name, "arguments": ""}
             deltas.append(
@@ -183,7 +185,9 @@ def _event(chunk: BaseModel) -> bytes:
 
 
 async def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:
-    head = f"HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    head = (
+        f"HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
     writer.write(head.encode() + body)
     await writer.drain()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -34,6 +34,7 @@ class Tenant:
     settings: Settings
     organization_id: str
     client: httpx.AsyncClient
+    known_calls: list[Call] = field(default_factory=list)
 
     async def add_agent(self, *, outbound_number: str | None = None, **fields: Any) -> Agent:
         """An active agent, with an outbound number if one is given."""

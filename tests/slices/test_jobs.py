@@ -39,7 +39,7 @@ async def _rows(database: Database) -> list[sa.RowMapping]:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - the loop under test tells nothing
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -136,7 +136,7 @@ async def insert_api_key(connection: AsyncConnection, key: ApiKey) -> bool:
 
 async def find_api_key(connection: AsyncConnection, key_hash: str) -> ApiKey | None:
     """The key, revoked or not, of this hash in any organization."""
-    row = (await connection.execute(_select_keys().where(api_keys.c.key_hash == key_hash))).one_or_none()
+    row = (await connection.execute(_FIND_KEY, {"key_hash": key_hash})).one_or_none()
     return None if row is None else _to_key(row)
 
 
@@ -194,3 +194,7 @@ def _to_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
     fields = dict(row._mapping)
     fields["allow_list"] = tuple(json.loads(fields["allow_list"]))
     return ApiKey(**fields)
+
+
+# Kept, because every request executes it.
+_FIND_KEY = _select_keys().where(api_keys.c.key_hash == sa.bindparam("key_hash"))

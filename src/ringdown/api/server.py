@@ -10,19 +10,16 @@ import uvicorn
 from ringdown.api import app
 from ringdown.config import Settings
 from ringdown.db import engine
+from ringdown.lifecycle import CannotStart
 
 # How long requests may go on after a stop was asked for.
 _DRAIN_SECONDS = 10
 
 
-class PortUnavailable(Exception):
-    """The address cannot be listened on; the message is one sentence for the operator."""
-
-
 async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None] | None = None) -> None:
     """Serve until `asked` is set; `ready` is called once requests are answered.
 
-    Raises `PortUnavailable`. With `http_port` 0 a free port is taken.
+    Raises `CannotStart`. With `http_port` 0 a free port is taken.
     """
     listener = _listen(settings)
     bound = settings.model_copy(update={"http_port": listener.getsockname()[1]})
@@ -76,12 +73,12 @@ def _listen(settings: Settings) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise PortUnavailable(f"The API cannot listen on {settings.http_host}: {error.strerror or error}.") from error
+        raise CannotStart(f"The API cannot listen on {settings.http_host}: {error.strerror or error}.") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()
         where = f"{settings.http_host} port {settings.http_port}"
-        raise PortUnavailable(f"The API cannot listen on {where}: {error.strerror}.") from error
+        raise CannotStart(f"The API cannot listen on {where}: {error.strerror}.") from error
     return listener

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,25 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from ringdown import log as logging
-from ringdown.api import server as api_server
+from ringdown import lifecycle
 from ringdown.cli import demo as demonstration
-from ringdown.cli import keys, lifecycle, phone
-from ringdown.cli.preflight import CannotStart, find_free_port
+from ringdown.cli import keys
+from ringdown.cli.preflight import find_free_port
 from ringdown.cli.tree import run_tree
 from ringdown.config import Settings
 from ringdown.db import migrate as migration
 from ringdown.errors import RingdownError
-from ringdown.gateway import program as gateway_program
-from ringdown.worker import program as worker_program
 
 app = typer.Typer(
     name="ringdown", help="Self-hosted AI phone calls.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.add_typer(keys.app, name="keys")
-app.command(name="phone")(phone.phone)
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and recordings.")]
 
@@ -37,25 +33,10 @@ def main() -> None:
     """Run the command line; every foreseen failure is one sentence on stderr and exit status 1."""
     try:
         app()
-    except (CannotStart, demonstration.DemoFailed) as error:
-        _fail(str(error))
+    except (lifecycle.CannotStart, demonstration.DemoFailed) as error:
+        lifecycle.fail(str(error))
     except RingdownError as error:
-        _fail(error.message)
-    except ValidationError as error:
-        first = error.errors()[0]
-        _fail(f"The setting {'.'.join(str(part) for part in first['loc'])} is not valid: {first['msg']}.")
-
-
-def _fail(sentence: str) -> None:
-    print(f"ringdown: {sentence}", file=sys.stderr)
-    raise SystemExit(1)
-
-
-def load_settings(**changes: Any) -> Settings:
-    """The settings, with those given on the command line; logging is set up by them."""
-    settings = Settings(**{name: value for name, value in changes.items() if value is not None})
-    logging.configure(settings)
-    return settings
+        lifecycle.fail(error.message)
 
 
 @app.command()
@@ -64,7 +45,7 @@ def serve(
     demo: Annotated[bool, typer.Option("--demo", help="Place one demonstration call when everything runs.")] = False,
 ) -> None:
     """Run everything: API, gateway, worker and the test phone, until Ctrl-C."""
-    settings = load_settings(data_dir=data_dir)
+    settings = lifecycle.load_settings(data_dir=data_dir)
 
     async def run(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
         async with run_tree(settings) as (supervisor, prepared):
@@ -131,7 +112,7 @@ def demo(
     """Place one demonstration call on free ports; exit status 0 when it completed."""
     with _demo_folder(data_dir) as folder:
         ports = {name: find_free_port("127.0.0.1") for name in ("http_port", "sip_port", "test_phone_port")}
-        settings = load_settings(data_dir=folder, public_url=None, log_level="warning", **ports)
+        settings = lifecycle.load_settings(data_dir=folder, public_url=None, log_level="warning", **ports)
 
         def show(line: str) -> None:
             if not as_json:
@@ -168,33 +149,39 @@ def _demo_folder(data_dir: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
+def _become(program: str, arguments: list[str]) -> None:
+    """Let this process be another program: it needs none of what the command line has loaded."""
+    os.execv(sys.executable, [sys.executable, "-m", f"ringdown.{program}", *arguments])
+
+
 @app.command()
-def api(data_dir: DataDir = None) -> None:
+def api() -> None:
     """Run the public API alone."""
-    settings = load_settings(data_dir=data_dir)
-    lifecycle.run_program(lambda stop, ready: api_server.serve(settings, asked=stop.asked, ready=ready))
+    _become("api", [])
 
 
 @app.command()
-def gateway(data_dir: DataDir = None) -> None:
+def gateway() -> None:
     """Run one gateway alone: SIP, RTP and the conversations."""
-    settings = load_settings(data_dir=data_dir)
-    lifecycle.run_program(
-        lambda stop, ready: gateway_program.serve(settings, asked=stop.asked, urgent=stop.urgent, ready=ready)
-    )
+    _become("gateway", [])
 
 
 @app.command()
-def worker(data_dir: DataDir = None) -> None:
+def worker() -> None:
     """Run the worker alone: due work that belongs to no live call."""
-    settings = load_settings(data_dir=data_dir)
-    lifecycle.run_program(lambda stop, ready: worker_program.serve(settings, asked=stop.asked, ready=ready))
+    _become("worker", [])
+
+
+@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def phone(context: typer.Context) -> None:
+    """The scripted test phone: answers or dials, speaks, sends digits; see `ringdown phone --help`."""
+    _become("phone", context.args)
 
 
 @app.command()
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's tables up to date."""
-    settings = load_settings(data_dir=data_dir)
+    settings = lifecycle.load_settings(data_dir=data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     asyncio.run(migration.migrate(settings.sqlalchemy_url))
     print("The database is up to date.")

@@ -7,10 +7,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ringdown import lifecycle
 from ringdown.accounts import service as accounts
 from ringdown.accounts.store import ApiKey
 from ringdown.cli import first_run
-from ringdown.config import Settings
 from ringdown.db.engine import Database, open_database
 from ringdown.values import to_wire_time
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def _run(data_dir: Path | None, work: Callable[[Database, str], Awaitable[T]]) -> T:
-    settings = Settings() if data_dir is None else Settings(data_dir=data_dir)
+    settings = lifecycle.load_settings(data_dir=data_dir)
 
     async def run() -> T:
         settings.data_dir.mkdir(parents=True, exist_ok=True)

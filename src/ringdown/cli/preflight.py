@@ -8,10 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringdown.config import Settings
-
-
-class CannotStart(Exception):
-    """Ringdown cannot start; the message is one sentence for the operator."""
+from ringdown.lifecycle import CannotStart
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from ringdown.cli import lifecycle
-from ringdown.cli.preflight import CannotStart
+from ringdown import lifecycle
+from ringdown.lifecycle import CannotStart
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ _STOP_GRACE_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class ProgramSpec:
-    """One program of the tree: its name and the arguments after `python -m ringdown`."""
+    """One program of the tree: its name, and what follows `python -m`."""
 
     name: str
     arguments: Sequence[str]
@@ -69,7 +69,6 @@ class Child:
             self._running = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "ringdown",
                 *self.spec.arguments,
                 env=environment,
                 pass_fds=(ready_write, self._lifeline),

@@ -15,11 +15,10 @@ from ringdown.config import Settings
 
 def list_programs(settings: Settings) -> list[ProgramSpec]:
     """The programs, one of each."""
-    names = ["api", "gateway", "worker"]
-    specs = [ProgramSpec(name, [name]) for name in names]
+    specs = [ProgramSpec(name, [f"ringdown.{name}"]) for name in ("api", "gateway", "worker")]
     if settings.test_phone_enabled:
         listen = f"127.0.0.1:{settings.test_phone_port}"
-        specs.append(ProgramSpec("test phone", ["phone", "--listen", listen, "--quiet"]))
+        specs.append(ProgramSpec("test phone", ["ringdown.phone", "--listen", listen, "--quiet"]))
     return specs
 
 

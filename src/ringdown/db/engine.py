@@ -86,7 +86,12 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
 
 def insert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An `INSERT` of the connection's dialect, which knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_for(connection.dialect.name, table)
+
+
+def insert_for(dialect_name: str, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """`insert` for a statement that is made once per dialect and kept."""
+    return sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
 
 
 def _open_sqlite(sqlalchemy_url: str) -> Database:

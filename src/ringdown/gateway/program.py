@@ -14,9 +14,11 @@ from ringdown.gateway import reception, recovery, routes
 from ringdown.gateway.session import Services
 from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.switchboard import Switchboard
+from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.message import Request
 from ringdown.voice.detector import SpeechDetector
 
 _USER_AGENT = "Ringdown/0.1"
@@ -30,9 +32,12 @@ def make_gateway_id(settings: Settings) -> str:
 async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Event, ready: Callable[[], None]) -> None:
     """Carry calls until `asked` is set and the live calls have ended; `urgent` ends them at once.
 
-    Raises `OSError` when a port cannot be had, `ValueError` for an outbound peer that cannot be read.
+    Raises `CannotStart` when its port cannot be had or the outbound peer cannot be read.
     """
-    dial_plan = routes.Routes(settings)
+    try:
+        dial_plan = routes.Routes(settings)
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
     async with contextlib.AsyncExitStack() as stack:
         database = open_database(settings.sqlalchemy_url)
         stack.push_async_callback(database.close)
@@ -41,13 +46,7 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             stack.push_async_callback(part.close)
             await part.start()
         ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
-        endpoint = await Endpoint.start(
-            host=settings.sip_host,
-            port=settings.sip_port,
-            user_agent=_USER_AGENT,
-            on_invite=ringing.put_nowait,
-            is_allowed=await reception.make_guard(dial_plan.peer),
-        )
+        endpoint = await _listen(settings, ringing, await reception.make_guard(dial_plan.peer))
         stack.push_async_callback(endpoint.close)
         services = Services(
             settings=settings,
@@ -60,6 +59,22 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             spool=Spool(settings.data_dir / "spool", RecordingStore.open(settings)),
         )
         await _carry_calls(services, ringing, asked=asked, urgent=urgent, ready=ready)
+
+
+async def _listen(
+    settings: Settings, ringing: "asyncio.Queue[IncomingCall]", is_allowed: Callable[[str, Request], bool]
+) -> Endpoint:
+    try:
+        return await Endpoint.start(
+            host=settings.sip_host,
+            port=settings.sip_port,
+            user_agent=_USER_AGENT,
+            on_invite=ringing.put_nowait,
+            is_allowed=is_allowed,
+        )
+    except OSError as error:
+        where = f"{settings.sip_host} port {settings.sip_port}"
+        raise CannotStart(f"The gateway cannot listen on {where} ({error.strerror}).") from error
 
 
 async def _carry_calls(

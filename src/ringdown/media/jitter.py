@@ -74,8 +74,15 @@ class JitterBuffer:
     def push(self, timestamp: int, payload: bytes) -> None:
         """Takes the audio that starts at the 32-bit `timestamp`."""
         index, size = self._following, self._frame_size
-        if timestamp == self._following_timestamp and index >= self._next and len(payload) == size and self._waited >= 0:
-            # A packet in its place, as nearly all are: what follows would come to the same.
+        if (
+            timestamp == self._following_timestamp
+            and index >= self._next
+            and index not in self._frames
+            and len(payload) == size
+            and self._waited >= 0
+            and not self._partial
+        ):
+            # The packet after the last one, as nearly all are; `_push_any` would do the same, only slower.
             self._frames[index] = payload
             self._late_run = 0
             self._anchor += size
@@ -131,7 +138,12 @@ class JitterBuffer:
         self._next += 1
         self._held = 0
         if not is_overdue:
-            self._observe()
+            depth = len(self._frames)
+            if depth < self._smallest:
+                self._smallest = depth
+            self._window -= 1
+            if not self._window:
+                self._judge_depth()
         return frame
 
     @property
@@ -199,14 +211,9 @@ class JitterBuffer:
         else:
             self.reset()
 
-    def _observe(self) -> None:
-        depth = len(self._frames)
-        if depth < self._smallest:
-            self._smallest = depth
-        self._window -= 1
-        if not self._window:
-            self.excess = self._smallest if self._smallest >= EXCESS_FRAMES else 0
-            self._smallest, self._window = MAX_FRAMES, WINDOW_TICKS
+    def _judge_depth(self) -> None:
+        self.excess = self._smallest if self._smallest >= EXCESS_FRAMES else 0
+        self._smallest, self._window = MAX_FRAMES, WINDOW_TICKS
 
     def take_excess(self) -> bytes | None:
         """Throws one frame away and gives the one after it, after `excess` asked for it; None when that is missing."""

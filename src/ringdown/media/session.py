@@ -225,21 +225,21 @@ class MediaSession:
             datagram, source = self._rtp_socket.recvfrom(_DATAGRAM_BYTES)
         except OSError:
             return
-        at_ms = self._ticks * FRAME_MS
-        if source != self._latch.latched and not self._latch.is_candidate(source, at_ms):
+        at_ms, latch = self._ticks * FRAME_MS, self._latch
+        is_latched = source == latch.latched
+        if not is_latched and not latch.is_candidate(source, at_ms):
             self._counters.foreign += 1
             return
         try:
             packet = rtp.parse(datagram)
-            if source != self._latch.latched and not self._try_latch(packet, source, at_ms):
+            if not is_latched and not self._try_latch(packet, source, at_ms):
                 self._counters.invalid += 1
                 return
             digit = self._receiver.receive(packet, now_s)
         except ValueError:
             self._counters.invalid += 1
             return
-        self._last_packet_at_ms = at_ms
-        self._latch.heard_at_ms = at_ms
+        self._last_packet_at_ms = latch.heard_at_ms = at_ms
         if digit is not None and self._on_digit is not None:
             self._on_digit(digit, at_ms)
 
@@ -275,9 +275,12 @@ class MediaSession:
             return
 
     def _aim(self, is_sending: bool) -> None:
-        """Points the sockets at the latch's target, in the form that this socket's family takes."""
+        """Points the sockets at the latch's target, in the form that this socket's family takes.
+
+        Port 0 and the unspecified address mean "send nothing" (RFC 3264 §5.1, §8.4).
+        """
         target: Address = self._latch.target
-        self._is_sending = is_sending and target[1] != 0
+        self._is_sending = is_sending and target[1] != 0 and target[0] not in ("0.0.0.0", "::")
         if self._rtp_socket.family == socket.AF_INET6 and ":" not in target[0]:
             target = (f"::ffff:{target[0]}", target[1])
         self._target = target

@@ -26,7 +26,7 @@ async def authenticate(request: Request) -> None:
     request.state.caller = caller
 
 
-def get_caller(request: Request, _described: Annotated[object, Depends(_bearer)]) -> Caller:
+async def get_caller(request: Request, _described: Annotated[object, Depends(_bearer)]) -> Caller:
     """The authenticated caller of a route of `route.new_router`."""
     caller: Caller = request.state.caller
     return caller

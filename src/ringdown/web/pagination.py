@@ -50,8 +50,8 @@ class Page:
         return Pagination(total=total, limit=self.limit, offset=self.offset, has_more=self.offset + returned < total)
 
 
-def get_page(limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page:
-    """The dependency that reads `limit` and `offset`."""
+async def get_page(limit: Limit = DEFAULT_LIMIT, offset: Offset = 0) -> Page:
+    """The dependency that reads `limit` and `offset`; asynchronous, as FastAPI gives others a thread each."""
     return Page(limit=limit, offset=offset)
 
 

@@ -1,6 +1,7 @@
 """The web layer's own rows: requests counted per key and minute, and answers kept per idempotency key."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,20 +51,27 @@ async def count_request(
 
     A window never goes back, so that a process whose clock is behind does not open an old one again.
     """
-    insert = engine.insert(connection, request_windows).values(
-        organization_id=organization_id, key_id=key_id, window_at=window_at, requests=1
+    counted = await connection.execute(
+        _make_count(connection.dialect.name),
+        {"organization_id": organization_id, "key_id": key_id, "window_at": window_at, "requests": 1},
     )
+    window = counted.one()
+    return window.window_at, window.requests
+
+
+@cache
+def _make_count(dialect_name: str) -> sa.Executable:
+    # Kept, because every request executes it.
+    insert = engine.insert_for(dialect_name, request_windows)
     row = request_windows.c
     is_same_window = row.window_at >= insert.excluded.window_at
-    upsert = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=[row.organization_id, row.key_id],
         set_={
             "window_at": sa.case((is_same_window, row.window_at), else_=insert.excluded.window_at),
             "requests": sa.case((is_same_window, row.requests + 1), else_=1),
         },
     ).returning(row.window_at, row.requests)
-    counted = (await connection.execute(upsert)).one()
-    return counted.window_at, counted.requests
 
 
 async def insert_idempotency_row(

@@ -8,12 +8,13 @@ import pytest
 
 from ringdown.cli import preflight
 from ringdown.config import Settings
+from ringdown.lifecycle import CannotStart
 
 
 def test_a_second_start_on_the_same_data_is_refused_and_names_the_first(tmp_path: Path) -> None:
     with (
         preflight.hold_data_folder(tmp_path / "data"),
-        pytest.raises(preflight.CannotStart, match=f"already runs on the data folder .*process {os.getpid()}"),
+        pytest.raises(CannotStart, match=f"already runs on the data folder .*process {os.getpid()}"),
         preflight.hold_data_folder(tmp_path / "data"),
     ):
         raise AssertionError("two owners")
@@ -28,7 +29,7 @@ def test_the_folder_is_free_again_afterwards(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(preflight.CannotStart, match=r"cannot be written \(.+\); choose another with --data-dir"),
+        pytest.raises(CannotStart, match=r"cannot be written \(.+\); choose another with --data-dir"),
         preflight.hold_data_folder(tmp_path / "file" / "data"),
     ):
         raise AssertionError("made a folder below a file")
@@ -49,6 +50,6 @@ def test_a_port_in_use_is_named_with_the_setting_that_changes_it(setting: str, k
         other.bind(("127.0.0.1", ports[setting]))
         if kind == socket.SOCK_STREAM:
             other.listen()
-        with pytest.raises(preflight.CannotStart, match=f"Port {ports[setting]} .*RINGDOWN_{setting.upper()}"):
+        with pytest.raises(CannotStart, match=f"Port {ports[setting]} .*RINGDOWN_{setting.upper()}"):
             preflight.check_ports(Settings.model_validate(ports))
     preflight.check_ports(Settings.model_validate(ports))

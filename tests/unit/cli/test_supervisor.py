@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ringdown.cli import supervisor
-from ringdown.cli.preflight import CannotStart
+from ringdown.lifecycle import CannotStart
 
 # A program as the supervisor sees it: tells that it is ready, lives until SIGTERM or until the lifeline ends.
 PROGRAM = """
@@ -34,7 +34,7 @@ def program(tmp_path: Path) -> Path:
 
 def make_supervisor(folder: Path) -> supervisor.Supervisor:
     environment = {**os.environ, "PYTHONPATH": str(folder), "STARTS": str(folder / "starts")}
-    specs = [supervisor.ProgramSpec("gateway", []), supervisor.ProgramSpec("worker", [])]
+    specs = [supervisor.ProgramSpec(name, ["ringdown"]) for name in ("gateway", "worker")]
     return supervisor.Supervisor(specs, environment=environment, drain_s=5)
 
 

@@ -259,6 +259,16 @@ async def test_a_redirect_moves_the_stream_and_a_hold_stops_it(
     assert rtp.timestamp_distance(resumed[0].timestamp, packets[-1].timestamp) == 11 * 160
 
 
+@pytest.mark.parametrize("remote", [("127.0.0.1", 0), ("0.0.0.0", 4000)])
+async def test_nothing_is_sent_to_nowhere_while_media_time_goes_on(
+    clock: HandClock, opened: list[MediaSession], remote: tuple[str, int]
+) -> None:
+    call = Call(await open_session(clock, opened)).start(remote)
+    clock.run(200)
+    assert call.session.statistics.packets_sent == 0
+    assert call.session.media_ms == 200
+
+
 async def test_reports_are_sent_about_every_five_seconds_and_a_goodbye_at_the_end(clock: HandClock) -> None:
     media, control = sockets.open_port_pair("127.0.0.1", port_min=20000, port_max=29999)
     with media, control:

@@ -8,12 +8,21 @@ from collections.abc import AsyncIterator
 
 import numpy
 import pytest
+from tests.fakes.openai_server import FakeOpenAIServer
 
 from ringdown.providers.openai_chat import OpenAIChat
 from ringdown.providers.openai_speech import OpenAISpeech
 from ringdown.providers.openai_transcription import OpenAITranscription
-from ringdown.voice.ports import Expectation, Message, ProviderError, Recognition, TextDelta, ToolRequest, ToolSpec, Word
-from tests.fakes.openai_server import FakeOpenAIServer
+from ringdown.voice.ports import (
+    Expectation,
+    Message,
+    ProviderError,
+    Recognition,
+    TextDelta,
+    ToolRequest,
+    ToolSpec,
+    Word,
+)
 
 KEY = "sk-very-secret"
 
@@ -144,7 +153,7 @@ async def test_no_server_at_all_is_retryable() -> None:
 
 
 async def test_closing_the_answer_cancels_the_request(server: FakeOpenAIServer, chat: OpenAIChat) -> None:
-    server.text = "word " * 200_000
+    server.text, server.pause_s = "word " * 200, 0.02
     answer = chat.reply([Message("user", "hi")])
     await anext(answer)
     began = time.monotonic()

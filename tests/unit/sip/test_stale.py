@@ -47,7 +47,7 @@ def test_an_invite_without_any_response_is_cancelled_as_it_was_sent(transport: s
     ending, heir = end_stale(network, state)
     assert ending.method == "cancel"
     invite, cancel = requests_of(bob, "INVITE")[0], requests_of(bob, "CANCEL")[0]
-    assert cancel.headers.get_lines("Via") == invite.headers.get_lines("Via")[:1] or transport
+    assert cancel.headers.get_lines("Via") == invite.headers.get_lines("Via")
     assert cancel.via.branch == invite.via.branch
     assert (cancel.via.host, cancel.via.port) == (invite.via.host, invite.via.port)
     assert (cancel.uri, cancel.cseq, cancel.call_id) == (invite.uri, invite.cseq, invite.call_id)

@@ -55,7 +55,7 @@ async def listen(detector: SpeechDetector, *calls: bytes) -> list[list[tuple[flo
         if start % 6400 == 0:
             await asyncio.sleep(0.04)
     async with asyncio.timeout(20):
-        while [len(windows) for windows in heard] != expected:  # noqa: ASYNC110 - the detector has no such event
+        while [len(windows) for windows in heard] != expected:
             await asyncio.sleep(0.02)
     for stream in streams:
         stream.close()
@@ -106,7 +106,7 @@ async def test_a_call_that_was_paused_keeps_its_place_in_time(detector: SpeechDe
     stream = detector.open(lambda probability, end_ms: ends.append(end_ms))
     stream.push(bytes(5 * SECOND))
     async with asyncio.timeout(10):
-        while not ends or ends[-1] < 4960:  # noqa: ASYNC110 - the detector has no such event
+        while not ends or ends[-1] < 4960:
             await asyncio.sleep(0.02)
     assert ends == sorted(ends)
     assert ends[0] > 4000

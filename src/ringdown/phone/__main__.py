@@ -1,4 +1,4 @@
-"""`ringdown phone`: the scripted test phone on the command line."""
+"""`ringdown phone`, or `python -m ringdown.phone`: the scripted test phone on the command line."""
 
 import asyncio
 import json
@@ -9,10 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ringdown import log as logging
-from ringdown.cli import lifecycle
-from ringdown.cli.preflight import CannotStart
-from ringdown.config import Settings
+from ringdown import lifecycle
 from ringdown.phone import script as scripts
 from ringdown.phone.script import Reaction, Script, Step
 from ringdown.phone.softphone import PhoneEvent, Softphone
@@ -46,7 +43,7 @@ def phone(
 
     Without steps it is agreeable: it answers every question with yes, yes, two.
     """
-    logging.configure(Settings())
+    _configure()
     script = _build_script(step or [], reaction, answer_after=answer_after, repeat=repeat)
     host, _, port = listen.rpartition(":")
     if not host or not port.isdigit():
@@ -64,7 +61,7 @@ def phone(
             await softphone.start(host=host.strip("[]"), port=int(port))
         except OSError as error:
             await softphone.close()
-            raise CannotStart(f"The phone cannot listen on {listen} ({error.strerror}).") from error
+            raise lifecycle.CannotStart(f"The phone cannot listen on {listen} ({error.strerror}).") from error
         try:
             ready()
             show(PhoneEvent("listening", softphone.endpoint.local_uri("phone")))
@@ -76,6 +73,13 @@ def phone(
             await softphone.close()
 
     lifecycle.run_program(run)
+
+
+def _configure() -> None:
+    try:
+        lifecycle.load_settings()
+    except lifecycle.CannotStart as error:
+        lifecycle.fail(str(error))
 
 
 async def _dial(softphone: Softphone, target: str, user: str | None, stop: lifecycle.Stop) -> bool:
@@ -110,3 +114,7 @@ def _build_script(texts: list[str], reaction: str, *, answer_after: float, repea
         reaction=reactions[reaction],
         answer_after_ms=round(answer_after * 1000),
     )
+
+
+if __name__ == "__main__":
+    typer.run(phone)

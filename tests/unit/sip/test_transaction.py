@@ -1,0 +1,315 @@
+"""Transactions of RFC 3261 §17 and RFC 6026, each timer at its instant."""
+
+import pytest
+
+from ringdown.sip.message import Request, Response
+from ringdown.sip.timers import Timers
+from ringdown.sip.transaction import (
+    ClientTransaction,
+    Destination,
+    ServerTransaction,
+    Timing,
+    Transactions,
+    build_cancel,
+    response_destination,
+)
+
+UDP = Destination("udp", "192.0.2.2", 5060)
+TCP = Destination("tcp", "192.0.2.2", 5060)
+
+
+def make_request(method: str, *, via: str = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx;rport") -> Request:
+    return Request.build(
+        method,
+        "sip:bob@192.0.2.2",
+        [
+            ("Via", via),
+            ("Route", "<sip:proxy;lr>"),
+            ("From", "<sip:a@b>;tag=f"),
+            ("To", "<sip:b@c>"),
+            ("Call-ID", "c"),
+            ("CSeq", f"7 {method}"),
+        ],
+    )
+
+
+class Bench:
+    """A transaction layer with a hand-turned clock; also the user of its client transactions."""
+
+    def __init__(self) -> None:
+        self.layer = Transactions(Timing())
+        self.now = 0.0
+        self.sent: list[tuple[float, str]] = []
+        self.told: list[object] = []
+
+    def on_response(self, response: Response, _now: float) -> None:
+        self.told.append(response.status)
+
+    def on_failure(self, failure: str, _now: float) -> None:
+        self.told.append((failure, self.now))
+
+    def request(self, method: str, destination: Destination = UDP) -> ClientTransaction:
+        client = self.layer.request(make_request(method), destination=destination, user=self, now=self.now)
+        self.drain()
+        return client
+
+    def serve(self, method: str, source: Destination = UDP) -> ServerTransaction:
+        return self.layer.serve(make_request(method), source=source)
+
+    def answer(self, client: ClientTransaction, status: int, tag: str = "t") -> None:
+        self.layer.receive_response(Response.build(client.request, status, tag=tag), self.now)
+        self.drain()
+
+    def respond(self, server: ServerTransaction, status: int) -> None:
+        server.respond(Response.build(server.request, status, tag="t"), self.now)
+        self.drain()
+
+    def run_to(self, instant: float) -> None:
+        while (due := self.layer.timers.next_timeout()) is not None and due <= instant:
+            self.now = due
+            self.layer.timers.run_due(due)
+            self.drain()
+        self.now = instant
+
+    def drain(self) -> None:
+        for transmission in self.layer.data_to_send():
+            line = transmission.data.split(b"\r\n")[0].decode()
+            self.sent.append((self.now, line.split()[1] if line.startswith("SIP/2.0") else line.split()[0]))
+
+    def instants(self, what: str) -> list[float]:
+        return [instant for instant, name in self.sent if name == what]
+
+
+def test_an_invite_is_repeated_by_timer_a_and_given_up_by_timer_b() -> None:
+    bench = Bench()
+    bench.request("INVITE")
+    bench.run_to(100)
+    assert bench.instants("INVITE") == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+    assert bench.told == [("timeout", 32.0)]
+    assert bench.layer.count() == 0
+
+
+def test_another_request_is_repeated_by_timer_e_and_given_up_by_timer_f() -> None:
+    bench = Bench()
+    bench.request("BYE")
+    bench.run_to(100)
+    assert bench.instants("BYE") == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+    assert bench.told == [("timeout", 32.0)]
+
+
+def test_a_provisional_response_slows_timer_e_to_t2() -> None:
+    bench = Bench()
+    client = bench.request("OPTIONS")
+    bench.answer(client, 100)
+    bench.run_to(9)
+    assert bench.instants("OPTIONS") == [0, 0.5, 4.5, 8.5]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "BYE"])
+def test_nothing_is_repeated_over_tcp(method: str) -> None:
+    bench = Bench()
+    bench.request(method, TCP)
+    bench.run_to(100)
+    assert bench.instants(method) == [0]
+    assert bench.told == [("timeout", 32.0)]
+
+
+def test_a_provisional_response_stops_timers_a_and_b() -> None:
+    bench = Bench()
+    client = bench.request("INVITE")
+    bench.answer(client, 180)
+    bench.run_to(300)
+    assert bench.instants("INVITE") == [0]
+    assert bench.told == [180]
+    bench.answer(client, 180)
+    assert bench.told == [180, 180]
+
+
+def test_a_refusal_is_acknowledged_each_time_until_timer_d() -> None:
+    bench = Bench()
+    client = bench.request("INVITE")
+    bench.answer(client, 486)
+    bench.run_to(5)
+    bench.answer(client, 486)
+    bench.answer(client, 200)
+    assert bench.instants("ACK") == [0, 5]
+    assert bench.told == [486]
+    bench.run_to(31.9)
+    assert bench.layer.count() == 1
+    bench.run_to(32)
+    assert bench.layer.count() == 0
+
+
+def test_over_tcp_a_refused_invite_is_done_at_once() -> None:
+    bench = Bench()
+    bench.answer(bench.request("INVITE", TCP), 486)
+    assert bench.instants("ACK") == [0]
+    assert bench.layer.count() == 0
+
+
+def test_every_answer_within_timer_m_is_passed_on_and_refusals_are_not() -> None:
+    bench = Bench()
+    client = bench.request("INVITE")
+    bench.answer(client, 200, "fork-1")
+    bench.answer(client, 200, "fork-2")
+    bench.answer(client, 487)
+    assert bench.told == [200, 200]
+    assert bench.instants("ACK") == []
+    bench.run_to(32)
+    assert bench.layer.count() == 0
+
+
+def test_a_late_response_is_stray() -> None:
+    bench = Bench()
+    client = bench.request("BYE", TCP)
+    bench.answer(client, 200)
+    assert not bench.layer.receive_response(Response.build(client.request, 200, tag="t"), bench.now)
+
+
+def test_a_bye_over_udp_absorbs_repeated_responses_until_timer_k() -> None:
+    bench = Bench()
+    client = bench.request("BYE")
+    bench.answer(client, 200)
+    bench.answer(client, 200)
+    assert bench.told == [200]
+    bench.run_to(4.9)
+    assert bench.layer.count() == 1
+    bench.run_to(5)
+    assert bench.layer.count() == 0
+
+
+def test_a_transport_failure_is_told_once() -> None:
+    bench = Bench()
+    client = bench.layer.request(make_request("INVITE"), destination=TCP, user=bench, now=0)
+    for transmission in bench.layer.data_to_send():
+        assert transmission.on_failure is not None
+        transmission.on_failure(0)
+        transmission.on_failure(0)
+    assert bench.told == [("transport", 0.0)]
+    assert client.state == "terminated"
+
+
+def test_a_broken_connection_fails_only_what_was_sent_on_it_and_never_answered() -> None:
+    bench = Bench()
+    ringing = bench.request("INVITE", TCP)
+    bench.answer(ringing, 180)
+    bench.layer.lose_connection(TCP, 0)
+    assert bench.told == [180]
+    waiting = bench.layer.request(
+        make_request("BYE", via="SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKy"), destination=TCP, user=bench, now=0
+    )
+    bench.layer.lose_connection(Destination("tcp", "192.0.2.99", 5060), 0)
+    assert waiting.state == "trying"
+    bench.layer.lose_connection(TCP, 0)
+    assert bench.told == [180, ("transport", 0.0)]
+
+
+def test_a_refused_invite_is_repeated_by_timer_g_until_timer_h() -> None:
+    bench = Bench()
+    bench.respond(bench.serve("INVITE"), 486)
+    bench.run_to(100)
+    assert bench.instants("486") == [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+    assert bench.layer.count() == 0
+
+
+def test_the_ack_stops_timer_g_and_timer_i_absorbs_more_of_them() -> None:
+    bench = Bench()
+    server = bench.serve("INVITE")
+    bench.respond(server, 486)
+    assert server.receive_ack(0)
+    assert server.receive_ack(0)
+    bench.run_to(4.9)
+    assert (bench.instants("486"), bench.layer.count()) == ([0], 1)
+    bench.run_to(5)
+    assert bench.layer.count() == 0
+
+
+def test_over_tcp_a_refusal_is_sent_once_and_the_ack_ends_it() -> None:
+    bench = Bench()
+    server = bench.serve("INVITE", TCP)
+    bench.respond(server, 486)
+    bench.run_to(20)
+    assert bench.instants("486") == [0]
+    server.receive_ack(20)
+    assert bench.layer.count() == 0
+
+
+def test_a_repeated_invite_gets_the_last_response_but_never_an_answer() -> None:
+    bench = Bench()
+    server = bench.serve("INVITE")
+    server.receive_again()
+    bench.respond(server, 180)
+    server.receive_again()
+    bench.respond(server, 200)
+    server.receive_again()
+    bench.drain()
+    assert [name for _, name in bench.sent] == ["180", "180", "200"]
+    assert not server.receive_ack(0)
+    bench.run_to(32)
+    assert bench.layer.count() == 0
+
+
+def test_a_repeated_bye_gets_its_response_again_until_timer_j() -> None:
+    bench = Bench()
+    server = bench.serve("BYE")
+    bench.respond(server, 200)
+    bench.respond(server, 500)
+    server.receive_again()
+    bench.drain()
+    assert [name for _, name in bench.sent] == ["200", "200"]
+    bench.run_to(32)
+    assert bench.layer.count() == 0
+
+
+@pytest.mark.parametrize(("via", "same"), [
+    ("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx;rport", True),
+    ("SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKother", False),
+    ("SIP/2.0/UDP 192.0.2.1:5099;branch=z9hG4bKx", False),
+    ("SIP/2.0/UDP 192.0.2.77;branch=z9hG4bKx", False),
+])  # fmt: skip
+def test_a_request_matches_by_branch_and_sent_by(via: str, same: bool) -> None:
+    bench = Bench()
+    server = bench.serve("INVITE")
+    assert (bench.layer.find_server(make_request("INVITE", via=via)) is server) is same
+    assert (bench.layer.find_server(make_request("ACK", via=via)) is server) is same
+    assert (bench.layer.find_server(make_request("CANCEL", via=via), method="INVITE") is server) is same
+    assert bench.layer.find_server(make_request("CANCEL", via=via)) is None
+
+
+def test_a_peer_without_the_magic_cookie_still_matches() -> None:
+    bench = Bench()
+    server = bench.layer.serve(make_request("INVITE", via="SIP/2.0/UDP 192.0.2.1;branch=1"), source=UDP)
+    assert bench.layer.find_server(make_request("ACK", via="SIP/2.0/UDP 192.0.2.1;branch=1")) is server
+    assert bench.layer.find_server(make_request("ACK", via="SIP/2.0/UDP 192.0.2.1;branch=2")) is None
+
+
+@pytest.mark.parametrize(("via", "source", "expected"), [
+    ("SIP/2.0/UDP 10.0.0.1:5070;branch=b;rport", UDP, UDP),
+    ("SIP/2.0/UDP 10.0.0.1:5070;branch=b", UDP, Destination("udp", "192.0.2.2", 5070)),
+    ("SIP/2.0/UDP 10.0.0.1;branch=b", Destination("udp", "192.0.2.2", 40_000), UDP),
+    ("SIP/2.0/TCP 10.0.0.1:5070;branch=b", TCP, TCP),
+])  # fmt: skip
+def test_a_response_goes_to_the_source(via: str, source: Destination, expected: Destination) -> None:
+    assert response_destination(make_request("INVITE", via=via), source) == expected
+
+
+def test_a_cancel_is_the_invite_but_for_its_method() -> None:
+    invite = make_request("INVITE")
+    cancel = build_cancel(invite)
+    assert (cancel.uri, cancel.cseq, cancel.call_id, cancel.via) == (invite.uri, 7, "c", invite.via)
+    assert cancel.headers.get("Route") == "<sip:proxy;lr>"
+    assert cancel.to.tag is None
+
+
+def test_timers_run_in_order_and_not_after_they_were_cancelled() -> None:
+    timers, ran = Timers(), list[str]()
+    timers.start(2.0, lambda _: ran.append("late"))
+    timers.start(1.0, lambda now: (ran.append("early"), timers.start(now, lambda _: ran.append("chained")))[0])
+    cancelled = timers.start(0.5, lambda _: ran.append("never"))
+    cancelled.cancel()
+    assert timers.next_timeout() == 1.0
+    timers.run_due(1.5)
+    assert ran == ["early", "chained"]
+    timers.run_due(2.0)
+    assert ran == ["early", "chained", "late"]
+    assert timers.next_timeout() is None
