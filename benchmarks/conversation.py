@@ -104,6 +104,7 @@ class Measurement:
     overhead_p50_ms: float
     overhead_p99_ms: float
     answered_percent: float
+    core_lost_percent: float
 
 
 def run_subject(connection: Connection, calls: int) -> None:
@@ -135,9 +136,9 @@ async def _run_subject(connection: Connection, calls: int) -> None:
         connection.send([session.local_port for session in sessions])
         begin_s, end_s = connection.recv()
         await asyncio.sleep(begin_s - time.monotonic())
-        cpu_before = _cpu_s()
+        cpu_before, lost_before = _cpu_s(), _lost_s()
         await asyncio.sleep(end_s - time.monotonic())
-        connection.send((_cpu_s() - cpu_before, _rss_bytes() - rss_before, tail_ms))
+        connection.send((_cpu_s() - cpu_before, _lost_s() - lost_before, _rss_bytes() - rss_before, tail_ms))
         for session in sessions:
             await session.close()
         await asyncio.gather(*(conversation.finish() for conversation in conversations))
@@ -202,7 +203,7 @@ def measure(*, calls: int, seconds: float) -> Measurement:
         end_s = begin_s + seconds
         feeder_end.send((own_ports, begin_s, end_s))
         subject_end.send((begin_s, end_s))
-        cpu_s, rss_bytes, tail_ms = _receive(subject_end, seconds + 30)
+        cpu_s, lost_s, rss_bytes, tail_ms = _receive(subject_end, seconds + 30)
         result = _receive(feeder_end, seconds + 30)
         subject.join(30)
         feeder.join(30)
@@ -220,6 +221,7 @@ def measure(*, calls: int, seconds: float) -> Measurement:
         overhead_p50_ms=_quantile(waits, 0.5) / 1000 - explained_ms,
         overhead_p99_ms=_quantile(waits, 0.99) / 1000 - explained_ms,
         answered_percent=100 * len(result.waits_us) / max(result.turns, 1),
+        core_lost_percent=100 * lost_s / seconds,
     )
 
 
@@ -236,6 +238,7 @@ def to_figures(measurement: Measurement) -> list[report.Figure]:
         report.Figure(f"{name}: overhead p99", measurement.overhead_p99_ms, "ms"),
         report.Figure(f"{name}: turns answered", measurement.answered_percent, "%"),
         report.Figure(f"{name}: RSS", measurement.rss_mb_per_call, "MB per call"),
+        report.Figure(f"{name}: core lost to other programs", measurement.core_lost_percent, "%"),
     ]
 
 
@@ -259,6 +262,14 @@ def _pin(subject_pid: int | None, feeder_pid: int | None) -> None:
 def _cpu_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def _lost_s() -> float:
+    """How long our event loop was ready to run and the core was not ours: other programs make the figures worse."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return math.nan
 
 
 def _rss_bytes() -> int:

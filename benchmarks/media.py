@@ -36,6 +36,8 @@ class Measurement:
     gap_p99_ms: float
     late_percent: float
     received_percent: float
+    fed_late_percent: float
+    preempted_percent: float
 
 
 def run_subject(connection: Connection, calls: int, is_recorded: bool) -> None:
@@ -67,9 +69,10 @@ async def _run_subject(connection: Connection, calls: int, is_recorded: bool) ->
         connection.send([session.local_port for session in sessions])
         begin_s, end_s = connection.recv()
         await asyncio.sleep(begin_s - time.monotonic())
-        cpu_before = _cpu_s()
+        cpu_before, waited_before = _cpu_s(), _waited_for_core_s()
         await asyncio.sleep(end_s - time.monotonic())
-        connection.send((_cpu_s() - cpu_before, _rss_bytes() - rss_before))
+        waited_s = _waited_for_core_s() - waited_before
+        connection.send((_cpu_s() - cpu_before, _rss_bytes() - rss_before, 100 * waited_s / (end_s - begin_s)))
         for session in sessions:
             await session.close()
         for recorder in recorders:
@@ -103,8 +106,9 @@ def measure(*, calls: int, seconds: float, is_recorded: bool) -> Measurement:
         end_s = begin_s + seconds
         feeder_end.send((ports, begin_s, end_s))
         subject_end.send((begin_s, end_s))
-        cpu_s, rss_bytes = _receive(subject_end, seconds + 30)
-        gaps_us = array.array("I", _receive(feeder_end, seconds + 30))
+        cpu_s, rss_bytes, preempted_percent = _receive(subject_end, seconds + 30)
+        gaps, sent, sent_late = _receive(feeder_end, seconds + 30)
+        gaps_us = array.array("I", gaps)
         subject.join(30)
         feeder.join(30)
     finally:
@@ -118,7 +122,9 @@ def measure(*, calls: int, seconds: float, is_recorded: bool) -> Measurement:
         rss_kib_per_call=rss_bytes / calls / 1024,
         gap_p99_ms=ordered[int(len(ordered) * 0.99)] / 1000,
         late_percent=100 * sum(gap > _LATE_US for gap in ordered) / len(ordered),
-        received_percent=100 * len(gaps_us) / (calls * seconds * 50),
+        received_percent=100 * len(gaps_us) / max(1, sent),
+        fed_late_percent=100 * sent_late / max(1, sent),
+        preempted_percent=preempted_percent,
     )
 
 
@@ -140,6 +146,11 @@ def _cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def _waited_for_core_s() -> float:
+    """How long this process was ready to run while another program had its core."""
+    return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+
+
 def _rss_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
@@ -156,6 +167,8 @@ def to_figures(measurement: Measurement) -> list[report.Figure]:
         report.below(*late, 1.0) if measurement.calls in limits else report.Figure(*late),
         report.Figure(f"{name}: p99 packet gap", measurement.gap_p99_ms, "ms"),
         report.Figure(f"{name}: packets returned", measurement.received_percent, "%"),
+        report.Figure(f"{name}: fed late (feeder held up)", measurement.fed_late_percent, "%"),
+        report.Figure(f"{name}: waited for its core", measurement.preempted_percent, "% of time"),
         report.Figure(f"{name}: RSS", measurement.rss_kib_per_call, "KiB per call"),
     ]
 

@@ -51,7 +51,11 @@ class _FarEnd:
 
 
 def run(connection: Connection, calls: int) -> None:
-    """Sends its ports, gets the subject's ports and (begin, end) instants; sends the gaps in microseconds."""
+    """Sends its ports, gets the subject's ports and (begin, end) instants; sends what it measured.
+
+    That is the gaps in microseconds, how many packets it sent, and how many of these it sent more than 20 ms late
+    itself: a feeder that was held up by other programs says nothing about the subject.
+    """
     far_ends = [_FarEnd() for _ in range(calls)]
     connection.send([far_end.socket.getsockname()[1] for far_end in far_ends])
     ports, begin_s, end_s = connection.recv()
@@ -63,16 +67,21 @@ def run(connection: Connection, calls: int) -> None:
     gaps_us = array.array("I")
     slots = [far_ends[index::20] for index in range(20)]
     deadline_s, tick, is_measuring = time.monotonic(), 0, False
+    sent = sent_late = 0
     while (now_s := time.monotonic()) < end_s:
         if now_s >= begin_s and not is_measuring:
             is_measuring = True
             del gaps_us[:]
+            sent = sent_late = 0
         if now_s < deadline_s:
             for descriptor, _ in epoll.poll(deadline_s - now_s):
                 by_descriptor[descriptor].receive(gaps_us)
             continue
         for far_end in slots[tick % 20]:
             far_end.send()
+        sent += len(slots[tick % 20])
+        if now_s - deadline_s > _FRAME_S:
+            sent_late += len(slots[tick % 20])
         tick += 1
         deadline_s += _FRAME_S / 20
-    connection.send(gaps_us.tobytes())
+    connection.send((gaps_us.tobytes(), sent, sent_late))

@@ -1,7 +1,6 @@
 """Fixtures of all tests: settings of their own, and an empty database on SQLite and on PostgreSQL."""
 
 import asyncio
-import importlib
 import itertools
 import os
 import shutil
@@ -12,10 +11,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import structlog
 
-import ringdown
 from ringdown.config import Settings
-from ringdown.db import engine
+from ringdown.db import engine, migrate
 from ringdown.db.engine import Database
 from tests import postgresql
 
@@ -40,6 +39,15 @@ class PostgresqlServer:
             await connection.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """Log lines without the local variables of tracebacks: rendering those takes seconds."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
+    )
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgresqlServer]:
     """A PostgreSQL of this test process with a migrated template database."""
@@ -47,7 +55,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
         with postgresql.run_postgresql() as folder:
             server = PostgresqlServer(folder)
             _run(server.execute(f"CREATE DATABASE {_TEMPLATE}"))
-            _run(_create_schema(server.url(_TEMPLATE)))
+            _run(migrate.migrate(server.url(_TEMPLATE)))
             yield server
     except postgresql.PostgresqlUnavailableError as error:
         pytest.fail(str(error), pytrace=False)
@@ -57,7 +65,7 @@ def postgresql_server() -> Iterator[PostgresqlServer]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    _run(_create_schema(f"sqlite+aiosqlite:///{path}"))
+    _run(migrate.migrate(f"sqlite+aiosqlite:///{path}"))
     return path
 
 
@@ -100,17 +108,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return Settings(data_dir=tmp_path / "data")
-
-
-async def _create_schema(url: str) -> None:
-    root = Path(ringdown.__file__).parent
-    for path in sorted(root.glob("*/*.py")):
-        if "sa.Table(" in path.read_text():
-            importlib.import_module(".".join(("ringdown", path.parent.name, path.stem)))
-    database = engine.open_database(url)
-    async with database.write() as connection:
-        await connection.run_sync(engine.metadata.create_all)
-    await database.close()
 
 
 def _run(coroutine: Coroutine[object, object, None]) -> None:

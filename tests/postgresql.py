@@ -1,9 +1,12 @@
 """A PostgreSQL server of the test session's own: temporary, on a unix socket, gone at the end."""
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +24,9 @@ _SERVER_OPTIONS = {
     "max_connections": "120",
     "listen_addresses": "",
 }
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class PostgresqlUnavailableError(Exception):
@@ -44,7 +50,9 @@ def run_postgresql() -> Iterator[Path]:
         options = [part for name, value in _SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
         command = [programs / "postgres", "-D", cluster, "-k", folder, *options]
         with (folder / "log").open("w") as log:
-            server = subprocess.Popen(command, user=user, cwd=folder, stdout=log, stderr=log)
+            server = subprocess.Popen(
+                command, user=user, cwd=folder, stdout=log, stderr=log, preexec_fn=_die_with_parent
+            )
         try:
             _wait_until_ready(server, programs=programs, folder=folder)
             yield folder
@@ -52,6 +60,12 @@ def run_postgresql() -> Iterator[Path]:
             _stop(server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _die_with_parent() -> None:
+    # A test run that is killed leaves no server behind; Linux alone can say so.
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _find_programs() -> Path:
@@ -85,7 +99,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], *, programs: Path, folder
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(2)  # SIGINT: "fast shutdown"
+    server.send_signal(signal.SIGINT)  # "fast shutdown"
     try:
         server.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:

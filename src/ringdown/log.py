@@ -11,6 +11,11 @@ from ringdown.config import Settings
 #: Numbers, words, digits and tool arguments are logged under keys that begin with this.
 PERSONAL = "pii."
 
+# These tell every step at "info", with URLs and so with numbers in them.
+_TALKATIVE = ("alembic", "httpx", "httpx2", "openai", "uvicorn.access")
+# Libraries whose progress is of no interest to an operator; their warnings are.
+_CHATTY = ("alembic", "uvicorn", "httpx")
+
 
 def configure(settings: Settings) -> None:
     """Set up structlog, and what libraries log through `logging`, for this process."""
@@ -19,7 +24,6 @@ def configure(settings: Settings) -> None:
         processors=[*shared, _choose_renderer(settings)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -28,6 +32,10 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def drop_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -45,11 +53,13 @@ def _list_processors(settings: Settings) -> list[Processor]:
     if not settings.log_personal_data:
         processors.append(drop_personal_data)
     if settings.log_format == "json":
-        processors.append(structlog.processors.dict_tracebacks)
+        # Never with local variables: they hold keys, numbers and words.
+        plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(plain))
     return processors
 
 
 def _choose_renderer(settings: Settings) -> Processor:
     if settings.log_format == "json":
         return structlog.processors.JSONRenderer(sort_keys=False)
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)

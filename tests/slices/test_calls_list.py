@@ -224,7 +224,7 @@ async def test_include_adds_the_transcripts_of_answered_calls(tenant: Tenant) ->
         ("include=everything", "include"),
         ("created_after=yesterday", "created_after"),
         ("created_before=2026-13-01", "created_before"),
-        ("created_after=0001-01-01T00:00:00%2B23:59", "created_after"),
+        ("created_after=99999-01-01T00:00:00Z", "created_after"),
         ("cursor=nonsense", "cursor"),
         ("cursor=", "cursor"),
         ("cursor=%F0%9F%98%80", "cursor"),

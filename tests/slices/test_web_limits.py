@@ -18,6 +18,11 @@ _MINUTE_START_AT = 1_800_000_000_000 - 1_800_000_000_000 % 60_000
 
 
 @pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"rate_limit_enabled": True})
+
+
+@pytest.fixture
 def things() -> Things:
     made = Things()
     made.gate.set()

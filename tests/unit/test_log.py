@@ -1,6 +1,7 @@
 """Logs: personal data is dropped unless it is asked for."""
 
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,13 @@ from ringdown.config import Settings
 
 
 @pytest.fixture(autouse=True)
-def _restore_structlog() -> Iterator[None]:
+def _restore_logging() -> Iterator[None]:
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     yield
-    structlog.reset_defaults()
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _log_line(settings: Settings, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
@@ -44,3 +49,28 @@ def test_the_console_format_is_one_readable_line(settings: Settings, capsys: pyt
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "call_ended" in captured.err
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_logged_exception_does_not_show_local_variables(
+    settings: Settings, capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    log.configure(settings.model_copy(update={"log_format": log_format}))
+
+    def fail(number: str) -> None:
+        raise ValueError("no such line")
+
+    try:
+        fail("+1212555" + "1234")
+    except ValueError:
+        structlog.get_logger("test").exception("call_failed")
+    written = capsys.readouterr().err
+    assert "no such line" in written
+    assert "+12125551234" not in written
+
+
+def test_what_libraries_log_has_the_same_form(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(settings.model_copy(update={"log_format": "json"}))
+    logging.getLogger("library").warning("low on %s", "memory")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["level"]) == ("low on memory", "warning")

@@ -173,9 +173,51 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.wait()
 
 
+def _fill_in(template: Path, target: Path, values: dict[str, str]) -> None:
+    text = template.read_text()
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    target.write_text(text)
+
+
 def _write_silence(path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(bytes(16_000 * 20))
+
+
+@contextlib.asynccontextmanager
+async def run_kamailio(folder: Path, config: Path, *, callee_port: int) -> AsyncIterator[int]:
+    """A Kamailio that wants credentials and relays to `callee_port`; gives its own port."""
+    port = free_port()
+    _fill_in(config, folder / "kamailio.cfg", {"@PORT@": str(port), "@CALLEE_PORT@": str(callee_port)})
+    process = await asyncio.create_subprocess_exec(
+        "kamailio", "-f", str(folder / "kamailio.cfg"), "-m", "32", "-M", "4", "-DD", "-E", "-Y", str(folder),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        await _wait_until_answered(port)
+        yield port
+    finally:
+        await _stop(process)
+
+
+async def _wait_until_answered(port: int) -> None:
+    """Until something on this UDP port answers an OPTIONS, whatever it says."""
+    probe = (
+        f"OPTIONS sip:{HOST}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST};rport;branch=z9hG4bKprobe\r\n"
+        f"From: <sip:probe@{HOST}>;tag=p\r\nTo: <sip:{HOST}>\r\nCall-ID: probe\r\nCSeq: 1 OPTIONS\r\n"
+        "Max-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
+    )
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        sock.bind((HOST, 0))
+        async with asyncio.timeout(_START_TIMEOUT):
+            while True:
+                await loop.sock_sendto(sock, probe.encode(), (HOST, port))
+                with contextlib.suppress(TimeoutError, ConnectionRefusedError):
+                    await asyncio.wait_for(loop.sock_recv(sock, 4096), 0.1)
+                    return

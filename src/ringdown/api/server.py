@@ -77,6 +77,7 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen()  # two that start at the same time can both bind, but not both listen
     except OSError as error:
         listener.close()
         where = f"{settings.http_host} port {settings.http_port}"

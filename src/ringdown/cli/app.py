@@ -8,13 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ringdown import lifecycle
 from ringdown.cli import demo as demonstration
 from ringdown.cli import keys
+from ringdown.cli.first_run import Prepared
 from ringdown.cli.preflight import find_free_port
 from ringdown.cli.tree import run_tree
 from ringdown.config import Settings
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(keys.app, name="keys")
 
+T = TypeVar("T")
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and recordings.")]
 
 
@@ -53,8 +55,9 @@ def serve(
             if prepared.new_key is not None:
                 print(f"Your first API key, shown only now:\n\n  {prepared.new_key}\n", flush=True)
             if demo:
-                await _until_stopped(stop, _show_demo(settings, prepared))
-            _print_addresses(settings, prepared.agent_id)
+                await _show_demo(stop, settings, prepared)
+            if not stop.asked.is_set():
+                _print_addresses(settings, prepared.agent_id)
             await supervisor.wait(stop)
             print("Stopping: live calls may finish; Ctrl-C again ends them now.", flush=True)
             await supervisor.drain(stop)
@@ -63,22 +66,24 @@ def serve(
     lifecycle.run_program(run)
 
 
-async def _until_stopped(stop: lifecycle.Stop, work: Coroutine[Any, Any, None]) -> None:
+async def _until_stopped(stop: lifecycle.Stop, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; raises `DemoFailed` when a stop was asked for before it was there."""
     task, asked = asyncio.create_task(work), asyncio.create_task(stop.asked.wait())
     await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
     if not task.done():
         task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+        await asyncio.gather(task, return_exceptions=True)
+        raise demonstration.DemoFailed("Stopped before the demonstration call had completed.")
+    return task.result()
 
 
-async def _show_demo(settings: Settings, prepared: Any) -> None:
+async def _show_demo(stop: lifecycle.Stop, settings: Settings, prepared: Prepared) -> None:
     def show(line: str) -> None:
         print(line, flush=True)
 
     try:
-        listed = await demonstration.place_demo_call(settings, prepared, show)
+        listed = await _until_stopped(stop, demonstration.place_demo_call(settings, prepared, show))
     except demonstration.DemoFailed as error:
         print(f"ringdown: {error}", file=sys.stderr, flush=True)
         return
@@ -122,22 +127,11 @@ def demo(
             show("Starting Ringdown ...")
             async with run_tree(settings) as (_, prepared):
                 ready()
-                listed = await _first(stop, demonstration.place_demo_call(settings, prepared, show))
+                listed = await _until_stopped(stop, demonstration.place_demo_call(settings, prepared, show))
             show("")
             print(json.dumps(listed) if as_json else demonstration.render(listed), flush=True)
 
         lifecycle.run_program(run)
-
-
-async def _first(stop: lifecycle.Stop, work: Coroutine[Any, Any, Any]) -> Any:
-    task, asked = asyncio.create_task(work), asyncio.create_task(stop.asked.wait())
-    await asyncio.wait((task, asked), return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    if task.done():
-        return task.result()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    raise demonstration.DemoFailed("Stopped before the call had completed.")
 
 
 @contextlib.contextmanager

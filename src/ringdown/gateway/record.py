@@ -78,9 +78,10 @@ class CallRecord:
             started_at=self.started_at,
         )
 
-    def record(self, far_pcm: bytes, near_pcm: bytes | None) -> None:
+    def record(self, far_pcm: bytes, near_pcm: bytes | None, at_ms: int) -> None:
         """Take 20 ms of both sides."""
         if self._recorder is not None:
+            self._recorder.pad_to(at_ms)
             self._recorder.write(far_pcm, near_pcm or _SILENT_FRAME)
 
     def hear(self, event: voice.Event) -> None:

@@ -71,6 +71,8 @@ class CallSession:
         self.call = claimed.call
         self._record = CallRecord(claimed, database=services.database, settings=services.settings, spool=services.spool)
         self._hang_up = asyncio.Event()
+        # Fails with what the media clock's tick raised.
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._media: MediaSession | None = None
         self._conversation: Conversation | None = None
         self._log = log.bind(call_id=self.call.id)
@@ -237,7 +239,7 @@ class CallSession:
         hang_up = asyncio.create_task(self._hang_up.wait())
         silence = asyncio.create_task(self._until_no_media())
         saving = asyncio.create_task(self._save())
-        tasks = (course, far_end, hang_up, silence, saving)
+        tasks = (course, far_end, hang_up, silence, saving, self._fault)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if far_end in done:
@@ -249,8 +251,8 @@ class CallSession:
                 # The far end still has the last syllables in its jitter buffer.
                 await asyncio.sleep(_FAREWELL_S)
                 return endings.from_conversation(end.reason)
-            if saving in done:
-                saving.result()  # raises what broke it
+            for broken in done & {saving, self._fault}:
+                broken.result()  # raises what broke it
             return endings.NO_MEDIA if silence in done else endings.HUNG_UP_BY_US
         finally:
             if not far_end.done():
@@ -266,8 +268,13 @@ class CallSession:
 
     def _exchange(self, far_pcm: bytes, at_ms: int) -> bytes | None:
         assert self._conversation is not None
-        near_pcm = self._conversation.tick(far_pcm, at_ms)
-        self._record.record(far_pcm, near_pcm)
+        try:
+            near_pcm = self._conversation.tick(far_pcm, at_ms)
+            self._record.record(far_pcm, near_pcm, at_ms)
+        except Exception as error:  # noqa: BLE001 - the clock would drop us in silence: the call shall end by it
+            if not self._fault.done():
+                self._fault.set_exception(error)
+            return None
         return near_pcm
 
     def _answer_reoffer(self, offer: bytes) -> bytes:

@@ -98,6 +98,9 @@ class JitterBuffer:
         if self._waited < 0:
             self._start(timestamp)
         index, offset = divmod(self._anchor + rtp.timestamp_distance(timestamp, self._anchor) - self._base, size)
+        if self._next - PREFILL_TICKS <= index < self._next and self._waited < PREFILL_TICKS:
+            # Nothing has been played yet, so what overtook this packet can wait for it.
+            self._next = index
         if not self._next <= index < self._next + JUMP_FRAMES:
             if self._is_late(index):
                 return -2

@@ -40,6 +40,7 @@ class Recorder:
         self._pending: deque[tuple[bytes, bytes]] = deque()
         self._writer: _Writer
         self._is_closed = False
+        self._done = asyncio.Event()
         self._written_bytes = 0
         self._head = b""
 
@@ -70,9 +71,17 @@ class Recorder:
         if len(self._pending) > MAX_PENDING_FRAMES:
             self.failure = f"the disk is too slow: {self.path}"
 
+    def pad_to(self, at_ms: int) -> None:
+        """Adds silence up to a media time, as after a stall whose ticks were never run; does nothing if it is there."""
+        missing = at_ms // FRAME_MS - self._frames
+        if missing > 0 and not self._is_closed and self.failure is None:
+            silence = bytes(self._frame_bytes * missing)
+            self._frames += missing
+            self._pending.append((silence, silence))
+
     @property
     def duration_ms(self) -> int:
-        """How much was given to `write`."""
+        """How much was given to `write`; after a failure, less of it is in the file."""
         return self._frames * FRAME_MS
 
     async def close(self) -> int:
@@ -83,15 +92,14 @@ class Recorder:
         if not self._is_closed:
             self._is_closed = True
             loop = asyncio.get_running_loop()
-            done = asyncio.Event()
 
             def tell() -> None:
                 with suppress(RuntimeError):  # the loop has closed: nobody waits any more
-                    loop.call_soon_threadsafe(done.set)
+                    loop.call_soon_threadsafe(self._done.set)
 
             self._writer.finish(self, tell)
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await done.wait()
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await self._done.wait()
         return self.duration_ms
 
     def flush(self, *, is_last: bool) -> None:

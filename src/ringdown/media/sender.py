@@ -23,17 +23,21 @@ class Sender:
         self.octet_count = 0
         self._sequence_number = secrets.randbits(16)
         self._is_first = True
+        self._frame_samples = 0
+        self._digits: DigitSender
         self.change(codec=codec, payload_type=payload_type, dtmf_payload_type=dtmf_payload_type)
 
     def change(self, *, codec: payloads.AudioCodec, payload_type: int, dtmf_payload_type: int | None) -> None:
-        """Takes over a new negotiation; source, sequence numbers and timestamps go on. Digits not yet sent are lost."""
-        self._frame_samples = codec.sample_rate_hz * FRAME_MS // 1000
+        """Takes over a new negotiation; source, sequence numbers, timestamps and queued digits go on."""
+        frame_samples = codec.sample_rate_hz * FRAME_MS // 1000
+        if frame_samples != self._frame_samples or dtmf_payload_type is None:
+            self._digits = DigitSender(frame_samples=frame_samples)
+        self._frame_samples = frame_samples
         self._frame_bytes = 2 * self._frame_samples
         self._encode = codec.encode
         self._silence = codec.silence * self._frame_samples
         self._payload_type = payload_type
         self._dtmf_payload_type = dtmf_payload_type
-        self._digits = DigitSender(frame_samples=self._frame_samples)
 
     @property
     def is_sending_digits(self) -> bool:

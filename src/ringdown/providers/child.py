@@ -79,7 +79,8 @@ class Child:
             self._process.stdin.write(frames.serialize(header, payload))
 
     def kill(self) -> None:
-        """End a child that hangs; another one follows."""
+        """End a child that hangs; another one follows. What is sent from now on waits for that one."""
+        self._is_ready = False
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -131,10 +132,9 @@ class Child:
         try:
             reason = await self._converse(process)
         finally:
-            was_ready, self._is_ready, self._process = self._is_ready, False, None
+            self._is_ready, self._process = False, None
             await _end(process)
-            if was_ready:
-                self._listener.child_gone()
+            self._listener.child_gone()
         self._report_start(reason)
         return f"{reason} ({process.returncode})"
 

@@ -15,6 +15,7 @@ from ringdown.voice.ports import ProviderError, Speech, Word
 PROVIDER = "espeak"
 DEFAULT_VOICE = "en-us"
 _IDLE_TIMEOUT_S = 5.0  # a whole text takes milliseconds
+_RESTART_TIMEOUT_S = 15.0  # for a question that waits for the next child
 _TRIES = 2
 
 
@@ -169,7 +170,7 @@ class _Exchange:
     async def __aiter__(self) -> AsyncIterator[tuple[frames.Header, bytes]]:
         while True:
             try:
-                async with asyncio.timeout(_IDLE_TIMEOUT_S):
+                async with asyncio.timeout(_IDLE_TIMEOUT_S if self._request.is_sent else _RESTART_TIMEOUT_S):
                     received = await self._request.answers.get()
             except TimeoutError:
                 self._server.give_up()

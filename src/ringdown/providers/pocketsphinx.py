@@ -16,6 +16,7 @@ PROVIDER = "pocketsphinx"
 _TIMEOUT_S = 10.0
 _TRIES = 2
 _LONGEST_S = 30  # the beginning of a longer utterance is not decoded
+_SHORTEST_MS = 100  # no word is shorter
 _NOTHING = Recognition("")
 _NOT_MINE = Recognition("", understood=False)
 
@@ -71,6 +72,7 @@ class PocketsphinxRecognizer:
             answer = await worker.ask(header, pcm)
             if answer is not None:
                 words = tuple(Word(*word) for word in answer["words"])
+                words = words[: grammar.count_answer([word.text for word in words])]
                 return Recognition(" ".join(word.text for word in words), words)
         raise ProviderError(PROVIDER, "the recognizer process failed twice", retryable=True)
 
@@ -82,7 +84,8 @@ class PocketsphinxRecognizer:
         missing = [word for word in grammar.words if word not in self._pronunciations]
         if missing:
             raise ProviderError(PROVIDER, f"{len(missing)} words have no pronunciation", retryable=False)
-        return {word: self._pronunciations[word] for word in grammar.words}
+        spoken = {word: self._pronunciations[word] for word in grammar.words}
+        return spoken | {sound: (phoneme,) for sound, phoneme in grammar.sounds.items()}
 
 
 class PocketsphinxUtterance:
@@ -109,12 +112,13 @@ class PocketsphinxUtterance:
 
     async def final(self) -> Recognition:
         """What was said in all audio pushed so far. Raises `ProviderError`."""
-        if self._grammar is None or len(self._audio) == self._recognized_bytes:
+        length = len(self._audio) // 2 * 2
+        is_too_short = length < 2 * self._sample_rate_hz * _SHORTEST_MS // 1000
+        if self._grammar is None or is_too_short or length == self._recognized_bytes:
             return self._recognition
-        length = len(self._audio)
         begin = max(0, length - 2 * self._sample_rate_hz * _LONGEST_S) // 2 * 2
         recognition = await self._recognizer.decode(
-            bytes(self._audio[begin:]), grammar=self._grammar, sample_rate_hz=self._sample_rate_hz
+            bytes(self._audio[begin:length]), grammar=self._grammar, sample_rate_hz=self._sample_rate_hz
         )
         self._recognition = _shift(recognition, begin // 2 * 1000 // self._sample_rate_hz)
         self._recognized_bytes = length

@@ -9,14 +9,14 @@ import numpy
 import pocketsphinx
 from numpy.typing import NDArray
 
-from ringdown.providers import child_pipes, frames, pronunciation, resample
+from ringdown.providers import child_pipes, frames, grammars, pronunciation, resample
 
 _MODEL_RATE_HZ = 16_000
 _FRAMES_PER_SECOND = 100
 _KEPT_DECODERS = 16  # 5 MB each: a decoder keeps its grammar and words, so that the next utterance starts at once
 _LEVEL = 2500.0  # root mean square to which speech is brought
 # The model has never heard the silence that upsampling leaves above 4 kHz; a little noise in all bands more than halves
-# the word errors of phone audio (see the decision record of the offline recognizer).
+# the word errors of phone audio.
 _NOISE = 125.0
 _SEED = 1
 
@@ -114,7 +114,7 @@ def _measure_speech(samples: NDArray[numpy.float32]) -> float:
 def _list_words(decoder: Any) -> list[tuple[str, int, int]]:
     words = []
     for segment in decoder.seg():
-        if segment.word.startswith(("<", "[", "+")):
+        if segment.word.startswith(("<", "[", "+", "(", grammars.OTHER_PREFIX)):  # silence, noise, other sounds
             continue
         text = segment.word.split("(", 1)[0]
         begin = segment.start_frame * 1000 // _FRAMES_PER_SECOND

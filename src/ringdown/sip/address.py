@@ -30,7 +30,7 @@ class Uri:
         """Parse one URI without angle brackets; raises `ValueError`."""
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
-        if not colon or not rest or _NOT_IN_URI.search(rest):
+        if not colon or not rest or not rest.isprintable() or _NOT_IN_URI.search(rest):
             raise ValueError("malformed URI")
         if scheme == "tel":
             number, _, params_text = rest.partition(";")

@@ -43,7 +43,7 @@ class Dialog:
             local_cseq=invite.cseq,
             route_set=_parse_routes(reversed(response.headers.get_all("Record-Route"))),
         )
-        dialog.next_hop()
+        dialog._check_usable()
         return dialog
 
     @classmethod
@@ -75,7 +75,7 @@ class Dialog:
             remote_cseq=invite.cseq,
             route_set=_parse_routes(invite.headers.get_all("Record-Route")),
         )
-        dialog.next_hop()
+        dialog._check_usable()
         return dialog
 
     def refresh_target(self, message: Request | Response) -> None:
@@ -83,7 +83,7 @@ class Dialog:
         contact = message.headers.get_all("Contact")
         if contact:
             target = NameAddr.parse(contact[0]).uri
-            replace(self, remote_target=target).next_hop()
+            replace(self, remote_target=target)._check_usable()
             self.remote_target = target
 
     def next_hop(self) -> Destination:
@@ -117,6 +117,10 @@ class Dialog:
     def from_dict(cls, values: dict[str, Any]) -> "Dialog":
         """The dialog that `to_dict` wrote."""
         return cls(**values)
+
+    def _check_usable(self) -> None:
+        self.next_hop()
+        Uri.parse(self.remote_target)
 
     def _first_route(self) -> str | None:
         return NameAddr.parse(self.route_set[0]).uri if self.route_set else None

@@ -106,8 +106,8 @@ class Endpoint:
     ) -> OutgoingCall:
         """A call that has not left yet; its `dialog_state` can be stored first.
 
-        A `Route` among `headers` sends it through that proxy. Raises `ValueError` for a target, address or header
-        that cannot be used.
+        It must be sent or cancelled, or it stays registered. A `Route` among `headers` sends it through that
+        proxy. Raises `ValueError` for a target, address or header that cannot be used.
         """
         invitation = Invitation(
             target=target,
@@ -123,14 +123,15 @@ class Endpoint:
         self._calls[session] = call
         return call
 
-    async def end_stale_dialog(self, state: Mapping[str, Any]) -> str:
+    async def end_stale_dialog(self, state: Mapping[str, Any], *, credentials: Credentials | None = None) -> str:
         """End a call that a dead process left behind, from its stored `dialog_state`; takes at most 8*T1.
 
         Returns what was sent: `bye`, `cancel`, `reject` (an incoming call that had not been answered) or `none`
         (it had ended, or the state is not one of ours). Late answers are still dealt with after the return.
+        `credentials` answer a peer that challenges the BYE; they are not part of the state.
         """
         try:
-            ending = self._agent.end_stale(dict(state), self.now())
+            ending = self._agent.end_stale(dict(state), now=self.now(), credentials=credentials)
         except ValueError:
             return "none"
         settled: asyncio.Future[None] = self._loop.create_future()

@@ -62,9 +62,9 @@ class IncomingSession(Session):
             raise ValueError("not a refusal")
         if self._phase != "ringing" or self.is_over:
             return
-        self._phase = "refused"
         tag = self.dialog.local_tag
         response = Response.build(self.invite, status, reason=reason, tag=tag, fields=[*fields, *self._server_fields()])
+        self._phase = "refused"
         self._server.respond(response, now)
         self._finish(Rejected(status, response.reason, is_local=True))
 
@@ -74,6 +74,13 @@ class IncomingSession(Session):
             self.reject(480, now=now)
         else:
             super().bye(now)
+
+    def _receive_bye(self, server: ServerTransaction, now: float) -> None:
+        if self._phase == "ringing":  # the caller ends the early dialog; its INVITE still needs an end (§15.1.2)
+            self._respond(server, 200, now=now)
+            self.receive_cancel(server.request, now)
+        else:
+            super()._receive_bye(server, now)
 
     def receive_cancel(self, request: Request, now: float) -> None:
         """The caller gave up: 487, unless we have answered already (§9.2)."""

@@ -253,7 +253,12 @@ class Response(Message):
         fields: Iterable[tuple[str, str]] = (),
         body: bytes = b"",
     ) -> "Response":
-        """The response to a request (RFC 3261 §8.2.6); `tag` goes into To unless it has one."""
+        """The response to a request (RFC 3261 §8.2.6); `tag` goes into To unless it has one.
+
+        Raises `ValueError` for a reason or header value that is not one line.
+        """
+        if reason is not None and not reason.isprintable():
+            raise ValueError("a reason must be one line")
         to = request.to if tag is None or request.to.tag is not None else request.to.with_tag(tag)
         headers = Headers([("Via", value) for value in request.headers.get_lines("Via")])
         if status < 300 and to.tag is not None:

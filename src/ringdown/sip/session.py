@@ -8,7 +8,7 @@ from ringdown.sip.digest import Authenticator
 from ringdown.sip.events import Answered, Ended, Event, Rejected
 from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
-from ringdown.sip.stack import ALLOW, Stack, describe_sdp, has_only_supported
+from ringdown.sip.stack import ALLOW, Stack, describe_sdp, list_unsupported
 from ringdown.sip.timers import Timer
 from ringdown.sip.transaction import ServerTransaction
 
@@ -50,7 +50,7 @@ class Session:
             self._stack.refuse(server, 500, now=now)  # §12.2.2: out of order
             return
         dialog.remote_cseq = request.cseq
-        if unsupported := has_only_supported(request):
+        if unsupported := list_unsupported(request):
             self._stack.refuse(server, 420, now=now, fields=[("Unsupported", ", ".join(unsupported))])
         elif request.method == "BYE":
             self._receive_bye(server, now)

@@ -78,8 +78,8 @@ class Sockets:
     def send(self, transmission: Transmission) -> None:
         """Send now, or as soon as the name is resolved and the connection made."""
         destination = transmission.destination
-        if destination.connection is not None and destination.connection in self._streams:
-            self._streams[destination.connection].write(transmission.data)
+        stream = self._streams.get(destination.connection or 0)
+        if stream is not None and stream.write(transmission.data):
             return
         host = destination.host if network.is_literal(destination.host) else self._find_resolved(destination.host)
         if host is None:
@@ -125,10 +125,11 @@ class Sockets:
             self._on_send_failure(transmission)
             return
         address = (host, transmission.destination.port)
+        stream = self._stream_by_address.get(address)
         if transmission.destination.transport == "udp":
             self._send_datagram((mapped, address[1]), transmission)
-        elif address in self._stream_by_address:
-            self._stream_by_address[address].write(transmission.data)
+        elif stream is not None and stream.write(transmission.data):
+            return
         elif address in self._connecting:
             self._connecting[address].append(transmission)
         else:

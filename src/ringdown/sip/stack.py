@@ -107,6 +107,6 @@ def describe_sdp(body: bytes) -> list[tuple[str, str]]:
     return [("Content-Type", "application/sdp")] if body else []
 
 
-def has_only_supported(request: Request) -> list[str]:
+def list_unsupported(request: Request) -> list[str]:
     """The option tags that the peer requires and we do not know; empty when we may go on (§8.2.2.3)."""
     return [tag for tag in request.headers.get_all("Require") if tag]

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from ringdown.sip import record, transaction
 from ringdown.sip.dialog import Dialog
-from ringdown.sip.digest import Authenticator
+from ringdown.sip.digest import Authenticator, Credentials
 from ringdown.sip.events import Ended
 from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
@@ -27,9 +27,9 @@ class StaleEnding:
     487 is ACKed, a crossing 2xx is ACKed and BYEd. `method` tells what was sent.
     """
 
-    def __init__(self, stack: Stack, state: dict[str, Any]) -> None:
+    def __init__(self, stack: Stack, state: dict[str, Any], *, credentials: Credentials | None = None) -> None:
         self._stack = stack
-        self._authenticator = Authenticator(None)
+        self._authenticator = Authenticator(credentials)
         self._is_over = False
         try:
             self._role, self._phase = state["role"], state["phase"]

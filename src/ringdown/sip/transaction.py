@@ -359,11 +359,11 @@ def server_key(request: Request, method: str) -> tuple[str, ...]:
 
 
 def response_destination(request: Request, source: Destination) -> Destination:
-    """Where a response goes: the connection, `rport`, or the address that Via names (§18.2.2, RFC 3581)."""
+    """Where a response goes: the connection, else the port that Via names; over UDP `rport` (§18.2.2, RFC 3581)."""
     via = request.via
-    if source.is_reliable or "rport" in via.params:
+    if not source.is_reliable and "rport" in via.params:
         return source
-    return Destination(source.transport, source.host, via.port or 5060)
+    return Destination(source.transport, source.host, via.port or 5060, source.connection)
 
 
 def build_failure_ack(request: Request, response: Response) -> Request:

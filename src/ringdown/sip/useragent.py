@@ -5,11 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ringdown.sip.address import Uri
+from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, Via, parse_message
 from ringdown.sip.outgoing import Invitation, OutgoingSession
-from ringdown.sip.stack import ALLOW, Stack, Statistics, has_only_supported
+from ringdown.sip.stack import ALLOW, Stack, Statistics, list_unsupported
 from ringdown.sip.stale import StaleEnding
 from ringdown.sip.transaction import Destination, ServerTransaction, Timing, Transmission
 
@@ -45,9 +46,9 @@ class UserAgent:
         """An outgoing call; nothing is sent before its `send`. Raises `ValueError` for a target we cannot reach."""
         return OutgoingSession(self._stack, invitation, call_id=secrets.token_hex(16))
 
-    def end_stale(self, state: dict[str, object], now: float) -> StaleEnding:
+    def end_stale(self, state: dict[str, object], *, now: float, credentials: Credentials | None = None) -> StaleEnding:
         """Begin to end a call of another process; raises `ValueError` for a state we did not write."""
-        ending = StaleEnding(self._stack, state)
+        ending = StaleEnding(self._stack, state, credentials=credentials)
         ending.begin(now)
         return ending
 
@@ -158,7 +159,7 @@ class UserAgent:
             self._stack.refuse(server, 481, now=now)
         elif request.method != "INVITE":
             self._stack.refuse(server, 405, now=now, fields=[("Allow", ALLOW)])
-        elif unsupported := has_only_supported(request):
+        elif unsupported := list_unsupported(request):
             self._stack.refuse(server, 420, now=now, fields=[("Unsupported", ", ".join(unsupported))])
         else:
             self._receive_invite(server, now)

@@ -113,6 +113,8 @@ class Conversation:
             return
         self._inactivity.caller_active(at_ms)
         floor = self._floor
+        if self._group is not None and floor.end_dictation():
+            return
         if not (floor.reply is not None and floor.reply.is_uninterruptible):
             if floor.attempt is not None and not floor.attempt.is_binding:
                 floor.cancel_attempt()
@@ -233,25 +235,34 @@ class Conversation:
             self._ended.set()
 
     async def _keep_last_words(self, attempt: Attempt | None) -> None:
-        keys = self._keypad.take(self._now_ms, at_once=True)
+        keys, ear = self._keypad.take(self._now_ms, at_once=True), self._ear
         if keys is not None:
-            text = write_heard(brain.Heard(keys.digits, source="keypad"), kind="free")
-            self._transcript.contact(text, start_ms=keys.start_ms, end_ms=keys.end_ms)
-        ear = self._ear
-        is_covered = attempt is not None and bool(attempt.transcript) and ear.last_voiced_ms <= attempt.heard_until_ms
-        if is_covered or not ear.is_active:
-            self._floor.keep_heard(attempt)
+            heard = brain.Heard(keys.digits, source="keypad")
+            self._keep(heard, start_ms=keys.start_ms, end_ms=keys.end_ms)
+        if attempt is not None and attempt.heard is not None and ear.last_voiced_ms <= attempt.heard_until_ms:
+            self._keep(attempt.heard, start_ms=attempt.heard_from_ms, end_ms=attempt.heard_until_ms)
+            return
+        if not ear.is_active:
             return
         start_ms, end_ms, voiced_ms = ear.started_ms, ear.last_voiced_ms, ear.voiced_ms
         try:
             async with asyncio.timeout(self._settings.timeouts.last_words_s):
                 recognition = await ear.recognize()
         except (TimeoutError, ports.ProviderError):
-            return
+            recognition = ports.Recognition("", understood=False)
         text, vad = recognition.text.strip(), self._settings.vad
         heard = brain.Heard(text, is_understood=recognition.understood, duration_ms=end_ms - start_ms)
         if turns.is_turn(text, is_understood=heard.is_understood, voiced_ms=voiced_ms, vad=vad):
-            self._transcript.contact(write_heard(heard, kind=ear.kind), start_ms=start_ms, end_ms=end_ms)
+            self._keep(heard, start_ms=start_ms, end_ms=end_ms)
+
+    def _keep(self, heard: brain.Heard, *, start_ms: int, end_ms: int) -> None:
+        """Nobody answers these words any more, but transcript and report hold them."""
+        if heard.source == "silence":
+            return
+        self._transcript.contact(write_heard(heard, kind=self._ear.kind), start_ms=start_ms, end_ms=end_ms)
+        # Words spoken over our very last ones answer no question any more.
+        if self._floor.is_open and not self._floor.is_closing:
+            self._brain.consider(heard).commit()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         assert self._group is not None

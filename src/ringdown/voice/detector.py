@@ -88,12 +88,17 @@ class SpeechDetector:
             await asyncio.sleep(due - loop.time())
             while ready := [stream for stream in self._streams if len(stream.pending) >= _WINDOW_BYTES]:
                 windows = b"".join([stream.take_window() for stream in ready])
-                async with asyncio.timeout(_INFERENCE_TIMEOUT_S):
-                    states = await loop.run_in_executor(
-                        self._thread, _infer, session, windows, [stream.state for stream in ready]
-                    )
-                for stream, (probability, state) in zip(ready, states, strict=True):
-                    stream.deliver(probability, state)
+                states = [stream.state for stream in ready]
+                try:
+                    async with asyncio.timeout(_INFERENCE_TIMEOUT_S):
+                        results = await loop.run_in_executor(self._thread, _infer, session, windows, states)
+                except TimeoutError:
+                    # The machine stood still; these windows are lost, the calls are not.
+                    continue
+                for stream, (probability, state) in zip(ready, results, strict=True):
+                    stream.state = state
+                    # Of its own on the loop: one call's error must not make the others deaf.
+                    loop.call_soon(stream.deliver, probability, stream.taken * WINDOW_MS)
 
 
 class _Stream:
@@ -102,27 +107,25 @@ class _Stream:
         self.state: _State = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_CONTEXT_SAMPLES, np.float32))
         self._on_window: OnWindow | None = on_window
         self._on_close = on_close
-        self._taken = 0
-        self._delivered = 0
+        # Windows so far, including those that were skipped.
+        self.taken = 0
 
     def push(self, pcm: bytes) -> None:
         self.pending += pcm
         if len(self.pending) > _MAX_PENDING_WINDOWS * _WINDOW_BYTES:
             excess = len(self.pending) // _WINDOW_BYTES - _MAX_PENDING_WINDOWS // 2
             del self.pending[: excess * _WINDOW_BYTES]
-            self._taken += excess
+            self.taken += excess
 
     def take_window(self) -> bytes:
         window = bytes(self.pending[:_WINDOW_BYTES])
         del self.pending[:_WINDOW_BYTES]
-        self._taken += 1
-        self._delivered = self._taken
+        self.taken += 1
         return window
 
-    def deliver(self, probability: float, state: "_State") -> None:
-        self.state = state
+    def deliver(self, probability: float, end_ms: int) -> None:
         if self._on_window is not None:
-            self._on_window(probability, self._delivered * WINDOW_MS)
+            self._on_window(probability, end_ms)
 
     def close(self) -> None:
         self._on_window = None

@@ -86,6 +86,14 @@ class Floor:
         attempt.proposal = self._propose(heard)
         self._start(attempt)
 
+    def end_dictation(self) -> bool:
+        """A key pressed while a message is dictated ends the message; whether there is one."""
+        if self._ear.kind != "message" or not self._ear.is_active or self.reply is not None:
+            return False
+        if self.attempt is None:
+            self._end_turn(is_binding=True)
+        return True
+
     # --- each tick ----------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
@@ -131,9 +139,12 @@ class Floor:
         text, marks, self._marks = reply.heard_text(), self._marks, None
         if text and reply.started_ms is not None:
             latency = marks.latency(reply.started_ms) if marks is not None else None
-            end_ms = reply.stopped_ms
             self._transcript.agent(
-                text, start_ms=reply.started_ms, end_ms=end_ms, is_interrupted=is_interrupted, latency=latency
+                text,
+                start_ms=reply.started_ms,
+                end_ms=reply.stopped_ms,
+                is_interrupted=is_interrupted and not reply.is_heard(),
+                latency=latency,
             )
             self._brain.spoken(text)
         self._on_reply_over(reply)
@@ -172,14 +183,17 @@ class Floor:
         ):
             reply.pause()
         listening = self.listening
-        is_too_long = listening.max_ms is not None and now - ear.started_ms >= listening.max_ms
+        is_too_long = now - ear.started_ms >= (listening.max_ms or turns.MAX_TURN_MS)
         if is_too_long or ear.silence_ms >= (listening.end_silence_ms or turns.SPECULATION_SILENCE_MS):
-            attempt = Attempt(
-                self._new_reply("answer") if self.is_open else self._new_opening(), self._new_marks(),
-                heard_from_ms=ear.started_ms, heard_until_ms=ear.last_voiced_ms, is_binding=is_too_long,
-            )  # fmt: skip
-            attempt.marks.speech_end_ms = ear.last_voiced_ms
-            self._start(attempt)
+            self._end_turn(is_binding=is_too_long)
+
+    def _end_turn(self, *, is_binding: bool) -> None:
+        """The caller may be done: prepare the answer."""
+        reply = self._new_reply("answer") if self.is_open else self._new_opening()
+        attempt = Attempt(reply, self._new_marks(), is_binding=is_binding)
+        attempt.heard_from_ms, attempt.heard_until_ms = self._ear.started_ms, self._ear.last_voiced_ms
+        attempt.marks.speech_end_ms = self._ear.last_voiced_ms
+        self._start(attempt)
 
     def _is_void(self, attempt: Attempt) -> bool:
         """Whether the caller went on speaking before anything was heard of the answer."""

@@ -20,17 +20,19 @@ class FlowBrain:
     def __init__(self, *, flow: flow.Flow, variables: Mapping[str, str], language: str = "en-US") -> None:
         self._flow = flow
         self._variables = dict(variables)
+        self._steps = flow_steps.FlowSteps(flow, self._variables)
         self._is_english = language.lower().split("-")[0] == "en"
         self._state: flow_steps.FlowState | None = None
 
     def listening(self) -> brain.Listening:
         """The grammar of the current question."""
-        node = self._node()
-        if node is None or node.listen is None or self._state is None or self._state.phase == "ended":
+        if self._state is None or self._state.phase == "ended":
             return brain.Listening()
         if self._state.phase == "confirming":
             return brain.Listening(ports.Expectation(kind="yes_no"), answer_timeout_ms=ANSWER_TIMEOUT_MS)
-        listen = node.listen
+        listen = self._steps.node(self._state).listen
+        if listen is None:
+            return brain.Listening()
         expectation = ports.Expectation(
             kind=listen.kind,
             phrases=tuple(phrase for phrases in listen.options.values() for phrase in phrases),
@@ -48,7 +50,7 @@ class FlowBrain:
     def open(self, greeting: str | None, heard: brain.Heard | None) -> brain.Proposal:
         """The greeting, then the start node; what the caller said before is no answer to it."""
         del heard
-        step = flow_steps.open_flow(self._flow, self._variables)
+        step = self._steps.open()
         return _FlowProposal(self, step, before=sentences.render_template(greeting or "", self._variables))
 
     def consider(self, heard: brain.Heard) -> brain.Proposal:
@@ -58,19 +60,15 @@ class FlowBrain:
         # These answers are understood in English only; elsewhere the keypad takes them.
         if heard.source == "speech" and not self._is_english and self.listening().expectation.kind in _ENGLISH_ONLY:
             heard = brain.Heard(heard.text, is_understood=False, duration_ms=heard.duration_ms)
-        return _FlowProposal(self, flow_steps.take_answer(self._flow, self._state, heard, self._variables))
+        return _FlowProposal(self, self._steps.take_answer(self._state, heard))
 
     def judge(self, text: str) -> Completeness:
         """Whether the question is answered."""
-        node = self._node()
-        return flow_steps.judge(node, self._state, text) if node is not None and self._state is not None else "unknown"
+        return self._steps.judge(self._state, text) if self._state is not None else "unknown"
 
     def judge_keypad(self, digits: str) -> Completeness:
         """Whether the keys pressed are an answer."""
-        node = self._node()
-        if node is None or self._state is None:
-            return "unknown"
-        return flow_steps.judge_keypad(node, self._state, digits)
+        return self._steps.judge_keypad(self._state, digits) if self._state is not None else "unknown"
 
     def spoken(self, text: str) -> None:
         """A flow goes on whatever the caller heard of its words."""
@@ -89,9 +87,6 @@ class FlowBrain:
     def enter(self, state: flow_steps.FlowState) -> None:
         """A proposed step was heard: the flow stands there now."""
         self._state = state
-
-    def _node(self) -> flow.Node | None:
-        return self._flow.nodes[self._state.node] if self._state is not None else None
 
     def _outcome(self, slots: Mapping[str, str]) -> str | None:
         outcome = self._flow.outcome

@@ -37,9 +37,8 @@ class Producer:
                 raise item
             if item is None:
                 break
-            if index > 0:
-                async with asyncio.timeout(_NEVER_REACHED_S):
-                    await reply.reached(index - 1)
+            if index > 0 and not await _is_reached(reply, index - 1):
+                break
             await self._speak(reply.add_sentence(item), marks)
             index += 1
         reply.is_written = True
@@ -98,6 +97,16 @@ class Producer:
         if not sentence.pcm:
             raise ports.ProviderError("voice", "no audio for the text", retryable=True)
         sentence.is_complete = True
+
+
+async def _is_reached(reply: Reply, index: int) -> bool:
+    """Wait until the sentence with this index is played; False when that never happens."""
+    try:
+        async with asyncio.timeout(_NEVER_REACHED_S):
+            await reply.reached(index)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _hand_over(texts: Sequence[str], queue: _Queue) -> None:

@@ -105,6 +105,10 @@ class Reply:
                 if word.start_ms <= played_ms < word.end_ms:
                     self._offset = word.start_ms * self._bytes_per_ms
 
+    def is_heard(self) -> bool:
+        """Whether no word is left to be heard; the silence after the last one is nobody's loss."""
+        return self.is_written and self.heard_text() == " ".join(sentence.text for sentence in self.sentences)
+
     def heard_text(self) -> str:
         """The words that were played."""
         heard = [sentence.text for sentence in self.sentences[: self._index]]

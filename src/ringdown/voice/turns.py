@@ -22,6 +22,8 @@ BACKCHANNEL_MS = 400
 NEARLY_FINISHED_MS = 1000
 # Longer than any cough: somebody speaks, even when no word was understood.
 CERTAIN_SPEECH_MS = 1500
+# A caller, or a television, that never pauses: then the agent says something.
+MAX_TURN_MS = 60_000
 
 Completeness = Literal["complete", "partial", "unknown"]
 

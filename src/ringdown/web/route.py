@@ -23,6 +23,7 @@ class PublicRoute(APIRoute):
     needs_key = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind the contract's checks; FastAPI calls this once per route."""
         handle = super().get_route_handler()
         known = query.list_parameters(self.dependant)
 

@@ -66,6 +66,15 @@ def test_reordered_and_repeated_packets_are_put_right() -> None:
     assert receiver.jitter.statistics.duplicates + receiver.jitter.statistics.late == len(shuffled[::3])
 
 
+def test_a_first_packet_that_was_overtaken_is_heard() -> None:
+    receiver = streams.make_receiver()
+    first, second, third = streams.make_packets(SECOND[:960])
+    for packet in (second, first, third):
+        receiver.receive(packet, 0)
+    heard = b"".join(receiver.pull() for _ in range(4))
+    assert heard[320:] == streams.CODEC.decode(first.payload + second.payload + third.payload)
+
+
 def test_jitter_within_the_prefill_is_not_heard() -> None:
     receiver = streams.make_receiver()
     spread = random.Random(4)

@@ -145,6 +145,20 @@ async def test_closing_twice_is_fine_and_nothing_is_written_afterwards(tmp_path:
     assert recorder.path.stat().st_size == size
 
 
+async def test_time_that_nobody_ran_is_silence_in_the_recording(tmp_path: Path) -> None:
+    recorder = Recorder.open(tmp_path / "call.mp3")
+    for frame in tones.frames(tones.make_tone(400, 200)):
+        recorder.write(frame, SILENCE)
+    recorder.pad_to(2000)
+    recorder.pad_to(1000)
+    for frame in tones.frames(tones.make_tone(400, 200)):
+        recorder.write(frame, SILENCE)
+    assert await asyncio.gather(recorder.close(), recorder.close()) == [2200, 2200]
+    samples, rate_hz = decode(recorder.path)
+    assert samples.shape[1] == 2200 * 8
+    assert find_sound_ms(samples[0][300 * 8 :], rate_hz)[0] == pytest.approx(1700, abs=20)
+
+
 async def test_a_recording_without_a_frame_is_an_empty_file(tmp_path: Path) -> None:
     recorder = Recorder.open(tmp_path / "call.mp3")
     assert await recorder.close() == 0

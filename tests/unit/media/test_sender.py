@@ -67,3 +67,14 @@ def test_digits_need_a_far_end_that_takes_them() -> None:
 def test_a_frame_of_the_wrong_length_is_refused() -> None:
     with pytest.raises(ValueError, match="320"):
         make_sender().next(bytes(160))
+
+
+def test_digits_survive_a_new_negotiation_unless_the_far_end_takes_them_no_more() -> None:
+    sender = make_sender()
+    sender.send_digits("7", duration_ms=100, pause_ms=100)
+    sender.next(None)
+    sender.change(codec=payloads.get_codec("PCMA"), payload_type=8, dtmf_payload_type=96)
+    assert rtp.parse(sender.next(None)).payload_type == 96
+    sender.change(codec=payloads.get_codec("PCMA"), payload_type=8, dtmf_payload_type=None)
+    assert rtp.parse(sender.next(None)).payload == b"\xd5" * 160
+    assert not sender.is_sending_digits

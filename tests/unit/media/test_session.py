@@ -1,13 +1,16 @@
 """Media sessions over real loopback sockets, on a clock that the tests move by hand."""
 
+import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from ringdown.media import payloads, rtcp, rtp, sockets
 from ringdown.media.clock import MediaClock
+from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
 from tests.unit.media import streams, tones
 
@@ -111,6 +114,32 @@ async def test_two_sessions_hear_each_other(
     assert left.session.last_packet_at_ms is not None
     assert left.session.last_packet_at_ms >= 1960
     assert left.session.statistics.packets_lost == 0
+
+
+async def test_a_call_in_real_time_is_heard_and_recorded(opened: list[MediaSession], tmp_path: Path) -> None:
+    real_clock = MediaClock()
+    await real_clock.start()
+    left = Call(await open_session(real_clock, opened), says=tones.make_tone(400, 3000))
+    right = Call(await open_session(real_clock, opened), says=tones.make_tone(700, 3000))
+    recorder = Recorder.open(tmp_path / "call.mp3")
+
+    def exchange(far_pcm: bytes, at_ms: int) -> bytes | None:
+        near_pcm = left.exchange(far_pcm, at_ms)
+        recorder.write(far_pcm, near_pcm or bytes(320))
+        return near_pcm
+
+    left.session.start(
+        remote=("127.0.0.1", right.session.local_port), encoding="PCMU", payload_type=0, exchange=exchange
+    )
+    right.start(("127.0.0.1", left.session.local_port))
+    await asyncio.sleep(0.8)
+    assert tones.find_tone(b"".join(left.heard[8:])) == pytest.approx(700, abs=5)
+    assert tones.find_tone(b"".join(right.heard[8:])) == pytest.approx(400, abs=5)
+    assert left.session.media_ms == pytest.approx(800, abs=60)
+    for session in opened:
+        await session.close()
+    assert await recorder.close() == left.session.media_ms
+    await real_clock.close()
 
 
 async def test_a_session_on_all_addresses_speaks_ipv4_and_ipv6(clock: HandClock, opened: list[MediaSession]) -> None:

@@ -270,6 +270,30 @@ def test_a_challenge_without_credentials_is_a_refusal() -> None:
     assert alice.events_of(call) == [Rejected(401, "Unauthorized")]
 
 
+def test_a_challenged_bye_is_repeated_with_credentials() -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial("sip:bob@10.0.0.2", credentials=Credentials("alice", "secret"))
+    network.run(0.1)
+    bob.incoming[0].answer(ANSWER, network.now)
+    network.run(0.1)
+    byes: list[Request] = []
+
+    def lose_first_bye(message: Request | Response) -> bool:
+        if isinstance(message, Request) and message.method == "BYE":
+            byes.append(message)
+        return message in byes[:1]
+
+    network.lose = lose_first_bye
+    call.bye(network.now)
+    network.pump()
+    challenge = [("Proxy-Authenticate", 'Digest realm="r", nonce="n"')]
+    network.inject(Response.build(byes[0], 407, fields=challenge).serialize(), to="10.0.0.1")
+    network.run(0.1)
+    assert byes[1].cseq == byes[0].cseq + 1
+    assert "Digest" in (byes[1].headers.get("Proxy-Authorization") or "")
+    assert bob.events_of(bob.incoming[0])[-1] == Ended("bye")
+
+
 def test_a_reoffer_is_answered_by_the_owner() -> None:
     network, alice, bob = make_pair()
     call, incoming = connect(network, alice, bob)

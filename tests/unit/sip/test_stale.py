@@ -23,7 +23,7 @@ def make_pair() -> tuple[Network, Node, Node]:
 def end_stale(network: Network, state: dict[str, Any], *, seconds: float = 4.5) -> tuple[StaleEnding, Node]:
     """Kill 10.0.0.1 and let a new process at the same address end the call of this state."""
     heir = network.add("10.0.0.1")
-    ending = heir.agent.end_stale(json.loads(json.dumps(state)), network.now)
+    ending = heir.agent.end_stale(json.loads(json.dumps(state)), now=network.now)
     network.run(seconds)
     assert heir.events_of(ending) == [Ended("local")]
     return ending, heir
@@ -184,4 +184,4 @@ def test_a_dead_far_end_is_given_up() -> None:
 def test_a_state_that_is_not_ours_is_a_value_error(state: dict[str, object]) -> None:
     agent = UserAgent(locate=lambda _: ("10.0.0.1", 5060), is_allowed=lambda _h, _r: True, user_agent="Test")
     with pytest.raises(ValueError, match=r".+"):
-        agent.end_stale(state, 0.0)
+        agent.end_stale(state, now=0.0)

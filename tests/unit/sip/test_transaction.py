@@ -287,7 +287,7 @@ def test_a_peer_without_the_magic_cookie_still_matches() -> None:
     ("SIP/2.0/UDP 10.0.0.1:5070;branch=b;rport", UDP, UDP),
     ("SIP/2.0/UDP 10.0.0.1:5070;branch=b", UDP, Destination("udp", "192.0.2.2", 5070)),
     ("SIP/2.0/UDP 10.0.0.1;branch=b", Destination("udp", "192.0.2.2", 40_000), UDP),
-    ("SIP/2.0/TCP 10.0.0.1:5070;branch=b", TCP, TCP),
+    ("SIP/2.0/TCP 10.0.0.1:5070;branch=b", TCP, Destination("tcp", "192.0.2.2", 5070)),
 ])  # fmt: skip
 def test_a_response_goes_to_the_source(via: str, source: Destination, expected: Destination) -> None:
     assert response_destination(make_request("INVITE", via=via), source) == expected

@@ -110,3 +110,15 @@ async def test_a_call_that_was_paused_keeps_its_place_in_time(detector: SpeechDe
             await asyncio.sleep(0.02)
     assert ends == sorted(ends)
     assert ends[0] > 4000
+
+
+async def test_an_error_in_one_call_leaves_the_others_their_ears(detector: SpeechDetector) -> None:
+    errors: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(str(context["exception"])))
+
+    def fail(probability: float, end_ms: int) -> None:
+        raise ValueError("broken call")
+
+    detector.open(fail).push(bytes(1024))
+    assert len((await listen(detector, bytes(SECOND)))[0]) == 31
+    assert errors == ["broken call"] * 2

@@ -120,7 +120,7 @@ def test_a_recognizer_that_hangs_holds_up_the_end_no_longer_than_its_bound() -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeUtterance, "final", hang)
         played = play(question(), [Says(3000, 3900, "yes")], stage=stage, hang_up_ms=3800)
-    assert [turn.speaker for turn in played.turns] == ["agent"]
+    assert played.lines[1:] == [("contact", "[unclear]")]
 
 
 def test_finish_is_safe_before_the_first_tick_and_twice() -> None:

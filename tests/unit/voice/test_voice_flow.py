@@ -113,11 +113,11 @@ class Walk:
 
     def __init__(self, document: dict[str, Any] | None = None, **variables: str) -> None:
         self.flow = Flow.parse(document or VALID)
-        self.variables = variables
-        self.step = flow_steps.open_flow(self.flow, variables)
+        self.steps = flow_steps.FlowSteps(self.flow, variables)
+        self.step = self.steps.open()
 
     def hear(self, text: str, **heard: Any) -> str:
-        self.step = flow_steps.take_answer(self.flow, self.step.state, Heard(text, **heard), self.variables)
+        self.step = self.steps.take_answer(self.step.state, Heard(text, **heard))
         return self.step.say
 
     def key(self, digits: str) -> str:
@@ -190,11 +190,12 @@ def test_digits_outside_their_length_are_asked_again() -> None:
 def test_a_message_is_confirmed_by_its_length() -> None:
     flow = flows.receptionist("Acme, good day.")
     brain = FlowBrain(flow=flow, variables={})
-    opening = flow_steps.open_flow(flow, {})
+    steps = flow_steps.FlowSteps(flow, {})
+    opening = steps.open()
     assert opening.say.startswith("Acme, good day. Please leave your message")
-    step = flow_steps.take_answer(flow, opening.state, Heard("", is_understood=False, duration_ms=12_300), {})
+    step = steps.take_answer(opening.state, Heard("", is_understood=False, duration_ms=12_300))
     assert "12 seconds" in step.say
-    step = flow_steps.take_answer(flow, step.state, Heard("yes"), {})
+    step = steps.take_answer(step.state, Heard("yes"))
     assert "Thank you" in step.say and step.state.phase == "ended"
     brain.enter(step.state)
     report = brain.report()
@@ -255,4 +256,4 @@ def test_the_sample_flow_runs_to_its_end() -> None:
 )
 def test_digits_are_complete_at_their_maximum(text: str, verdict: str) -> None:
     walk = Walk(changed("nodes/ask", {"say": "?", "listen": {"kind": "digits", "min": 1, "max": 2}, "next": "bye"}))
-    assert flow_steps.judge(walk.flow.nodes["ask"], walk.step.state, text) == verdict
+    assert walk.steps.judge(walk.step.state, text) == verdict

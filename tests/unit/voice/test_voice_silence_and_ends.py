@@ -3,6 +3,9 @@
 from tests.unit.voice.brains import GREETING, asking, model, question
 from tests.unit.voice.script import Presses, Says, Stage, play
 
+from ringdown.voice import flows
+from ringdown.voice.flow import Flow
+from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.ports import ToolRequest
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, InactivityMessage
 
@@ -220,3 +223,39 @@ def test_the_agent_is_cut_to_what_was_heard_when_the_caller_hangs_up() -> None:
 def test_keys_that_were_no_answer_yet_are_kept_at_the_end() -> None:
     played = play(asking({"kind": "digits", "max": 8}), [Presses(3000, "1"), Presses(3400, "2")], hang_up_ms=4000)
     assert played.lines[-1] == ("contact", "[keypad 12]")
+
+
+def test_a_message_counts_although_the_caller_hangs_up_after_it() -> None:
+    stage = Stage()
+    stage.recognizer.is_able = False
+    brain = FlowBrain(flow=flows.receptionist("Hello."), variables={})
+    played = play(brain, [Says(4000, 9000, "please call back")], stage=stage, hang_up_ms=9600)
+    assert played.lines[-1] == ("contact", "[message, 5 s]")
+    assert played.conversation.report().summary == "The caller left a message of 5 seconds."
+
+
+def test_a_key_ends_a_message() -> None:
+    stage = Stage()
+    stage.recognizer.is_able = False
+    brain = asking({"kind": "message", "max_seconds": 60})
+    played = play(brain, [Says(3000, 6000, "please call back"), Presses(6200, "#")], stage=stage)
+    assert played.lines[1:] == [("contact", "[message, 3 s]"), ("agent", "Thank you.")]
+    assert played.turns[2].start_ms <= 6600
+
+
+def test_the_last_words_reach_the_report() -> None:
+    brain, _ = model("Well.")
+    settings = ConversationSettings(greeting=GreetingSettings(text="Hello."))
+    play(brain, [Says(2000, 4000, "please cancel my order")], settings=settings, hang_up_ms=3900)
+    assert brain.history[-1].content == "please cancel my order"
+
+
+def test_each_question_tells_the_recognizer_what_to_expect() -> None:
+    stage = Stage()
+    brain = FlowBrain(flow=Flow.parse(flows.sample_flow()), variables={"first_name": "Ana"})
+    script = [Says(5500, 5900, "yes"), Says(8500, 8900, "yes"), Says(13_000, 13_300, "two")]
+    played = play(brain, script, stage=stage)
+    assert [expectation.kind for expectation in stage.recognizer.expectations] == ["yes_no", "yes_no", "digits"]
+    assert stage.recognizer.expectations[2].max_digits == 2
+    assert played.lines[2] == ("agent", "I heard yes. Is that right?")
+    assert played.conversation.report().outcome == "interested"

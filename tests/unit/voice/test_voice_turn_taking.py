@@ -1,8 +1,12 @@
 """Turns on a virtual clock: when the agent answers, when it stops, what is kept of what it said."""
 
+from collections.abc import AsyncIterator
+
+from tests.fakes.voices import SILENCE
 from tests.unit.voice.brains import GREETING, asking, model, question
 from tests.unit.voice.script import Says, Stage, play
 
+from ringdown.voice.ports import Speech
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, VadSettings
 
 HELLO = GreetingSettings(text="Hello.")
@@ -223,3 +227,27 @@ def test_a_message_ends_at_its_longest() -> None:
     stage.recognizer.is_able = False
     played = play(asking({"kind": "message", "max_seconds": 4}), [Says(3000, 30_000, "a b c d e f")], stage=stage)
     assert played.lines[1] == ("contact", "[message, 4 s]")
+
+
+def test_a_caller_who_never_pauses_is_answered_after_a_minute() -> None:
+    brain, _ = model("One moment please.")
+    settings = ConversationSettings(greeting=HELLO)
+    played = play(brain, [Says(1000, 80_000, "and then and so")], settings=settings, hang_up_ms=64_000)
+    assert played.lines[1] == ("contact", "and then and so")
+    assert played.turns[2].text.startswith("One moment")
+    assert 61_000 <= played.turns[2].start_ms <= 61_500
+
+
+def test_a_reply_whose_words_were_all_heard_was_not_interrupted() -> None:
+    stage = Stage()
+    inner = stage.speaker.speak
+
+    async def speak_and_pause(text: str, *, sample_rate_hz: int) -> AsyncIterator[Speech]:
+        async for piece in inner(text, sample_rate_hz=sample_rate_hz):
+            yield piece
+        yield Speech(SILENCE * 50)
+
+    stage.speaker.speak = speak_and_pause  # type: ignore[method-assign]
+    played = play(question(), [], stage=stage, hang_up_ms=3400)
+    assert played.lines == [("agent", GREETING)]
+    assert not played.turns[0].interrupted

@@ -11,6 +11,22 @@ depends_on = None
 
 def upgrade() -> None:
     """Create all tables."""
+    _create_agents()
+    _create_attempts()
+    _create_call_commands()
+    _create_calls()
+    _create_idempotency_keys()
+    _create_jobs()
+    _create_ledger_entries()
+    _create_organizations()
+    _create_phone_numbers()
+    _create_request_windows()
+    _create_secrets()
+    _create_turns()
+    _create_api_keys()
+
+
+def _create_agents() -> None:
     op.create_table(
         "agents",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -23,6 +39,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("ix_agents_listing", "agents", ["organization_id", "created_at", "id"], unique=False)
+
+
+def _create_attempts() -> None:
     op.create_table(
         "attempts",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -49,6 +68,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("state != 'ended'"),
         postgresql_where=sa.text("state != 'ended'"),
     )
+
+
+def _create_call_commands() -> None:
     op.create_table(
         "call_commands",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -59,6 +81,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("ix_call_commands_call", "call_commands", ["organization_id", "call_id"], unique=False)
+
+
+def _create_calls() -> None:
     op.create_table(
         "calls",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -112,6 +137,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'queued'"),
         postgresql_where=sa.text("status = 'queued'"),
     )
+
+
+def _create_idempotency_keys() -> None:
     op.create_table(
         "idempotency_keys",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -125,6 +153,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization_id", "request_key"),
     )
     op.create_index("ix_idempotency_keys_started_at", "idempotency_keys", ["started_at"], unique=False)
+
+
+def _create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("organization_id", sa.Text(), nullable=False, comment="empty: the installation's own"),
@@ -144,6 +175,9 @@ def upgrade() -> None:
     op.create_index(
         "ux_jobs_organization_id_kind_unique_key", "jobs", ["organization_id", "kind", "unique_key"], unique=True
     )
+
+
+def _create_ledger_entries() -> None:
     op.create_table(
         "ledger_entries",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -166,6 +200,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("kind IN ('hold', 'release', 'charge')"),
         postgresql_where=sa.text("kind IN ('hold', 'release', 'charge')"),
     )
+
+
+def _create_organizations() -> None:
     op.create_table(
         "organizations",
         sa.Column("id", sa.Text(), nullable=False),
@@ -174,6 +211,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _create_phone_numbers() -> None:
     op.create_table(
         "phone_numbers",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -200,6 +240,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index("ux_phone_numbers_phone_number", "phone_numbers", ["phone_number"], unique=True)
+
+
+def _create_request_windows() -> None:
     op.create_table(
         "request_windows",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -208,6 +251,9 @@ def upgrade() -> None:
         sa.Column("requests", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "key_id"),
     )
+
+
+def _create_secrets() -> None:
     op.create_table(
         "secrets",
         sa.Column("name", sa.Text(), nullable=False),
@@ -215,6 +261,9 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _create_turns() -> None:
     op.create_table(
         "turns",
         sa.Column("organization_id", sa.Text(), nullable=False),
@@ -228,6 +277,9 @@ def upgrade() -> None:
         sa.Column("latency", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "call_id", "position"),
     )
+
+
+def _create_api_keys() -> None:
     op.create_table(
         "api_keys",
         sa.Column("organization_id", sa.Text(), nullable=False),

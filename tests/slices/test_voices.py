@@ -1,0 +1,35 @@
+"""Voices over HTTP."""
+
+import httpx
+import pytest
+from tests.slices.conftest import BASE, Tenant
+
+
+async def test_voices_are_listed_without_pages(tenant: Tenant) -> None:
+    document = (await tenant.client.get(f"{BASE}/voices")).json()
+    assert list(document) == ["data", "meta"]
+    english = document["data"][0]
+    assert list(english) == ["id", "name", "provider", "type", "language", "status", "created_at", "updated_at"]
+    assert (english["name"], english["provider"], english["language"]) == ("English (America)", "espeak", "en-US")
+    assert len({voice["id"] for voice in document["data"]}) == len(document["data"]) > 50
+
+
+async def test_a_voice_is_found_by_id_and_by_name(tenant: Tenant) -> None:
+    voices = (await tenant.client.get(f"{BASE}/voices")).json()["data"]
+    for name in (voices[0]["id"], "espeak:en-us"):
+        assert (await tenant.client.get(f"{BASE}/voices/{name}")).json()["data"] == voices[0]
+    missing = await tenant.client.get(f"{BASE}/voices/voice_nobody")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+
+
+async def test_the_voices_of_a_speech_server_come_first(tenant: Tenant) -> None:
+    object.__setattr__(tenant.settings, "speech_url", "http://speech.test/v1")
+    object.__setattr__(tenant.settings, "speech_voices", ("alloy", "nova"))
+    voices = (await tenant.client.get(f"{BASE}/voices")).json()["data"]
+    assert [(voice["name"], voice["provider"]) for voice in voices[:2]] == [("alloy", "speech"), ("nova", "speech")]
+
+
+@pytest.mark.parametrize("path", ["/voices", "/voices/espeak:en-us"])
+async def test_voices_need_a_key_and_no_parameters(tenant: Tenant, anonymous: httpx.AsyncClient, path: str) -> None:
+    assert (await anonymous.get(f"{BASE}{path}")).status_code == 401
+    assert (await tenant.client.get(f"{BASE}{path}?limit=3")).status_code == 422

@@ -1,0 +1,39 @@
+"""The voices catalog."""
+
+import re
+from pathlib import Path
+
+import espeakng_loader
+import pytest
+
+from ringdown import errors
+from ringdown.config import Settings
+from ringdown.voices import catalog
+
+
+def test_ids_are_well_formed_unique_and_stay_the_same_for_ever() -> None:
+    ids = [voice.id for voice in catalog.list_voices(Settings())]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"voice_[0-9a-hjkmnp-tv-z]{26}", voice_id) for voice_id in ids)
+    assert ids[0] == "voice_660mjwv7wfvmfvg5a3kg88gcfa"
+
+
+def test_every_offline_voice_is_in_the_installed_espeak() -> None:
+    languages = Path(espeakng_loader.get_data_path()) / "lang"
+    known = {
+        match[1].lower()
+        for path in languages.rglob("*")
+        if path.is_file()
+        for match in re.finditer(r"^language\s+(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    missing = {voice.provider_voice for voice in catalog.list_voices(Settings())} - known
+    assert missing == set()
+
+
+def test_voices_of_the_speech_server_are_known_only_when_one_is_configured() -> None:
+    configured = Settings(speech_url="http://speech.test/v1", speech_model="tts", speech_voices=("alloy", "nova"))
+    voice = catalog.get_voice(configured, "speech:nova")
+    assert (voice.provider_voice, voice.language) == ("nova", None)
+    assert catalog.get_voice(configured, voice.id) == voice
+    with pytest.raises(errors.NotFound):
+        catalog.get_voice(Settings(), voice.id)
