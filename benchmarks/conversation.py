@@ -220,7 +220,7 @@ def measure(*, calls: int, seconds: float) -> Measurement:
         late_percent=100 * sum(gap > _LATE_US for gap in gaps) / len(gaps),
         overhead_p50_ms=_quantile(waits, 0.5) / 1000 - explained_ms,
         overhead_p99_ms=_quantile(waits, 0.99) / 1000 - explained_ms,
-        answered_percent=100 * len(result.waits_us) / max(result.turns, 1),
+        answered_percent=100 * len(result.waits_us) / max(len(result.waits_us) + result.unanswered, 1),
         core_lost_percent=100 * lost_s / seconds,
     )
 

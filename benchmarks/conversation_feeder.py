@@ -24,11 +24,11 @@ _HEADER_BYTES = 12
 
 @dataclass
 class FeederResult:
-    """Gaps between packets and waits for answers, in microseconds; `turns` is how many answers were due."""
+    """Gaps between packets and waits for answers, in microseconds; `unanswered` counts sentences without one."""
 
     gaps_us: "array.array[int]" = field(default_factory=lambda: array.array("q"))
     waits_us: "array.array[int]" = field(default_factory=lambda: array.array("q"))
-    turns: int = 0
+    unanswered: int = 0
 
 
 def read_frames() -> list[bytes]:
@@ -64,10 +64,10 @@ class _Caller:
             payload=self._speech[place] if place < len(self._speech) else self._silence,
         )
         if place == 0:
+            result.unanswered += self._finished_ns != 0
             self._finished_ns = 0
         elif place == len(self._speech) - 1:
             self._finished_ns = time.time_ns()
-            result.turns += 1
         try:
             self.socket.send(rtp.serialize(self._packet))
         except OSError:

@@ -4,8 +4,6 @@ import asyncio
 
 import httpx
 import pytest
-from tests import web_app
-from tests.web_app import Things
 
 from ringdown import values
 from ringdown.accounts import keys, service, store
@@ -14,6 +12,8 @@ from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, Forbidden, NotFound, Unauthorized, ValidationFailed
+from tests import web_app
+from tests.web_app import Things
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.slices.conftest import BASE, Tenant
 
 from ringdown.agents import store
+from tests.slices.conftest import BASE, Tenant
 
 MINIMAL = {"name": "Front desk", "voice_id": "espeak:en-us", "system_prompt": "Be kind to {{first_name}}."}
 UNKNOWN = "agt_00000000000000000000000000"
@@ -195,11 +195,14 @@ async def test_an_unknown_voice_or_model_is_refused_with_those_that_are_known(te
         assert (await _create(tenant, model=model))["model"] == model
 
 
-async def test_a_configured_model_is_the_default(tenant: Tenant) -> None:
+async def test_a_configured_model_is_the_default_also_of_older_agents(tenant: Tenant) -> None:
+    older, builtin = await _create(tenant), await _create(tenant, model="builtin")
     for name, value in (("model_url", "http://models.test/v1"), ("model_name", "llama")):
         object.__setattr__(tenant.settings, name, value)
     assert (await _create(tenant))["model"] == "llama"
     assert (await _create(tenant, model="llama"))["model"] == "llama"
+    for agent, model in ((older, "llama"), (builtin, "builtin")):
+        assert (await tenant.client.get(f"{BASE}/agents/{agent['id']}")).json()["data"]["model"] == model
 
 
 @pytest.mark.parametrize(

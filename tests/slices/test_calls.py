@@ -4,13 +4,13 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.slices.conftest import BASE, Tenant
 
 from ringdown import values
 from ringdown.billing import service as billing
 from ringdown.calls import service
 from ringdown.calls.models import TranscriptTurn
 from ringdown.calls.recording import RecordingStore
+from tests.slices.conftest import BASE, Tenant
 
 NUMBER = "+12025550100"
 UNKNOWN = "call_00000000000000000000000000"

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from tests.slices.conftest import Tenant
 
 from ringdown import errors, values
 from ringdown.billing import service as billing
@@ -12,6 +11,7 @@ from ringdown.billing import store as ledger_store
 from ringdown.calls import service, tables
 from ringdown.calls.models import TranscriptTurn, TurnLatency
 from ringdown.db import engine
+from tests.slices.conftest import Tenant
 
 NUMBER = "+12025550100"
 

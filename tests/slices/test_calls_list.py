@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tests.slices.conftest import BASE, Tenant
 
 from ringdown import values
 from ringdown.calls.models import Call, TranscriptTurn
+from tests.slices.conftest import BASE, Tenant
 
 AGENTS = ("agt_0000000000000000000000000a", "agt_0000000000000000000000000b")
 START = values.parse_wire_time("2026-04-05T09:00:00Z")

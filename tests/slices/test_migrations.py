@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from tests.conftest import PostgresqlServer
 
 import ringdown
 from ringdown.db import engine, migrate
 from ringdown.db.engine import Database
+from tests.conftest import PostgresqlServer
 
 _CATALOGUES = {
     "sqlite": ["SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%'"],

@@ -6,13 +6,13 @@ import httpx
 import jsonschema
 import openapi_spec_validator
 import pytest
-from tests.slices.conftest import BASE, Tenant
 
 from ringdown.api import app
 from ringdown.calls.models import TranscriptTurn
 from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.db.engine import Database
+from tests.slices.conftest import BASE, Tenant
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 

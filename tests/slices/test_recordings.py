@@ -6,11 +6,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from tests.slices.conftest import BASE, Tenant
 
 from ringdown import values
 from ringdown.api import app
 from ringdown.calls.recording import RecordingLinks, RecordingStore
+from tests.slices.conftest import BASE, Tenant
 
 AUDIO = bytes(range(256)) * 1000
 

@@ -37,8 +37,9 @@ async def test_the_server_answers_once_it_is_ready_and_stops_when_asked(sqlite_u
             assert refused.headers["x-request-id"] == refused.json()["meta"]["request_id"]
         asked.set()
         await serving
-    with socket.socket() as again:
-        again.bind(("127.0.0.1", port))
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/healthz")
 
 
 async def test_a_port_in_use_is_told_in_one_sentence(settings: Settings) -> None:

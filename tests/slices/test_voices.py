@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+
 from tests.slices.conftest import BASE, Tenant
 
 

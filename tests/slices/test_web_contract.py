@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from tests import web_app
-from tests.web_app import Things
 
 from ringdown.config import Settings
 from ringdown.db.engine import Database
+from tests import web_app
+from tests.web_app import Things
 
 
 @pytest.fixture

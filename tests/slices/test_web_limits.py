@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from tests import web_app
-from tests.web_app import Things
 
 from ringdown import values
 from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.web import idempotency
+from tests import web_app
+from tests.web_app import Things
 
 _MINUTE_START_AT = 1_800_000_000_000 - 1_800_000_000_000 % 60_000
 

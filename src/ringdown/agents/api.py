@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ringdown.agents import conversion, schemas, service, store
-from ringdown.agents.models import Agent, AgentStatus
+from ringdown.agents import brains, conversion, schemas, service, store
+from ringdown.agents.models import DEFAULT_MODEL, Agent, AgentStatus
 from ringdown.agents.service import HasLiveCalls
 from ringdown.config import Settings
 from ringdown.telephony import store as number_store
@@ -110,6 +110,7 @@ async def _render(
     return [
         conversion.render_agent(
             agent,
+            model=brains.get_default_model(settings) if agent.model == DEFAULT_MODEL else agent.model,
             voice_name=voice_names.get(agent.voice_id),
             inbound_numbers=[_refer(number) for number in numbers if number.inbound_agent_id == agent.id],
             outbound_numbers=[_refer(number) for number in numbers if number.outbound_agent_id == agent.id],

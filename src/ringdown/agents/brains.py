@@ -1,6 +1,6 @@
 """Which brain the `model` of an agent means: the built-in one or the configured language model."""
 
-from ringdown.agents.models import BUILTIN_MODEL
+from ringdown.agents.models import BUILTIN_MODEL, DEFAULT_MODEL
 from ringdown.config import Settings
 
 # Names of the documented API; they always mean the default model.
@@ -15,12 +15,12 @@ def get_default_model(settings: Settings) -> str:
 
 def list_models(settings: Settings) -> list[str]:
     """Every model name an agent may carry; `ultravox-*` stands for all names that begin so."""
-    names = [BUILTIN_MODEL, get_default_model(settings), *_DOCUMENTED_MODELS, f"{_DOCUMENTED_PREFIX}*"]
+    names = [DEFAULT_MODEL, BUILTIN_MODEL, get_default_model(settings), *_DOCUMENTED_MODELS, f"{_DOCUMENTED_PREFIX}*"]
     return list(dict.fromkeys(names))
 
 
 def find_model(settings: Settings, name: str) -> str | None:
     """The brain behind a model name: `builtin`, the configured model, or None for a name that is not known."""
-    if name in _DOCUMENTED_MODELS or name.startswith(_DOCUMENTED_PREFIX):
+    if name == DEFAULT_MODEL or name in _DOCUMENTED_MODELS or name.startswith(_DOCUMENTED_PREFIX):
         return get_default_model(settings)
     return name if name in (BUILTIN_MODEL, get_default_model(settings)) else None

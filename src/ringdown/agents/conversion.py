@@ -111,18 +111,19 @@ class NumberReference:
 def render_agent(
     agent: Agent,
     *,
+    model: str,
     voice_name: str | None,
     inbound_numbers: Sequence[NumberReference],
     outbound_numbers: Sequence[NumberReference],
 ) -> dict[str, object]:
-    """The agent as the API shows it."""
+    """The agent as the API shows it, with the name of the model it would use now."""
     inactivity = agent.inactivity_messages[0] if agent.inactivity_messages else None
     return {
         "id": agent.id,
         "name": agent.name,
         "description": agent.description,
         "status": agent.status,
-        "model": agent.model,
+        "model": model,
         "voice_id": agent.voice_id,
         "voice_name": voice_name,
         "system_prompt": agent.system_prompt,

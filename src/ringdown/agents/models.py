@@ -13,6 +13,8 @@ AGENT_STATUSES: tuple[AgentStatus, ...] = get_args(AgentStatus)
 
 #: The brain that needs no language model: flows and the built-in receptionist.
 BUILTIN_MODEL = "builtin"
+#: Whatever is the default when a call begins; an agent that names no model follows a later change of the settings.
+DEFAULT_MODEL = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

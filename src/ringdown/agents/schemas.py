@@ -204,6 +204,8 @@ class AgentNumber(BaseModel):
 
 
 class GreetingObject(BaseModel):
+    """How a conversation begins; durations as strings."""
+
     first_speaker: FirstSpeaker
     text: str | None
     prompt: str | None
@@ -215,12 +217,16 @@ class GreetingObject(BaseModel):
 
 
 class InactivityMessageObject(BaseModel):
+    """Spoken after `duration` of silence since the message before it."""
+
     duration: str
     message: str
     endBehavior: EndBehavior  # noqa: N815 (the wire's name)
 
 
 class VadSettingsObject(BaseModel):
+    """When speech counts as a turn or as an interruption; durations as strings."""
+
     turn_endpoint_delay: str
     minimum_turn_duration: str
     minimum_interruption_duration: str

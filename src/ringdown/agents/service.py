@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
 from ringdown.agents import brains, conversion, flow_check, store
-from ringdown.agents.models import BUILTIN_MODEL, Agent, Greeting
+from ringdown.agents.models import BUILTIN_MODEL, DEFAULT_MODEL, Agent, Greeting
 from ringdown.agents.schemas import CreateAgent, UpdateAgent
 from ringdown.config import Settings
 from ringdown.db.engine import Database
@@ -25,7 +25,7 @@ async def create_agent(database: Database, *, settings: Settings, organization_i
     """A new agent, `active` unless it is to be a draft. Raises `ValidationFailed`."""
     changes = _collect_changes(settings, body, greeting=Greeting())
     now = values.now_ms()
-    defaults: dict[str, Any] = {"status": "active", "model": brains.get_default_model(settings)}
+    defaults: dict[str, Any] = {"status": "active", "model": DEFAULT_MODEL}
     own = {"organization_id": organization_id, "id": values.new_id("agt"), "created_at": now, "updated_at": now}
     agent = Agent(**{**defaults, **changes, **own})
     await _check_flow(settings, agent, changes)
@@ -108,7 +108,7 @@ def _read_voice(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) 
 def _read_model(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) -> list[FieldError]:
     if "model" not in body.model_fields_set:
         return []
-    model = brains.get_default_model(settings) if body.model is None else body.model
+    model = DEFAULT_MODEL if body.model is None else body.model
     if brains.find_model(settings, model) is None:
         return [FieldError("model", f"is not a known model; known are: {', '.join(brains.list_models(settings))}")]
     changes["model"] = model

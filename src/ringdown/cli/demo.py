@@ -7,12 +7,13 @@ from typing import Any
 
 from ringdown import values
 from ringdown.accounts import service as accounts
-from ringdown.cli.client import ApiClient
+from ringdown.cli.client import ApiClient, ApiRefused
 from ringdown.cli.first_run import Prepared
 from ringdown.config import Settings
 from ringdown.db.engine import open_database
 
 _POLL_S = 0.25
+_REQUESTS_PER_MINUTE = 1000
 # The demonstration talks for about half a minute.
 _TIMEOUT_S = 150.0
 
@@ -31,9 +32,13 @@ async def place_demo_call(settings: Settings, prepared: Prepared, show: Show) ->
     database = open_database(settings.sqlalchemy_url)
     name = f"demonstration {values.new_id('key')[-6:]}"
     try:
-        key, text = await accounts.create_key(database, organization_id=prepared.organization_id, name=name)
+        key, text = await accounts.create_key(
+            database, organization_id=prepared.organization_id, name=name, requests_per_minute=_REQUESTS_PER_MINUTE
+        )
         try:
             return await _call(ApiClient(settings.local_url, text), settings, prepared, show)
+        except (ApiRefused, OSError) as error:
+            raise DemoFailed(f"The API did not do what the demonstration needs: {error}") from error
         finally:
             await accounts.revoke_key(database, organization_id=prepared.organization_id, name_or_id=key.id)
     finally:

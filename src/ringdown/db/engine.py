@@ -23,6 +23,15 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     TimeoutError,
 )
 
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error of `UNAVAILABLE` may pass by itself; a refused statement is a bug and never does."""
+    if isinstance(error, sa.exc.DBAPIError):
+        is_about_connection = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
+        return is_about_connection or error.connection_invalidated
+    return not isinstance(error, sa.exc.SQLAlchemyError)
+
+
 # A writer waits this long for the writers of this and of other processes before it fails.
 _SQLITE_WRITER_WAIT_SECONDS = 20
 _POOL_TIMEOUT_SECONDS = 20

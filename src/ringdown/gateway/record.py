@@ -19,6 +19,7 @@ from ringdown.calls.models import (
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
 from ringdown.db.engine import Database
+from ringdown.gateway.patience import keep_trying
 from ringdown.media.recording import Recorder
 from ringdown.sip.call import Call
 from ringdown.voice import events as voice
@@ -43,11 +44,13 @@ class CallRecord:
 
     async def store_dialog(self, dialog_state: Mapping[str, object]) -> None:
         """Keep what is needed to end the SIP dialog after a crash."""
-        await service.record_dialog(
-            self._database,
-            organization_id=self._claimed.call.organization_id,
-            attempt_id=self._claimed.attempt_id,
-            dialog_state=dialog_state,
+        await keep_trying(
+            lambda: service.record_dialog(
+                self._database,
+                organization_id=self._claimed.call.organization_id,
+                attempt_id=self._claimed.attempt_id,
+                dialog_state=dialog_state,
+            )
         )
 
     async def follow_dialog(self, call: Call) -> None:
@@ -70,12 +73,12 @@ class CallRecord:
 
     async def store_answer(self) -> bool:
         """Store that the call is in progress; False when it has ended meanwhile."""
-        assert self.started_at is not None
-        return await service.mark_answered(
-            self._database,
-            organization_id=self._claimed.call.organization_id,
-            call_id=self._claimed.call.id,
-            started_at=self.started_at,
+        call, started_at = self._claimed.call, self.started_at
+        assert started_at is not None
+        return await keep_trying(
+            lambda: service.mark_answered(
+                self._database, organization_id=call.organization_id, call_id=call.id, started_at=started_at
+            )
         )
 
     def record(self, far_pcm: bytes, near_pcm: bytes | None, at_ms: int) -> None:
@@ -94,13 +97,15 @@ class CallRecord:
     async def save_turns(self) -> None:
         """Store turns as they end; never returns."""
         while True:
-            turn = await self._unsaved_turns.get()
-            await service.append_turn(
-                self._database,
-                organization_id=self._claimed.call.organization_id,
-                call_id=self._claimed.call.id,
-                turn=turn,
+            await self._save(await self._unsaved_turns.get())
+
+    async def _save(self, turn: TranscriptTurn) -> None:
+        call = self._claimed.call
+        await keep_trying(
+            lambda: service.append_turn(
+                self._database, organization_id=call.organization_id, call_id=call.id, turn=turn
             )
+        )
 
     async def finish(
         self, ending: Ending, *, media_ms: int, summary: str | None, report: voice.ConversationReport | None
@@ -111,21 +116,24 @@ class CallRecord:
         if self._recorder is not None:
             await self._recorder.close()
             has_recording = await self._spool.keep(call)
-        await service.finish_call(
-            self._database,
-            settings=self._settings,
-            organization_id=call.organization_id,
-            call_id=call.id,
-            finish=FinishedCall(
-                ended_reason=ending.ended_reason,
-                media_ms=media_ms,
-                started_at=self.started_at,
-                turns=tuple(self._turns),
-                summary=summary or (report.summary if report else None),
-                outcome=_find_outcome(report),
-                slots=report.slots if report else {},
-                has_recording=has_recording,
-            ),
+        finish = FinishedCall(
+            ended_reason=ending.ended_reason,
+            media_ms=media_ms,
+            started_at=self.started_at,
+            turns=tuple(self._turns),
+            summary=summary or (report.summary if report else None),
+            outcome=_find_outcome(report),
+            slots=report.slots if report else {},
+            has_recording=has_recording,
+        )
+        await keep_trying(
+            lambda: service.finish_call(
+                self._database,
+                settings=self._settings,
+                organization_id=call.organization_id,
+                call_id=call.id,
+                finish=finish,
+            )
         )
         log.info(
             "call ended",

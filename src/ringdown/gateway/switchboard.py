@@ -6,9 +6,11 @@ from collections.abc import Coroutine
 import structlog
 
 from ringdown.calls import service
+from ringdown.calls.models import CallCommand, ClaimedCall
 from ringdown.db.wakeup import Wakeup
 from ringdown.errors import PaymentRequired
 from ringdown.gateway import reception
+from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.session import CallSession, Services
 from ringdown.sip.call import IncomingCall
 
@@ -57,15 +59,18 @@ class Switchboard:
             del self._sessions[session.call.id]
 
     async def claim_calls(self) -> None:
-        """Claim queued calls as long as there is room."""
-        database = self._services.database
-        async with Wakeup(database, service.QUEUED_CHANNEL) as wakeup:
+        """Claim queued calls as long as there is room; never returns."""
+        async with Wakeup(self._services.database, service.QUEUED_CHANNEL) as wakeup:
             while True:
-                if self._room > 0:
-                    for claimed in await service.claim_calls(database, gateway_id=self._gateway_id, limit=self._room):
-                        session = CallSession(self._services, claimed)
-                        self._start(self._hold(session, session.run_outbound()))
+                for claimed in await keep_trying(self._claim):
+                    session = CallSession(self._services, claimed)
+                    self._start(self._hold(session, session.run_outbound()))
                 await wakeup.wait(_CLAIM_INTERVAL_S)
+
+    async def _claim(self) -> list[ClaimedCall]:
+        if self._room <= 0:
+            return []
+        return await service.claim_calls(self._services.database, gateway_id=self._gateway_id, limit=self._room)
 
     async def take_calls(self, ringing: "asyncio.Queue[IncomingCall]") -> None:
         """Take every INVITE: ring the agent it names, or refuse."""
@@ -101,21 +106,26 @@ class Switchboard:
         await self._hold(session, session.run_inbound(incoming))
 
     async def renew_leases(self) -> None:
-        """Tell the database again and again that this gateway lives, and how long its calls have talked."""
+        """Tell again and again that this gateway lives, and how long its calls have talked; never returns."""
         while True:
-            media_ms = {call_id: session.media_ms for call_id, session in self._sessions.items()}
-            await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
+            await keep_trying(self._renew)
             await asyncio.sleep(_LEASE_INTERVAL_S)
 
+    async def _renew(self) -> None:
+        media_ms = {call_id: session.media_ms for call_id, session in self._sessions.items()}
+        await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
+
     async def obey_commands(self) -> None:
-        """Carry out what the API asks of live calls."""
-        database = self._services.database
-        async with Wakeup(database, service.COMMANDS_CHANNEL) as wakeup:
+        """Carry out what the API asks of live calls; never returns."""
+        async with Wakeup(self._services.database, service.COMMANDS_CHANNEL) as wakeup:
             while True:
-                for command in await service.take_commands(database, gateway_id=self._gateway_id):
+                for command in await keep_trying(self._take_commands):
                     if (session := self._sessions.get(command.call_id)) is not None:
                         session.obey(command)
                 await wakeup.wait(_COMMAND_INTERVAL_S)
+
+    async def _take_commands(self) -> list[CallCommand]:
+        return await service.take_commands(self._services.database, gateway_id=self._gateway_id)
 
     async def drain(self, urgent: asyncio.Event, *, timeout_s: float) -> None:
         """Take no new calls and wait for the live ones; hang up when it gets urgent or the time is over."""

@@ -71,7 +71,8 @@ class PocketsphinxRecognizer:
             worker = min(self._workers, key=lambda candidate: candidate.load)
             answer = await worker.ask(header, pcm)
             if answer is not None:
-                words = tuple(Word(*word) for word in answer["words"])
+                duration_ms = len(pcm) // 2 * 1000 // sample_rate_hz  # the last frame may be longer than its audio
+                words = tuple(Word(text, begin, min(end, duration_ms)) for text, begin, end in answer["words"])
                 words = words[: grammar.count_answer([word.text for word in words])]
                 return Recognition(" ".join(word.text for word in words), words)
         raise ProviderError(PROVIDER, "the recognizer process failed twice", retryable=True)

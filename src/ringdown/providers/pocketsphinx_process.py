@@ -1,8 +1,6 @@
 """The recognizer's child: decodes whole utterances with the grammar they come with; knows no call, logs nothing."""
 
-import tempfile
 from collections import OrderedDict
-from pathlib import Path
 from typing import Any
 
 import numpy
@@ -14,7 +12,10 @@ from ringdown.providers import child_pipes, frames, grammars, pronunciation, res
 _MODEL_RATE_HZ = 16_000
 _FRAMES_PER_SECOND = 100
 _KEPT_DECODERS = 16  # 5 MB each: a decoder keeps its grammar and words, so that the next utterance starts at once
-_LEVEL = 2500.0  # root mean square to which speech is brought
+_LEVEL = 3500.0  # root mean square to which the loudest part of speech is brought
+_LOUD_FROM = 0.85  # the loudest share of an utterance that counts for that
+_QUIET = 1e-3  # power, as a share of the loudest part's, below which speech has not begun
+_MARGIN_BLOCKS = 12  # 240 ms are left around speech
 # The model has never heard the silence that upsampling leaves above 4 kHz; a little noise in all bands more than halves
 # the word errors of phone audio.
 _NOISE = 125.0
@@ -29,9 +30,6 @@ class RecognizerProgram:
         self._cancelled: set[int] = set()
         self._decoders: OrderedDict[str, Any] = OrderedDict()
         self._model = pronunciation.model_path() / "en-us"
-        with tempfile.NamedTemporaryFile("w", suffix=".dict", delete=False) as file:
-            file.write("yes Y EH S\n")  # the whole dictionary would cost 27 MB and 0.15 s a decoder
-        self._dictionary = Path(file.name)
 
     def run(self) -> None:
         """Work until the parent goes away."""
@@ -55,11 +53,12 @@ class RecognizerProgram:
     def _decode(self, header: frames.Header, pcm: bytes) -> list[tuple[str, int, int]]:
         decoder = self._find_decoder(header["jsgf"], header["pronunciations"])
         decoder.start_utt()
-        decoder.process_raw(_prepare(pcm, header["sample_rate_hz"]), False, True)
+        prepared, cut_ms = _prepare(pcm, header["sample_rate_hz"])
+        decoder.process_raw(prepared, False, True)
         decoder.end_utt()
         if decoder.hyp() is None:
             return []
-        return _list_words(decoder)
+        return _list_words(decoder, cut_ms)
 
     def _find_decoder(self, jsgf: str, pronunciations: dict[str, list[str]]) -> Any:
         decoder = self._decoders.pop(jsgf, None)
@@ -80,7 +79,8 @@ class RecognizerProgram:
     def _make_decoder(self) -> Any:
         return pocketsphinx.Decoder(
             hmm=str(self._model),
-            dict=str(self._dictionary),
+            # The model's list of noises stands in for the dictionary, which would cost 27 MB and 0.15 s a decoder.
+            dict=str(self._model / "noisedict"),
             lm=None,
             samprate=float(_MODEL_RATE_HZ),
             wip=1e-3,
@@ -88,37 +88,42 @@ class RecognizerProgram:
         )
 
 
-def _prepare(pcm: bytes, sample_rate_hz: int) -> bytes:
-    """The utterance at the model's rate and a usual level, with the noise that its upper band lacks."""
-    wide = numpy.frombuffer(resample.resample(pcm, from_hz=sample_rate_hz, to_hz=_MODEL_RATE_HZ), "<i2").astype(
-        numpy.float32
-    )
-    level = _measure_speech(wide)
-    if level > 0:
-        wide = wide * (_LEVEL / level)
+def _prepare(pcm: bytes, sample_rate_hz: int) -> tuple[bytes, int]:
+    """The utterance as the model likes it, and the milliseconds of silence cut off in front.
+
+    At the model's rate and a usual level, without the long silence around it (which would spoil the channel's mean),
+    and with the noise that its upper band lacks.
+    """
+    wide_pcm = resample.resample(pcm, from_hz=sample_rate_hz, to_hz=_MODEL_RATE_HZ)
+    wide = numpy.frombuffer(wide_pcm, "<i2").astype(numpy.float32)
+    level, first, last = _find_speech(wide)
+    wide = wide[first:last] * (_LEVEL / max(level, 1.0))
     wide = wide + numpy.random.default_rng(_SEED).normal(0, _NOISE, len(wide)).astype(numpy.float32)
     prepared: bytes = numpy.clip(numpy.rint(wide), -32768, 32767).astype("<i2").tobytes()
-    return prepared
+    return prepared, first * 1000 // _MODEL_RATE_HZ
 
 
-def _measure_speech(samples: NDArray[numpy.float32]) -> float:
-    """The root mean square of the louder half of the utterance's 20 ms blocks: pauses do not count."""
+def _find_speech(samples: NDArray[numpy.float32]) -> tuple[float, int, int]:
+    """The root mean square of the loud blocks of 20 ms, and the samples where speech begins and ends, with a margin."""
     block = _MODEL_RATE_HZ // 50
-    blocks = samples[: len(samples) // block * block].reshape(-1, block)
-    if not len(blocks):
-        return 0.0
-    powers = numpy.sort((blocks**2).mean(axis=1))
-    return float(numpy.sqrt(powers[len(powers) // 2 :].mean()))
+    powers = (samples[: len(samples) // block * block].reshape(-1, block) ** 2).mean(axis=1)
+    if not len(powers):
+        return 0.0, 0, len(samples)
+    loud = float(numpy.sort(powers)[int(len(powers) * _LOUD_FROM) :].mean())
+    heard = numpy.flatnonzero(powers >= loud * _QUIET)
+    first = max(0, int(heard[0]) - _MARGIN_BLOCKS) * block
+    last = min(len(samples), (int(heard[-1]) + 1 + _MARGIN_BLOCKS) * block)
+    return loud**0.5, first, last
 
 
-def _list_words(decoder: Any) -> list[tuple[str, int, int]]:
+def _list_words(decoder: Any, cut_ms: int) -> list[tuple[str, int, int]]:
     words = []
     for segment in decoder.seg():
         if segment.word.startswith(("<", "[", "+", "(", grammars.OTHER_PREFIX)):  # silence, noise, other sounds
             continue
         text = segment.word.split("(", 1)[0]
-        begin = segment.start_frame * 1000 // _FRAMES_PER_SECOND
-        words.append((text, begin, (segment.end_frame + 1) * 1000 // _FRAMES_PER_SECOND))
+        begin = cut_ms + segment.start_frame * 1000 // _FRAMES_PER_SECOND
+        words.append((text, begin, cut_ms + (segment.end_frame + 1) * 1000 // _FRAMES_PER_SECOND))
     return words
 
 

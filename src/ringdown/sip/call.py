@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Protocol
 
-from ringdown.sip.address import NameAddr
 from ringdown.sip.events import Ended, Event, Rejected
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.outgoing import OutgoingSession
@@ -141,14 +140,6 @@ class IncomingCall(Call):
     def header(self, name: str) -> str | None:
         """The first value of a header of the INVITE, by its canonical name."""
         return self._incoming.invite.headers.get(name)
-
-    def asserted_identity(self) -> str | None:
-        """The URI of P-Asserted-Identity (RFC 3325), if any and well-formed; trust it only from a trusted peer."""
-        values = self._incoming.invite.headers.get_all("P-Asserted-Identity")
-        try:
-            return NameAddr.parse(values[0]).uri if values else None
-        except ValueError:
-            return None
 
     async def ring(self) -> None:
         """Send 180 Ringing."""

@@ -1,7 +1,6 @@
-"""Digest access authentication: answers challenges and checks answers (RFC 2617, RFC 7616, RFC 8760)."""
+"""Digest access authentication: answers challenges (RFC 2617, RFC 7616, RFC 8760)."""
 
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -151,25 +150,6 @@ def compute_digest(
     subject = _hex(digest, f"{method}:{uri}")
     middle = f"{nonce_count}:{cnonce}:auth:" if challenge.has_qop else ""
     return _hex(digest, f"{secret}:{challenge.nonce}:{middle}{subject}")
-
-
-def is_authorized(value: str, *, challenge: Challenge, credentials: Credentials, method: str) -> bool:
-    """Whether an Authorization value answers our challenge; false for anything malformed."""
-    try:
-        params = parse_digest(value)
-    except ValueError:
-        return False
-    if params.get("nonce") != challenge.nonce or params.get("username") != credentials.username:
-        return False
-    expected = compute_digest(
-        challenge,
-        credentials=credentials,
-        method=method,
-        uri=params.get("uri", ""),
-        nonce_count=params.get("nc", ""),
-        cnonce=params.get("cnonce", ""),
-    )
-    return hmac.compare_digest(expected.encode(), params.get("response", "").encode())
 
 
 def _strongest(values: Sequence[str]) -> list[Challenge]:

@@ -4,6 +4,7 @@ import functools
 import ipaddress
 import socket
 
+_RECEIVE_BUFFER_BYTES = 1_048_576  # a burst of several hundred INVITEs while the loop is busy
 DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
 
 
@@ -66,6 +67,7 @@ def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
                 if host == "::":
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             datagram.bind((host, port))
             stream.bind((host, datagram.getsockname()[1]))
             stream.listen(128)

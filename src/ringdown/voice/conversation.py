@@ -210,6 +210,8 @@ class Conversation:
 
     def _apologize(self, error: ports.ProviderError) -> None:
         """A provider failed for good: say so, if the voice works, and end."""
+        if self._group is None:
+            return
         end = ConversationEnd("provider_error", str(error))
         if self._floor.is_closing:
             # Not even the last words can be said.

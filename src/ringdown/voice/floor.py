@@ -49,6 +49,8 @@ class Floor:
         self._marks: Marks | None = None
         # What may be answered now; changes only when an answer begins.
         self.listening = brain.listening()
+        # The question is asked again: the caller knows it before it is finished.
+        self._is_repeating = False
         self.reply: Reply | None = None
         self.attempt: Attempt | None = None
         self.is_open = False
@@ -212,7 +214,9 @@ class Floor:
         self.keep_heard(attempt)
         assert attempt.proposal is not None
         attempt.proposal.commit()
-        self.listening = self._brain.listening()
+        listening = self._brain.listening()
+        self._is_repeating = self.is_open and listening == self.listening
+        self.listening = listening
         if attempt.heard is not None and attempt.heard.source != "silence":
             self._ear.drop(self._spawn)
             self._on_turn()
@@ -266,7 +270,8 @@ class Floor:
             return turns.is_turn(heard.text, is_understood=heard.is_understood, voiced_ms=ear.voiced_ms, vad=vad)
         if ear.voiced_ms < vad.minimum_turn_duration_ms:
             return False
-        text, is_asked = heard.text, "?" in reply.heard_text()
+        text, remaining_ms = heard.text, reply.remaining_ms()
+        is_asked = self._is_repeating or "?" in reply.heard_text() or remaining_ms < turns.NEARLY_FINISHED_MS
         if ear.kind == "yes_no" and not is_asked:
             # A yes/no grammar makes an answer of anything; before the question it is none.
             text = ""
@@ -274,7 +279,7 @@ class Floor:
             text,
             is_understood=heard.is_understood,
             voiced_ms=ear.voiced_ms,
-            remaining_ms=reply.remaining_ms(),
+            remaining_ms=remaining_ms,
             is_answer=self._brain.judge(text) == "complete" if text else False,
             is_farewell_heard=reply.ends is not None,
         )

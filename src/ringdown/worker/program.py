@@ -1,25 +1,43 @@
 """The worker program: everything that is due and belongs to no live call."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from ringdown import values
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
-from ringdown.db.engine import open_database
+from ringdown.db.engine import Database, open_database
+from ringdown.jobs import loop, queue
+from ringdown.jobs.store import Job
+from ringdown.web import idempotency
 from ringdown.worker import reaper
+
+_REAP = "calls.reap"
+_FORGET = "idempotency.forget"
+_INTERVALS_MS = {_REAP: 5_000, _FORGET: 3_600_000}
 
 
 async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None]) -> None:
-    """Do due work until `asked` is set."""
+    """Do due work until `asked` is set; what runs then is finished."""
     database = open_database(settings.sqlalchemy_url)
-    spool = Spool(settings.data_dir / "spool", RecordingStore.open(settings))
     try:
-        async with asyncio.TaskGroup() as group:
-            endless = [group.create_task(reaper.reap_forever(database, settings=settings, spool=spool))]
-            ready()
-            await asked.wait()
-            for task in endless:
-                task.cancel()
+        for kind, interval_ms in _INTERVALS_MS.items():
+            await queue.ensure_recurring(database, kind=kind, interval_ms=interval_ms)
+        ready()
+        await loop.run_jobs(database, _list_handlers(settings, database), asked)
     finally:
         await database.close()
+
+
+def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.Handler]:
+    spool = Spool(settings.data_dir / "spool", RecordingStore.open(settings))
+
+    async def reap(_job: Job) -> None:
+        await reaper.reap(database, settings=settings, spool=spool)
+
+    async def forget(_job: Job) -> None:
+        async with database.write() as connection:
+            await idempotency.delete_expired(connection, now_at=values.now_ms())
+
+    return {_REAP: reap, _FORGET: forget}

@@ -1,7 +1,5 @@
 """Ends the calls of gateways that are gone and do not come back."""
 
-import asyncio
-
 import structlog
 
 from ringdown import values
@@ -16,14 +14,6 @@ log = structlog.get_logger(__name__)
 # A gateway renews its lease every second; a restarted one ends its predecessor's calls itself, and sends the BYE, well
 # before this.
 _DEAD_AFTER_MS = 20_000
-_INTERVAL_S = 5.0
-
-
-async def reap_forever(database: Database, *, settings: Settings, spool: Spool) -> None:
-    """Look for dead gateways again and again."""
-    while True:
-        await reap(database, settings=settings, spool=spool)
-        await asyncio.sleep(_INTERVAL_S)
 
 
 async def reap(database: Database, *, settings: Settings, spool: Spool) -> int:

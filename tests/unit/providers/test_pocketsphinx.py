@@ -110,7 +110,7 @@ async def test_dates_are_heard(recognizer: PocketsphinxRecognizer, espeak: Espea
         (await recognize(recognizer, await phone_speech.say(espeak, text, voice="en-us+f2"), Expectation("date"))).text
         for text in said
     ]
-    assert sum(a == b for a, b in zip(said, heard, strict=True)) >= 2, heard
+    assert sum(a in b for a, b in zip(said, heard, strict=True)) >= 2, heard
 
 
 async def test_words_have_times_on_the_clock_of_the_utterance(
@@ -153,7 +153,7 @@ async def test_resumed_speech_is_heard_with_what_came_before(
     utterance.push(pcm[: len(pcm) // 4])
     early = await utterance.final()
     assert await utterance.final() is early
-    utterance.push(pcm[len(pcm) // 4 // 2 * 2 :])
+    utterance.push(pcm[len(pcm) // 4 :])
     assert (await utterance.final()).text == "technical support" == utterance.partial()
     await utterance.close()
 

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from itertools import count
 
-from ringdown.sip.digest import Credentials
+from ringdown.sip.digest import Challenge, Credentials, compute_digest, parse_digest
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, parse_message
@@ -139,3 +139,19 @@ def is_request(method: str) -> Callable[[Request | Response], bool]:
 
 def is_status(status: int, method: str = "INVITE") -> Callable[[Request | Response], bool]:
     return lambda message: isinstance(message, Response) and message.status == status and message.cseq_method == method
+
+
+def is_authorized(value: str, *, challenge: Challenge, credentials: Credentials, method: str) -> bool:
+    """Whether an Authorization value answers this challenge."""
+    params = parse_digest(value)
+    expected = compute_digest(
+        challenge,
+        credentials=credentials,
+        method=method,
+        uri=params["uri"],
+        nonce_count=params.get("nc", ""),
+        cnonce=params.get("cnonce", ""),
+    )
+    return (params["username"], params["nonce"]) == (credentials.username, challenge.nonce) and (
+        params["response"] == expected
+    )

@@ -251,3 +251,15 @@ def test_a_reply_whose_words_were_all_heard_was_not_interrupted() -> None:
     played = play(question(), [], stage=stage, hang_up_ms=3400)
     assert played.lines == [("agent", GREETING)]
     assert not played.turns[0].interrupted
+
+
+def test_an_answer_over_a_repeated_question_is_taken() -> None:
+    brain = question(reprompt="Please say yes or no or press one for yes and two for no.")
+    played = play(brain, [Says(3000, 3600, "banana"), Says(5600, 5900, "yes")])
+    assert played.lines[-2:] == [("contact", "yes"), ("agent", "Thank you.")]
+    assert played.turns[2].interrupted
+
+
+def test_an_answer_on_the_last_syllables_of_a_question_is_taken() -> None:
+    played = play(question(say="Please tell me now whether you will come to us."), [Says(1500, 1900, "yes")])
+    assert played.lines[1:] == [("contact", "yes"), ("agent", "Thank you.")]
