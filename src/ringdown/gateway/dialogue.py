@@ -42,7 +42,7 @@ def _build_brain(agent: Agent, speech: Speech, variables: Mapping[str, str], *, 
     if agent.flow is None and speech.model is not None:
         prompt = render_template(agent.system_prompt, variables)
         return ModelBrain(model=speech.model, system_prompt=prompt, temperature=agent.temperature)
-    flow = flows.receptionist(greeting) if agent.flow is None else Flow.parse(agent.flow)
+    flow = flows.receptionist(greeting) if agent.flow is None else Flow.parse(agent.flow, has_model=True)
     return FlowBrain(flow=flow, variables=variables, language=agent.language_hint)
 
 

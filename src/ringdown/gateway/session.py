@@ -30,8 +30,6 @@ log = structlog.get_logger(__name__)
 # An answered call without a single packet for this long has lost its far end.
 _NO_MEDIA_MS = 60_000
 _NO_MEDIA_CHECK_S = 5.0
-# From the last sound of the agent to its BYE.
-_FAREWELL_S = 0.3
 # A CANCEL is settled within 8*T1; a far end that was cancelled and does not say so is not waited for longer.
 _CANCEL_TIMEOUT_S = 6.0
 
@@ -248,8 +246,6 @@ class CallSession:
                 end = course.result()
                 if end.detail:
                     self._log.warning("conversation ended", reason=end.reason, detail=end.detail)
-                # The far end still has the last syllables in its jitter buffer.
-                await asyncio.sleep(_FAREWELL_S)
                 return endings.from_conversation(end.reason)
             for broken in done & {saving, self._fault}:
                 broken.result()  # raises what broke it

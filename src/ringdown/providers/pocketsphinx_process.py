@@ -1,6 +1,7 @@
 """The recognizer's child: decodes whole utterances with the grammar they come with; knows no call, logs nothing."""
 
 from collections import OrderedDict
+from pathlib import Path
 from typing import Any
 
 import numpy
@@ -11,6 +12,8 @@ from ringdown.providers import child_pipes, frames, grammars, pronunciation, res
 
 _MODEL_RATE_HZ = 16_000
 _FRAMES_PER_SECOND = 100
+# A decoder wants a dictionary with a word in it; the whole one would cost 27 MB and 0.15 s a decoder.
+_ONE_WORD = Path(__file__).with_name("one_word.dict")
 _KEPT_DECODERS = 16  # 5 MB each: a decoder keeps its grammar and words, so that the next utterance starts at once
 _LEVEL = 3500.0  # root mean square to which the loudest part of speech is brought
 _LOUD_FROM = 0.85  # the loudest share of an utterance that counts for that
@@ -79,8 +82,7 @@ class RecognizerProgram:
     def _make_decoder(self) -> Any:
         return pocketsphinx.Decoder(
             hmm=str(self._model),
-            # The model's list of noises stands in for the dictionary, which would cost 27 MB and 0.15 s a decoder.
-            dict=str(self._model / "noisedict"),
+            dict=str(_ONE_WORD),
             lm=None,
             samprate=float(_MODEL_RATE_HZ),
             wip=1e-3,
