@@ -4,10 +4,24 @@ import asyncio
 import json
 import sys
 
-CALL_FIELDS = (
-    "id status direction agent_id to from duration_seconds recording_url transcript_url summary cost_credits metadata "
-    "started_at ended_at created_at updated_at"
-).split()
+CALL_FIELDS = [
+    "id",
+    "status",
+    "direction",
+    "agent_id",
+    "to",
+    "from",
+    "duration_seconds",
+    "recording_url",
+    "transcript_url",
+    "summary",
+    "cost_credits",
+    "metadata",
+    "started_at",
+    "ended_at",
+    "created_at",
+    "updated_at",
+]
 
 
 async def run_demo(*arguments: str) -> tuple[int, str, str]:

@@ -187,7 +187,7 @@ async def test_a_public_route_needs_no_key_but_is_as_strict(client: httpx.AsyncC
 async def test_the_openapi_document_describes_key_and_refusals(client: httpx.AsyncClient) -> None:
     document = (await client.get("http://api.test/openapi.json")).json()
     operation = document["paths"]["/v1/things"]["get"]
-    assert operation["security"] == [{"ApiKey": []}]
+    assert operation["security"] == [{"BearerAuth": []}]
     assert {"400", "401", "403", "404", "409", "413", "422", "429", "500"} <= set(operation["responses"])
     limit = next(parameter for parameter in operation["parameters"] if parameter["name"] == "limit")
     assert (limit["schema"]["minimum"], limit["schema"]["maximum"]) == (1, 100)

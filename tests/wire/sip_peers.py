@@ -61,9 +61,9 @@ class Sipp:
 
 
 @contextlib.asynccontextmanager
-async def run_sipp(folder: Path, *arguments: str) -> AsyncIterator[Sipp]:
+async def run_sipp(folder: Path, *arguments: str, port: int | None = None) -> AsyncIterator[Sipp]:
     """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own."""
-    port = free_port()
+    port = port or free_port()
     calls = () if "-m" in arguments else ("-m", "1")
     common = ("-i", HOST, "-mi", HOST, "-p", str(port), "-nostdin", "-timeout", "15s", "-timeout_error", "-trace_err")
     process = await asyncio.create_subprocess_exec(
@@ -119,15 +119,17 @@ class Baresip:
 
 
 @contextlib.asynccontextmanager
-async def run_baresip(folder: Path, *, answer_mode: str = "manual", transport: str = "udp") -> AsyncIterator[Baresip]:
+async def run_baresip(
+    folder: Path, *, answer_mode: str = "manual", transport: str = "udp", port: int | None = None, user: str = "bob"
+) -> AsyncIterator[Baresip]:
     """A baresip that can be dialled at `uri` and answers by itself (`auto`) or on command (`manual`)."""
-    port, control_port = free_port(), free_port()
+    port, control_port = port or free_port(), free_port()
     _write_silence(folder / "silence.wav")
     (folder / "config").write_text(
         _BARESIP_CONFIG.format(host=HOST, port=port, control_port=control_port, folder=folder, modules=_BARESIP_MODULES)
     )
     (folder / "accounts").write_text(
-        f"<sip:bob@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};audio_codecs=pcmu,pcma\n"
+        f"<sip:{user}@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};audio_codecs=pcmu,pcma\n"
     )
     (folder / "contacts").write_text("")
     process = await asyncio.create_subprocess_exec(

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.wire.sip_owner import collect, run_owner, wait_for
-from tests.wire.sip_peers import run_baresip
 
 from ringdown.sip.events import Answered, Ended, Provisional, Rejected
 from ringdown.sip.sdp import answer_offer, read_answer
+from tests.wire.sip_owner import collect, run_owner, wait_for
+from tests.wire.sip_peers import run_baresip
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 

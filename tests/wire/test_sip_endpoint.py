@@ -7,13 +7,13 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
 
 from ringdown.sip.call import IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Event, Provisional, Rejected
 from ringdown.sip.transaction import Timing
+from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
 
 FAST = Timing(t1=0.02, t2=0.08, t4=0.1)
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
-from tests.wire.sip_peers import run_kamailio
 
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Answered, Ended, Event, Rejected
+from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
+from tests.wire.sip_peers import run_kamailio
 
 CONFIG = Path(__file__).parent.parent / "data" / "sip" / "kamailio.cfg"
 RIGHT, WRONG = Credentials("alice", "secret"), Credentials("alice", "wrong")

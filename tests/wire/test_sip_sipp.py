@@ -4,13 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.wire.sip_owner import collect, run_owner, wait_for
-from tests.wire.sip_peers import run_sipp
 
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Answered, Ended, Provisional, Rejected
 from ringdown.sip.sdp import answer_offer, read_answer
+from tests.wire.sip_owner import collect, run_owner, wait_for
+from tests.wire.sip_peers import run_sipp
 
 SCENARIOS = Path(__file__).parent.parent / "data" / "sip"
 PCAPS = Path("/usr/share/sip-tester")

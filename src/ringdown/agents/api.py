@@ -25,10 +25,12 @@ def new_router(has_live_calls: HasLiveCalls) -> APIRouter:
     one = openapi.describe_one(_AGENT, "The agent.")
     made = openapi.describe_one(_AGENT, "The agent.", status=201)
     router.get("", summary="List agents", responses=openapi.describe_list(_AGENT, "Agents."))(list_agents)
-    router.post("", summary="Create an agent", status_code=201, responses=made)(create_agent)
+    checked = openapi.PROVIDER_FAILED  # creating and changing ask the offline voice for pronunciations
+    router.post("", summary="Create an agent", status_code=201, responses=made | checked)(create_agent)
     router.get("/{agent_id}", summary="Get an agent", responses=one)(get_agent)
-    router.put("/{agent_id}", summary="Update an agent", responses=one, operation_id="replace_agent")(update_agent)
-    router.patch("/{agent_id}", summary="Update an agent", responses=one)(update_agent)
+    changed = one | checked
+    router.put("/{agent_id}", summary="Update an agent", responses=changed, operation_id="replace_agent")(update_agent)
+    router.patch("/{agent_id}", summary="Update an agent", responses=changed)(update_agent)
     router.post("/{agent_id}/publish", summary="Publish an agent", status_code=201, responses=made)(publish_agent)
 
     @router.delete("/{agent_id}", summary="Delete an agent", responses=openapi.describe_deleted())
@@ -50,7 +52,9 @@ async def list_agents(
     caller: AuthenticatedCaller,
     page: PageQuery,
     status: Annotated[AgentStatus | None, Query(description="Only agents in this state.")] = None,
-    name: Annotated[str | None, Query(description="Only agents whose name contains this, in any case.")] = None,
+    name: Annotated[
+        str | None, Query(description="Only agents whose name contains this, in any case.", min_length=1)
+    ] = None,
 ) -> Response:
     """Agents, newest first."""
     async with context.get_database(request).read() as connection:

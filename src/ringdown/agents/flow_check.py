@@ -1,9 +1,10 @@
-"""Whether a flow can run: its graph, and a pronunciation for every word that is to be recognized."""
+"""Whether a flow can run: its graph, its outcomes, and a pronunciation for every word that is to be recognized."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ringdown import errors
+from ringdown.agents.models import OUTCOMES
 from ringdown.errors import FieldError
 from ringdown.providers import pronunciation
 from ringdown.voice.flow import Flow, FlowError
@@ -25,8 +26,27 @@ async def check_flow(document: Mapping[str, Any], *, has_model: bool, language: 
         flow = Flow.parse(document, has_model=has_model)
     except FlowError as error:
         raise errors.invalid(_name_field(error.node, error.field), error.message) from error
+    _check_outcomes(flow)
     if language.lower().split("-")[0] == "en":
         await _check_words(flow)
+
+
+def _check_outcomes(flow: Flow) -> None:
+    if flow.outcome is None or isinstance(flow.outcome, str):
+        named = {"outcome": flow.outcome}
+    else:
+        named = {
+            f"outcome.{slot}.{value}": outcome
+            for slot, by_value in flow.outcome.items()
+            for value, outcome in by_value.items()
+        }
+    refused = [
+        FieldError(_name_field("", field), f"must be one of: {', '.join(OUTCOMES)}")
+        for field, outcome in named.items()
+        if outcome is not None and outcome not in OUTCOMES
+    ]
+    if refused:
+        raise errors.ValidationFailed(refused)
 
 
 async def _check_words(flow: Flow) -> None:

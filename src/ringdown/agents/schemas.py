@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from ringdown import values
+from ringdown.agents.flow_schemas import FlowDocument
 from ringdown.agents.models import AgentStatus, EndBehavior, FirstSpeaker, OutputMedium
 
 _MAX_DURATION_MS = 24 * 3600 * 1000
@@ -161,7 +162,7 @@ class UpdateAgent(RequestBody):
     inactivity_messages: list[InactivityMessageBody] | None = None
     initial_output_medium: OutputMedium | None = None
     vad_settings: VadSettingsBody | None = None
-    flow: dict[str, Any] | None = Field(None, description="What the built-in brain says and asks, node by node.")
+    flow: FlowDocument | None = None
     template_id: str | None = None
     call_template_name: str | None = None
     success_criteria: str | None = None

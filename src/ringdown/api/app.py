@@ -19,7 +19,13 @@ BASE_PATH = "/api/public/v1"
 
 def create_app(settings: Settings, database: Database) -> FastAPI:
     """The API on one database; recordings lie where the settings say."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name)
+    app = FastAPI(
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect has no envelope, and many clients repeat a POST as a GET
+        generate_unique_id_function=lambda route: route.name,
+    )
     setup.install(app, settings=settings, database=database, authenticate=account_service.new_authenticator(database))
     app.state.recordings = RecordingStore.open(settings)
     app.state.recording_links = RecordingLinks(database, settings)

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 from ringdown.agents.schemas import AgentObject
 from ringdown.calls.schemas import BulkDeleteObject, CallObject, RecordingObject, TranscriptObject
 from ringdown.voices.api import VoiceObject
-from ringdown.web import envelope, idempotency, route
+from ringdown.web import auth, envelope, idempotency, route
 
 TITLE = "Ringdown API"
 # Of the contract, not of the program.
@@ -19,8 +19,6 @@ _DESCRIPTION = (
     "UTC, phone numbers E.164, durations strings such as `30s` or whole seconds. Unknown parameters and fields are "
     "refused."
 )
-_SECURITY_SCHEME = "BearerAuth"
-_BEARER = {"type": "http", "scheme": "bearer", "description": "An API key: `truedy_` and 32 alphanumerics."}
 _IDEMPOTENCY_KEY = {
     "name": idempotency.HEADER,
     "in": "header",
@@ -66,7 +64,6 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
         [(answer, "serialization") for answer in _ANSWERS], ref_template="#/components/schemas/{model}"
     )
     document["components"]["schemas"].update(answers["$defs"])
-    document["components"]["securitySchemes"] = {_SECURITY_SCHEME: _BEARER}
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _describe(operation, method)
@@ -75,7 +72,7 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
 
 def _describe(operation: dict[str, Any], method: str) -> None:
     needs_key = "401" in operation["responses"]
-    operation["security"] = [{_SECURITY_SCHEME: []}] if needs_key else []
+    operation["security"] = [{auth.SECURITY_SCHEME: []}] if needs_key else []
     parameters = operation.get("parameters", [])
     for parameter in parameters:
         parameter["schema"] = _without_null(parameter["schema"])

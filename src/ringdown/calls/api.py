@@ -43,8 +43,8 @@ async def get_links(request: Request) -> CallLinks:
     return CallLinks(signer.base_url, sign)
 
 
-def get_recordings(request: Request) -> RecordingStore:
-    """This application's recordings."""
+async def get_recordings(request: Request) -> RecordingStore:
+    """This application's recordings; asynchronous, as FastAPI gives others a thread each."""
     recordings: RecordingStore = request.app.state.recordings
     return recordings
 

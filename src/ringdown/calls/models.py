@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from ringdown.agents.models import OUTCOMES as OUTCOMES
 from ringdown.agents.models import Agent
+from ringdown.agents.models import Outcome as Outcome
 
 CallStatus = Literal["queued", "ringing", "in_progress", "completed", "failed"]
 Direction = Literal["inbound", "outbound", "webrtc"]
@@ -31,14 +33,12 @@ EndedReason = Literal[
     "internal_error",
     "recovered_after_crash",
 ]
-Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
 Fault = Literal["none", "callee", "customer", "carrier", "provider", "ours"]
 
 CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
 LIVE_STATUSES: tuple[CallStatus, ...] = ("queued", "ringing", "in_progress")
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 ENDED_REASONS: tuple[EndedReason, ...] = get_args(EndedReason)
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 #: Whose doing each ending is; the retry of a contact depends on nothing else.
 FAULTS: Mapping[EndedReason, Fault] = {

@@ -36,9 +36,9 @@ def _parse_time(value: object) -> int:
 Time = Annotated[int, BeforeValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
-def read_query(
+async def read_query(
     caller: AuthenticatedCaller,
-    agent_id: Annotated[str | None, Query(description="Only calls of this agent.")] = None,
+    agent_id: Annotated[str | None, Query(description="Only calls of this agent.", min_length=1)] = None,
     status: Annotated[
         WireStatus | None,
         Query(
@@ -47,12 +47,14 @@ def read_query(
         ),
     ] = None,
     direction: Annotated[Direction | None, Query(description="Only calls in this direction.")] = None,
-    batch_call_id: Annotated[str | None, Query(description="Only calls that this batch placed.")] = None,
-    campaign_id: Annotated[str | None, Query(description="Another name of `batch_call_id`.", deprecated=True)] = None,
+    batch_call_id: Annotated[str | None, Query(description="Only calls that this batch placed.", min_length=1)] = None,
+    campaign_id: Annotated[
+        str | None, Query(description="Another name of `batch_call_id`.", min_length=1, deprecated=True)
+    ] = None,
     created_after: Annotated[Time | None, Query(description="Only calls created at this time or later.")] = None,
     created_before: Annotated[Time | None, Query(description="Only calls created before this time.")] = None,
 ) -> CallQuery:
-    """The dependency that reads the filters."""
+    """The dependency that reads the filters; asynchronous, as FastAPI gives others a thread each."""
     if batch_call_id is not None and campaign_id not in (None, batch_call_id):
         raise errors.invalid("campaign_id", "is another name of batch_call_id, which says something else; send one")
     ended_reason: EndedReason | None = "cancelled" if status == "cancelled" else None

@@ -53,19 +53,20 @@ async def delete_call(database: Database, *, recordings: RecordingStore, organiz
         raise errors.invalid("status", f"the call has not ended ({call.status}); hang it up first")
     await recordings.delete(organization_id, call_id)
     async with database.write() as connection:
-        await store.delete_call(connection, organization_id, call_id)
+        await store.delete_calls(connection, organization_id, [call_id])
 
 
 async def delete_calls(
     database: Database, *, recordings: RecordingStore, organization_id: str, call_ids: Sequence[str]
 ) -> BulkDeletion:
-    """Delete each of the calls that exists and has ended."""
-    deleted, failed = [], []
-    for call_id in dict.fromkeys(call_ids):
-        try:
-            await delete_call(database, recordings=recordings, organization_id=organization_id, call_id=call_id)
-        except (errors.NotFound, errors.ValidationFailed):
-            failed.append(call_id)
-        else:
-            deleted.append(call_id)
-    return BulkDeletion(deleted, failed)
+    """Delete those of the calls that exist and have ended; their recordings go first, as in `delete_call`."""
+    wanted = list(dict.fromkeys(call_ids))
+    async with database.read() as connection:
+        ended = await store.list_ended_ids(connection, organization_id, wanted)
+    for call_id in ended:
+        await recordings.delete(organization_id, call_id)
+    async with database.write() as connection:
+        await store.delete_calls(connection, organization_id, ended)
+    return BulkDeletion(
+        [call_id for call_id in wanted if call_id in ended], [call_id for call_id in wanted if call_id not in ended]
+    )

@@ -19,19 +19,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The whole recording.", "content": _AUDIO},
     206: {"description": "The part that `Range` asks for.", "content": _AUDIO},
     403: openapi.REFUSALS[403] | {"description": "The link was changed or has expired."},
-    416: {
-        "description": "`Range` begins after the end.",
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    },
+    416: openapi.PUBLIC_REFUSALS[422] | {"description": "`Range` begins after the end."},
 }
 
 router = route.new_public_router(prefix="/recordings", tag="Recordings")
 
 
-class RangeRefused(errors.RingdownError):
-    """The range begins after the end of the recording."""
+class RangeRefused(errors.ValidationFailed):
+    """The range begins after the end of the recording: a bad value, with the status that RFC 9110 asks for."""
 
-    code, status = "range_not_satisfiable", 416
+    status = 416
 
 
 @router.head("/{call_id}.mp3", include_in_schema=False)
@@ -79,4 +76,5 @@ def _find_part(request: Request, *, size: int, etag: str) -> tuple[int, int] | N
         return byte_range.parse_range(request.headers.get("range"), size)
     except RangeNotSatisfiable as error:
         context.set_header(request, "Content-Range", f"bytes */{size}")
-        raise RangeRefused("The recording ends before this range begins.", {"size": size}) from error
+        reason = f"begins after the end of the recording, which has {size} bytes"
+        raise RangeRefused([errors.FieldError("Range", reason)]) from error

@@ -4,9 +4,11 @@ import contextlib
 from pathlib import Path
 
 import structlog
+from obstore.exceptions import BaseError as StoreError
 
 from ringdown.calls.models import Call
 from ringdown.calls.recording import RecordingStore
+from ringdown.errors import NotFound
 
 log = structlog.get_logger(__name__)
 
@@ -24,18 +26,25 @@ class Spool:
         return self._folder / f"{call.organization_id}.{call.id}.mp3"
 
     async def keep(self, call: Call) -> bool:
-        """Move the recording of an ended call into the store.
+        """Move the recording of an ended call into the store; whether the store has it then. Safe to repeat.
 
-        False if there is none, or if the store failed: the file then stays for another try by hand.
+        Also True when it was moved before a crash. When the store fails, the file stays for another try by hand.
         """
         path = self.path(call)
-        if not path.exists() or path.stat().st_size == 0:
-            return False
         try:
-            await self._store.save(call.organization_id, call.id, path)
-        except OSError as error:
+            if path.exists() and path.stat().st_size > 0:
+                await self._store.save(call.organization_id, call.id, path)
+            else:
+                await self._store.get_file(call.organization_id, call.id)
+        except NotFound:
+            self._forget(path)
+            return False
+        except (OSError, StoreError) as error:
             log.error("recording could not be stored", call_id=call.id, path=str(path), error=str(error))
             return False
+        self._forget(path)
+        return True
+
+    def _forget(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
-        return True

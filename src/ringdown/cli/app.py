@@ -15,8 +15,9 @@ import typer
 from ringdown import lifecycle
 from ringdown.cli import demo as demonstration
 from ringdown.cli import keys
+from ringdown.cli.database import check_current, check_reachable
 from ringdown.cli.first_run import Prepared
-from ringdown.cli.preflight import find_free_port
+from ringdown.cli.preflight import find_free_port, make_data_folder
 from ringdown.cli.tree import run_tree
 from ringdown.config import Settings
 from ringdown.db import migrate as migration
@@ -148,21 +149,29 @@ def _become(program: str, arguments: list[str]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", f"ringdown.{program}", *arguments])
 
 
+def _check_database() -> None:
+    """`serve` prepares its database; a program of its own finds it prepared."""
+    asyncio.run(check_current(lifecycle.load_settings()))
+
+
 @app.command()
 def api() -> None:
     """Run the public API alone."""
+    _check_database()
     _become("api", [])
 
 
 @app.command()
 def gateway() -> None:
     """Run one gateway alone: SIP, RTP and the conversations."""
+    _check_database()
     _become("gateway", [])
 
 
 @app.command()
 def worker() -> None:
     """Run the worker alone: due work that belongs to no live call."""
+    _check_database()
     _become("worker", [])
 
 
@@ -176,6 +185,11 @@ def phone(context: typer.Context) -> None:
 def migrate(data_dir: DataDir = None) -> None:
     """Bring the database's tables up to date."""
     settings = lifecycle.load_settings(data_dir=data_dir)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    asyncio.run(migration.migrate(settings.sqlalchemy_url))
+    make_data_folder(settings.data_dir)
+
+    async def run() -> None:
+        await check_reachable(settings)
+        await migration.migrate(settings.sqlalchemy_url)
+
+    asyncio.run(run())
     print("The database is up to date.")

@@ -7,6 +7,7 @@ from ringdown.accounts import service as accounts
 from ringdown.accounts import store as account_store
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
+from ringdown.cli.database import check_reachable
 from ringdown.config import Settings
 from ringdown.db import migrate
 from ringdown.db.engine import open_database
@@ -35,7 +36,11 @@ class Prepared:
 
 
 async def prepare(settings: Settings) -> Prepared:
-    """Bring the database up to date; on the first run also make what a first call needs. Safe to repeat."""
+    """Bring the database up to date; on the first run also make what a first call needs. Safe to repeat.
+
+    Raises `CannotStart` when the database cannot be used.
+    """
+    await check_reachable(settings)
     await migrate.migrate(settings.sqlalchemy_url)
     database = open_database(settings.sqlalchemy_url)
     try:

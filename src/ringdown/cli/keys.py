@@ -10,7 +10,7 @@ import typer
 from ringdown import lifecycle
 from ringdown.accounts import service as accounts
 from ringdown.accounts.store import ApiKey
-from ringdown.cli import first_run
+from ringdown.cli import first_run, preflight
 from ringdown.db.engine import Database, open_database
 from ringdown.values import to_wire_time
 
@@ -24,7 +24,7 @@ def _run(data_dir: Path | None, work: Callable[[Database, str], Awaitable[T]]) -
     settings = lifecycle.load_settings(data_dir=data_dir)
 
     async def run() -> T:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        preflight.make_data_folder(settings.data_dir)
         prepared = await first_run.prepare(settings)
         if prepared.new_key is not None:
             print(f"Made a new data folder with a first key, shown only now: {prepared.new_key}")

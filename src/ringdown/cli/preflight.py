@@ -8,20 +8,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringdown.config import Settings
+from ringdown.gateway.routes import find_test_phone_host
 from ringdown.lifecycle import CannotStart
+
+
+def make_data_folder(folder: Path) -> None:
+    """Make the data folder if needed. Raises `CannotStart`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> CannotStart:
+    return CannotStart(
+        f"The data folder {folder} cannot be written ({error.strerror}); "
+        "choose another with --data-dir or RINGDOWN_DATA_DIR."
+    )
 
 
 @contextlib.contextmanager
 def hold_data_folder(folder: Path) -> Iterator[None]:
     """Make the data folder if needed and keep it for this process tree. Raises `CannotStart`."""
+    make_data_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "ringdown.lock").open("a+")
     except OSError as error:
-        raise CannotStart(
-            f"The data folder {folder} cannot be written ({error.strerror}); "
-            "choose another with --data-dir or RINGDOWN_DATA_DIR."
-        ) from error
+        raise _cannot_write(folder, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,7 +57,9 @@ def check_ports(settings: Settings) -> None:
     both = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
     _check(settings.sip_host, settings.sip_port, "SIP", "RINGDOWN_SIP_PORT", both)
     if settings.test_phone_enabled:
-        _check("127.0.0.1", settings.test_phone_port, "the test phone", "RINGDOWN_TEST_PHONE_PORT", both)
+        _check(
+            find_test_phone_host(settings), settings.test_phone_port, "the test phone", "RINGDOWN_TEST_PHONE_PORT", both
+        )
 
 
 def _check(host: str, port: int, purpose: str, setting: str, kinds: tuple[socket.SocketKind, ...]) -> None:

@@ -77,6 +77,8 @@ class Child:
             )
         finally:
             os.close(ready_write)
+        if self._is_stopping:  # asked while it was being started
+            self.ask_to_stop()
         asyncio.get_running_loop().add_reader(ready_read, self._note_ready, ready_read)
         try:
             return await self._running.wait()

@@ -11,13 +11,15 @@ from ringdown.cli import first_run, preflight
 from ringdown.cli.first_run import Prepared
 from ringdown.cli.supervisor import ProgramSpec, Supervisor
 from ringdown.config import Settings
+from ringdown.gateway.routes import find_test_phone_host
+from ringdown.sip.address import join_host_port
 
 
 def list_programs(settings: Settings) -> list[ProgramSpec]:
     """The programs, one of each."""
     specs = [ProgramSpec(name, [f"ringdown.{name}"]) for name in ("api", "gateway", "worker")]
     if settings.test_phone_enabled:
-        listen = f"127.0.0.1:{settings.test_phone_port}"
+        listen = join_host_port(find_test_phone_host(settings), settings.test_phone_port)
         specs.append(ProgramSpec("test phone", ["ringdown.phone", "--listen", listen, "--quiet"]))
     return specs
 

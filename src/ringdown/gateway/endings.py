@@ -7,7 +7,7 @@ NO_ANSWER = Ending("no_answer")
 NO_MEDIA = Ending("no_media")
 UNREACHABLE = Ending("unreachable")
 INTERNAL = Ending("internal_error")
-CRASHED = Ending("recovered_after_crash")
+PROVIDER_FAILED = Ending("provider_error")
 HUNG_UP_BY_US = Ending("agent_hangup")
 
 NO_COMMON_AUDIO = Ending("carrier_error")
@@ -40,7 +40,7 @@ _BY_CONVERSATION = {
     "agent_hangup": HUNG_UP_BY_US,
     "inactivity": Ending("inactivity"),
     "max_duration": Ending("max_duration"),
-    "provider_error": Ending("provider_error"),
+    "provider_error": PROVIDER_FAILED,
     "stopped": HUNG_UP_BY_US,
 }
 

@@ -24,9 +24,9 @@ from ringdown.voice.detector import SpeechDetector
 _USER_AGENT = "Ringdown/0.1"
 
 
-def make_gateway_id(settings: Settings) -> str:
-    """The name under which a gateway claims calls: the same again after a restart on this machine and port."""
-    return f"{socket.gethostname()}:{settings.sip_port}"
+def make_gateway_id(host: str, port: int) -> str:
+    """The name under which a gateway claims calls: the same again after a restart on this machine and SIP address."""
+    return f"{socket.gethostname()}/{host}:{port}"
 
 
 async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -85,7 +85,7 @@ async def _carry_calls(
     urgent: asyncio.Event,
     ready: Callable[[], None],
 ) -> None:
-    gateway_id = make_gateway_id(services.settings)
+    gateway_id = make_gateway_id(services.settings.sip_host, services.endpoint.port)
     left = await service.list_unfinished(services.database, gateway_id=gateway_id)
     switchboard = Switchboard(services, gateway_id=gateway_id)
     async with asyncio.TaskGroup() as group:
@@ -94,6 +94,7 @@ async def _carry_calls(
             group.create_task(switchboard.take_calls(ringing)),
             group.create_task(switchboard.renew_leases()),
             group.create_task(switchboard.obey_commands()),
+            group.create_task(switchboard.end_lost_calls()),
         ]
         recovering = group.create_task(recovery.recover_calls(services, left))
         ready()

@@ -53,10 +53,16 @@ class CallRecord:
             )
         )
 
-    async def follow_dialog(self, call: Call) -> None:
-        """Keep it again whenever the dialog grows: a new branch after a digest challenge, a tag; never returns."""
+    def follow_dialog(self, call: Call) -> "asyncio.Task[None]":
+        """Keep it again whenever the dialog grows: a new branch after a digest challenge, a tag; to be cancelled.
+
+        Beside the call: a slow database holds up no audio.
+        """
         changed = asyncio.Event()
         call.on_dialog_change = lambda _state: changed.set()
+        return asyncio.create_task(self._store_changes(call, changed))
+
+    async def _store_changes(self, call: Call, changed: asyncio.Event) -> None:
         while True:
             await changed.wait()
             changed.clear()
@@ -69,7 +75,10 @@ class CallRecord:
         if wanted is None:
             wanted = self._claimed.agent.recording_enabled is not False
         if wanted:
-            self._recorder = Recorder.open(self._spool.path(self._claimed.call))
+            try:
+                self._recorder = Recorder.open(self._spool.path(self._claimed.call))
+            except OSError as error:  # a call without a recording is better than none
+                log.error("call cannot be recorded", call_id=self._claimed.call.id, error=str(error))
 
     async def store_answer(self) -> bool:
         """Store that the call is in progress; False when it has ended meanwhile."""
@@ -112,10 +121,6 @@ class CallRecord:
     ) -> None:
         """Store the end; safe to repeat."""
         call = self._claimed.call
-        has_recording = False
-        if self._recorder is not None:
-            await self._recorder.close()
-            has_recording = await self._spool.keep(call)
         finish = FinishedCall(
             ended_reason=ending.ended_reason,
             media_ms=media_ms,
@@ -124,7 +129,7 @@ class CallRecord:
             summary=summary or (report.summary if report else None),
             outcome=_find_outcome(report),
             slots=report.slots if report else {},
-            has_recording=has_recording,
+            has_recording=await self._keep_recording(),
         )
         await keep_trying(
             lambda: service.finish_call(
@@ -143,6 +148,18 @@ class CallRecord:
             media_ms=media_ms,
             turns=len(self._turns),
         )
+
+    async def _keep_recording(self) -> bool:
+        if self._recorder is None:
+            return False
+        try:
+            await self._recorder.close()
+        except TimeoutError:
+            log.error("recording not written in time", call_id=self._claimed.call.id, path=str(self._recorder.path))
+            return False
+        if self._recorder.failure is not None:
+            log.error("recording incomplete", call_id=self._claimed.call.id, error=self._recorder.failure)
+        return await self._spool.keep(self._claimed.call)
 
 
 def _find_outcome(report: voice.ConversationReport | None) -> Outcome | None:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import structlog
 
-from ringdown.calls.models import UnfinishedCall
+from ringdown.calls.models import Call, UnfinishedCall
 from ringdown.calls.recovery import finish_crashed
+from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.session import Services
+from ringdown.sip.digest import Credentials
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +27,18 @@ async def recover_calls(services: Services, left: Sequence[UnfinishedCall]) -> N
 async def _recover(services: Services, unfinished: UnfinishedCall) -> None:
     told = "none"
     if unfinished.dialog_state is not None:
-        told = await services.endpoint.end_stale_dialog(dict(unfinished.dialog_state))
-    await finish_crashed(services.database, settings=services.settings, unfinished=unfinished, spool=services.spool)
+        told = await services.endpoint.end_stale_dialog(
+            dict(unfinished.dialog_state), credentials=_find_credentials(services, unfinished.call)
+        )
+    await keep_trying(
+        lambda: finish_crashed(
+            services.database, settings=services.settings, unfinished=unfinished, spool=services.spool
+        )
+    )
     log.warning("call recovered after a crash", call_id=unfinished.call.id, told_far_end=told)
+
+
+def _find_credentials(services: Services, call: Call) -> Credentials | None:
+    """What answers a peer that challenges the BYE; it is no part of the stored dialog."""
+    route = services.routes.find(call.to_number or "") if call.direction == "outbound" else None
+    return route.credentials if route is not None else None

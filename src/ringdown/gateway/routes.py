@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ringdown.config import Settings
+from ringdown.sip.address import join_host_port
+from ringdown.sip.digest import Credentials
 
 _PEER = re.compile(
     r"(?P<scheme>sips?):(?:(?P<user>[^:@;]+)(?::(?P<password>[^@;]*))?@)?"
@@ -36,6 +38,16 @@ class Route:
     target: str
     username: str | None = None
     password: str | None = None
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What answers a digest challenge on this way."""
+        return Credentials(self.username, self.password or "") if self.username else None
+
+
+def find_test_phone_host(settings: Settings) -> str:
+    """The loopback address of the test phone: of the family that the gateway speaks."""
+    return "::1" if ":" in settings.sip_host and settings.sip_host != "::" else "127.0.0.1"
 
 
 def parse_peer(text: str) -> Peer:
@@ -71,7 +83,8 @@ class Routes:
     def find(self, number: str) -> Route | None:
         """Where `number` (E.164) is dialled; `None` when there is no way."""
         if self._settings.test_phone_enabled and number == self._settings.test_phone_number:
-            return Route(f"sip:{number}@127.0.0.1:{self._settings.test_phone_port}")
+            where = join_host_port(find_test_phone_host(self._settings), self._settings.test_phone_port)
+            return Route(f"sip:{number}@{where}")
         if self.peer is None:
             return None
         return Route(self.peer.uri(number), self.peer.username, self.peer.password)

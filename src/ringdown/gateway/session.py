@@ -14,16 +14,17 @@ from ringdown.db.engine import Database
 from ringdown.gateway import dialogue, endings
 from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route, Routes
-from ringdown.gateway.speech import SpeechProviders
+from ringdown.gateway.speech import Speech, SpeechProviders
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.sip import call as sip
-from ringdown.sip import sdp
-from ringdown.sip.digest import Credentials
+from ringdown.sip import network, sdp
+from ringdown.sip.address import Uri
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import Answered, Ended, Rejected
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.detector import SpeechDetector
+from ringdown.voice.ports import ProviderError
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ _NO_MEDIA_MS = 60_000
 _NO_MEDIA_CHECK_S = 5.0
 # A CANCEL is settled within 8*T1; a far end that was cancelled and does not say so is not waited for longer.
 _CANCEL_TIMEOUT_S = 6.0
+# Our side of an agreed direction.
+_SENDING = ("sendrecv", "sendonly")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class CallSession:
         # Fails with what the media clock's tick raised.
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._media: MediaSession | None = None
+        self._local_host = services.settings.sip_host
+        self._sdp_version = 1  # RFC 3264 §8: grows with each description of ours
         self._conversation: Conversation | None = None
         self._log = log.bind(call_id=self.call.id)
 
@@ -98,19 +103,22 @@ class CallSession:
         await self._run(self._answer(incoming))
 
     async def _run(self, course: Coroutine[Any, Any, _Course]) -> None:
+        report = None
         try:
             taken = await course
+            if self._conversation is not None:
+                await self._conversation.summarise()
+                report = self._conversation.report()
+        except ProviderError as error:
+            self._log.warning("call failed by a provider", error=str(error))
+            taken = _Course(endings.PROVIDER_FAILED, f"The call could not be carried: {error}.")
         except Exception:  # noqa: BLE001 - a call never errors, it ends
             self._log.exception("call failed by a fault of ours")
             taken = _Course(endings.INTERNAL)
-        media_ms = self.media_ms
-        if self._media is not None:
-            await self._media.close()
-        report = None
-        if self._conversation is not None:
-            await self._conversation.summarise()
-            report = self._conversation.report()
-        await self._record.finish(taken.ending, media_ms=media_ms, summary=taken.reason, report=report)
+        finally:
+            if self._media is not None:
+                await self._media.close()
+        await self._record.finish(taken.ending, media_ms=self.media_ms, summary=taken.reason, report=report)
 
     # --- outbound ----------------------------------------------------------------------------------------------------
 
@@ -123,34 +131,38 @@ class CallSession:
                 "The call could not be placed: no outbound peer is set (RINGDOWN_OUTBOUND_PEER); "
                 f"only the test phone, {services.settings.test_phone_number}, can be reached.",
             )
+        speech = services.speech.find_speech(self._claimed.agent)  # nobody is rung by an agent without a voice
         media = await self._open_media()
         call = self._prepare(route, media)
-        # Committed before the INVITE leaves: after a crash the next gateway knows whom to tell.
-        await self._record.store_dialog(call.dialog_state)
-        outcome = await self._ring(call)
-        if isinstance(outcome, Ending):
-            return _Course(outcome)
+        following = self._record.follow_dialog(call)
         try:
-            negotiated = sdp.read_answer(outcome.body)
-        except ValueError as error:
-            await call.bye()
-            return _Course(endings.NO_COMMON_AUDIO, f"The call was answered without usable audio: {error}.")
-        return _Course(await self._talk(call, media, negotiated))
+            # Committed before the INVITE leaves: after a crash the next gateway knows whom to tell.
+            await self._record.store_dialog(call.dialog_state)
+            outcome = await self._ring(call)
+            if isinstance(outcome, Ending):
+                return _Course(outcome)
+            try:
+                negotiated = sdp.read_answer(outcome.body)
+            except ValueError as error:
+                return _Course(endings.NO_COMMON_AUDIO, f"The call was answered without usable audio: {error}.")
+            return _Course(await self._talk(call, media, negotiated, speech))
+        finally:
+            following.cancel()
+            await call.bye()  # or CANCEL; whatever broke above, nobody stays on a dead line
 
     def _prepare(self, route: Route, media: MediaSession) -> sip.OutgoingCall:
         services = self._services
         return services.endpoint.prepare_invite(
             target=route.target,
             from_uri=services.endpoint.local_uri(self.call.from_number or "anonymous"),
-            body=sdp.build_offer(host=services.settings.sip_host, port=media.local_port),
-            credentials=Credentials(route.username, route.password or "") if route.username else None,
+            body=sdp.build_offer(host=self._media_host(Uri.parse(route.target).host), port=media.local_port),
+            credentials=route.credentials,
         )
 
     async def _ring(self, call: sip.OutgoingCall) -> Answered | Ending:
         join_timeout_ms = self.call.settings.join_timeout_ms or self._claimed.agent.join_timeout_ms
         answer = asyncio.create_task(self._wait_for_answer(call))
         hang_up = asyncio.create_task(self._hang_up.wait())
-        following = asyncio.create_task(self._record.follow_dialog(call))
         try:
             await call.send()
             await asyncio.wait((answer, hang_up), timeout=join_timeout_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
@@ -161,13 +173,12 @@ class CallSession:
             await asyncio.wait((answer,), timeout=_CANCEL_TIMEOUT_S)
             return endings.CANCELLED if self._hang_up.is_set() else endings.NO_ANSWER
         finally:
-            for task in (hang_up, answer, following):
+            for task in (hang_up, answer):
                 task.cancel()
 
     async def _wait_for_answer(self, call: sip.Call) -> Answered | Ending:
         async for event in call.events():
             if isinstance(event, Answered):
-                await self._record.store_dialog(call.dialog_state)
                 return event
             if isinstance(event, Rejected):
                 self._log.info("call refused", status=event.status, reason=event.reason)
@@ -179,22 +190,28 @@ class CallSession:
     # --- inbound -----------------------------------------------------------------------------------------------------
 
     async def _answer(self, incoming: sip.IncomingCall) -> _Course:
-        media = await self._open_media()
+        following = self._record.follow_dialog(incoming)
         try:
-            body, negotiated = sdp.answer_offer(
-                incoming.body, host=self._services.settings.sip_host, port=media.local_port
-            )
-        except ValueError as error:
-            await incoming.reject(488)
-            return _Course(endings.NO_COMMON_AUDIO, f"The offer could not be answered: {error}.")
-        await incoming.answer(body)
-        async for event in incoming.events():
-            if isinstance(event, Answered):
-                await self._record.store_dialog(incoming.dialog_state)
-                return _Course(await self._talk(incoming, media, negotiated))
-            if isinstance(event, Ended):
-                return _Course(endings.from_dialog(event.cause))
-        return _Course(endings.CANCELLED)
+            speech = self._services.speech.find_speech(self._claimed.agent)
+            media = await self._open_media()
+            host = self._media_host(incoming.source[0])
+            try:
+                body, negotiated = sdp.answer_offer(incoming.body, host=host, port=media.local_port)
+            except ValueError as error:
+                await incoming.reject(488)
+                return _Course(endings.NO_COMMON_AUDIO, f"The offer could not be answered: {error}.")
+            await incoming.answer(body)
+            async for event in incoming.events():
+                if isinstance(event, Answered):
+                    return _Course(await self._talk(incoming, media, negotiated, speech))
+                if isinstance(event, Ended):
+                    return _Course(endings.from_dialog(event.cause))
+            return _Course(endings.CANCELLED)
+        finally:
+            following.cancel()
+            # Nothing, when the call is over; else something broke above, and nobody stays on a dead line.
+            await incoming.reject(503)
+            await incoming.bye()
 
     # --- talking -----------------------------------------------------------------------------------------------------
 
@@ -208,17 +225,24 @@ class CallSession:
         )
         return self._media
 
-    async def _talk(self, call: sip.Call, media: MediaSession, negotiated: sdp.NegotiatedAudio) -> Ending:
+    def _media_host(self, peer_host: str) -> str:
+        """The address at which the peer reaches our RTP."""
+        host = self._services.settings.sip_host
+        return network.local_address(peer_host.strip("[]")) if network.is_wildcard(host) else host
+
+    async def _talk(
+        self, call: sip.Call, media: MediaSession, negotiated: sdp.NegotiatedAudio, speech: Speech
+    ) -> Ending:
         """From the answer to the end of the conversation, whoever ends it."""
-        agent = self._claimed.agent
         conversation = dialogue.build_conversation(
-            agent=agent,
+            agent=self._claimed.agent,
             call=self.call,
-            speech=await self._services.speech.find_speech(agent),
+            speech=speech,
             detector=self._services.detector,
             on_event=self._record.hear,
         )
         self._conversation = conversation
+        self._local_host = self._media_host(negotiated.host)
         self._record.begin()
         call.on_reoffer = self._answer_reoffer
         media.start(
@@ -228,10 +252,11 @@ class CallSession:
             dtmf_payload_type=negotiated.dtmf_payload_type,
             exchange=self._exchange,
             on_digit=conversation.press,
+            is_sending=negotiated.direction in _SENDING,
         )
-        return await self._until_it_ends(call, conversation)
+        return await self._until_it_ends(call, media, conversation)
 
-    async def _until_it_ends(self, call: sip.Call, conversation: Conversation) -> Ending:
+    async def _until_it_ends(self, call: sip.Call, media: MediaSession, conversation: Conversation) -> Ending:
         course = asyncio.create_task(conversation.run())
         far_end = asyncio.create_task(_until_ended(call))
         hang_up = asyncio.create_task(self._hang_up.wait())
@@ -253,6 +278,7 @@ class CallSession:
         finally:
             if not far_end.done():
                 await call.bye()
+            await media.close()  # the call is as long as its media: recognising the last words takes a while
             await conversation.finish()
             for task in tasks:
                 task.cancel()
@@ -275,13 +301,16 @@ class CallSession:
 
     def _answer_reoffer(self, offer: bytes) -> bytes:
         assert self._media is not None
-        body, negotiated = sdp.answer_offer(offer, host=self._services.settings.sip_host, port=self._media.local_port)
+        self._sdp_version += 1
+        body, negotiated = sdp.answer_offer(
+            offer, host=self._local_host, port=self._media.local_port, version=self._sdp_version
+        )
         self._media.redirect(
             remote=(negotiated.host, negotiated.port),
             encoding=negotiated.encoding,
             payload_type=negotiated.payload_type,
             dtmf_payload_type=negotiated.dtmf_payload_type,
-            is_sending=negotiated.direction in ("sendrecv", "sendonly"),
+            is_sending=negotiated.direction in _SENDING,
         )
         return body
 

@@ -1,18 +1,23 @@
 """Which recognizer, voice and model an agent gets: built from the settings, shared by all calls of the gateway."""
 
-import asyncio
+import contextlib
 from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 from ringdown.agents import brains
 from ringdown.agents.models import BUILTIN_MODEL, Agent
 from ringdown.config import Settings
-from ringdown.providers.espeak import EspeakVoice
+from ringdown.providers.espeak import EspeakServer, EspeakVoice
 from ringdown.providers.openai_chat import OpenAIChat
 from ringdown.providers.openai_speech import OpenAISpeech
 from ringdown.providers.openai_transcription import OpenAITranscription
 from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
-from ringdown.voice.ports import LanguageModel, SpeechToText, TextToSpeech
+from ringdown.voice.ports import Expectation, LanguageModel, SpeechToText, TextToSpeech
 from ringdown.voices import catalog
+
+# A second of silence at 8 kHz.
+_WARM_UP_BYTES = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +34,78 @@ class SpeechProviders:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._offline_recognizer: PocketsphinxRecognizer | None = None
         self._recognizer: SpeechToText
-        self._espeak_voices: dict[str, EspeakVoice] = {}
-        self._starting = asyncio.Lock()
-        self._model = _open_model(settings)
+        # The one child process of all offline voices.
+        self._espeak = EspeakServer()
+        # One client for each voice, shared by its calls: opening one costs tens of milliseconds of the event loop.
+        self._speech_voices: dict[str, OpenAISpeech] = {}
+        self._closing = contextlib.AsyncExitStack()
+        self._model = self._open_model()
 
     async def start(self) -> None:
         """Start the child processes that every call may need."""
         settings = self._settings
+        self._closing.push_async_callback(self._espeak.close)
+        await self._espeak.start()
         if settings.transcription_url and settings.transcription_model:
-            key = settings.transcription_key.get_secret_value() if settings.transcription_key else None
-            self._recognizer = OpenAITranscription(
-                base_url=settings.transcription_url, api_key=key, model=settings.transcription_model
+            hosted = OpenAITranscription(
+                base_url=settings.transcription_url,
+                api_key=_reveal(settings.transcription_key),
+                model=settings.transcription_model,
             )
+            self._closing.push_async_callback(hosted.close)
+            self._recognizer = hosted
             return
-        self._offline_recognizer = PocketsphinxRecognizer(processes=settings.recognizer_processes)
-        await self._offline_recognizer.start()
-        self._recognizer = self._offline_recognizer
+        offline = PocketsphinxRecognizer(processes=settings.recognizer_processes, espeak_server=self._espeak)
+        self._closing.push_async_callback(offline.close)
+        await offline.start()
+        self._recognizer = offline
+        await self._warm_up()
+
+    async def _warm_up(self) -> None:
+        """A grammar's first answer takes some tenths of a second longer: nobody shall wait for it on the phone."""
+        for expectation in (Expectation("yes_no"), Expectation("digits")):
+            utterance = self._recognizer.open(sample_rate_hz=8000, language="en-US", expectation=expectation)
+            utterance.push(bytes(_WARM_UP_BYTES))
+            await utterance.final()
+            await utterance.close()
 
     async def close(self) -> None:
-        """Stop the child processes."""
-        for voice in self._espeak_voices.values():
-            await voice.close()
-        if self._offline_recognizer is not None:
-            await self._offline_recognizer.close()
+        """Stop the child processes and close the connections."""
+        await self._closing.aclose()
 
-    async def find_speech(self, agent: Agent) -> Speech:
+    def find_speech(self, agent: Agent) -> Speech:
         """What `agent` hears, thinks and speaks with."""
         is_builtin = brains.find_model(self._settings, agent.model) in (None, BUILTIN_MODEL)
         return Speech(
             recognizer=self._recognizer,
-            speaker=await self._find_speaker(agent.voice_id),
+            speaker=self._find_speaker(agent.voice_id),
             model=None if is_builtin else self._model,
         )
 
-    async def _find_speaker(self, voice_id: str) -> TextToSpeech:
+    def _find_speaker(self, voice_id: str) -> TextToSpeech:
         settings = self._settings
         voice = catalog.find_voice(settings, voice_id) or catalog.list_voices(settings)[0]
         if voice.provider == "speech" and settings.speech_url and settings.speech_model:
-            key = settings.speech_key.get_secret_value() if settings.speech_key else None
-            return OpenAISpeech(
-                base_url=settings.speech_url, api_key=key, model=settings.speech_model, voice=voice.provider_voice
-            )
-        async with self._starting:
-            speaker = self._espeak_voices.get(voice.provider_voice)
-            if speaker is None:
-                speaker = EspeakVoice(voice=voice.provider_voice)
-                await speaker.start()
-                self._espeak_voices[voice.provider_voice] = speaker
-            return speaker
+            return self._find_hosted(voice.provider_voice, url=settings.speech_url, model=settings.speech_model)
+        return EspeakVoice(voice.provider_voice, server=self._espeak)
+
+    def _find_hosted(self, voice: str, *, url: str, model: str) -> OpenAISpeech:
+        speaker = self._speech_voices.get(voice)
+        if speaker is None:
+            key = _reveal(self._settings.speech_key)
+            speaker = self._speech_voices[voice] = OpenAISpeech(base_url=url, api_key=key, model=model, voice=voice)
+            self._closing.push_async_callback(speaker.close)
+        return speaker
+
+    def _open_model(self) -> LanguageModel | None:
+        settings = self._settings
+        if not settings.model_url or not settings.model_name:
+            return None
+        chat = OpenAIChat(base_url=settings.model_url, api_key=_reveal(settings.model_key), model=settings.model_name)
+        self._closing.push_async_callback(chat.close)
+        return chat
 
 
-def _open_model(settings: Settings) -> LanguageModel | None:
-    if not settings.model_url or not settings.model_name:
-        return None
-    key = settings.model_key.get_secret_value() if settings.model_key else None
-    return OpenAIChat(base_url=settings.model_url, api_key=key, model=settings.model_name)
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None

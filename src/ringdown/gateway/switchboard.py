@@ -6,10 +6,11 @@ from collections.abc import Coroutine
 import structlog
 
 from ringdown.calls import service
-from ringdown.calls.models import CallCommand, ClaimedCall
+from ringdown.calls.models import CallCommand, ClaimedCall, UnfinishedCall
+from ringdown.db import engine
 from ringdown.db.wakeup import Wakeup
-from ringdown.errors import PaymentRequired
-from ringdown.gateway import reception
+from ringdown.errors import NotFound, PaymentRequired
+from ringdown.gateway import reception, recovery
 from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.session import CallSession, Services
 from ringdown.sip.call import IncomingCall
@@ -21,12 +22,16 @@ _LEASE_INTERVAL_S = 1.0
 # Wake-ups only shorten these waits.
 _CLAIM_INTERVAL_S = 1.0
 _COMMAND_INTERVAL_S = 0.5
+_LOST_INTERVAL_S = 15.0
+# A call that was being answered when the others were hung up is hung up this much later.
+_HANG_UP_INTERVAL_S = 0.2
 
 
 class Switchboard:
     """All live calls of this process.
 
-    `claim_calls`, `take_calls`, `renew_leases` and `obey_commands` run side by side for the life of the gateway;
+    `claim_calls`, `take_calls`, `renew_leases`, `obey_commands` and `end_lost_calls` run side by side for the life
+    of the gateway;
     `drain` waits for the last call.
     """
 
@@ -36,6 +41,9 @@ class Switchboard:
         self._sessions: dict[str, CallSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
+        self._claiming = asyncio.Lock()
+        # Calls that were asked to hang up before their session was there; each command is given out once.
+        self._unwanted: set[str] = set()
 
     @property
     def live_calls(self) -> int:
@@ -49,28 +57,39 @@ class Switchboard:
     def _start(self, course: Coroutine[object, object, None]) -> None:
         task = asyncio.create_task(course)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("call task failed", exc_info=error)
 
     async def _hold(self, session: CallSession, course: Coroutine[object, object, None]) -> None:
         self._sessions[session.call.id] = session
+        if session.call.id in self._unwanted:
+            session.hang_up()
         try:
             await course
         finally:
             del self._sessions[session.call.id]
+            self._unwanted.discard(session.call.id)
 
     async def claim_calls(self) -> None:
         """Claim queued calls as long as there is room; never returns."""
         async with Wakeup(self._services.database, service.QUEUED_CHANNEL) as wakeup:
             while True:
-                for claimed in await keep_trying(self._claim):
-                    session = CallSession(self._services, claimed)
-                    self._start(self._hold(session, session.run_outbound()))
+                await keep_trying(self._claim)
                 await wakeup.wait(_CLAIM_INTERVAL_S)
 
-    async def _claim(self) -> list[ClaimedCall]:
-        if self._room <= 0:
-            return []
-        return await service.claim_calls(self._services.database, gateway_id=self._gateway_id, limit=self._room)
+    async def _claim(self) -> None:
+        async with self._claiming:
+            if self._room <= 0:
+                return
+            for claimed in await service.claim_calls(
+                self._services.database, gateway_id=self._gateway_id, limit=self._room
+            ):
+                session = CallSession(self._services, claimed)
+                self._start(self._hold(session, session.run_outbound()))
 
     async def take_calls(self, ringing: "asyncio.Queue[IncomingCall]") -> None:
         """Take every INVITE: ring the agent it names, or refuse."""
@@ -81,29 +100,39 @@ class Switchboard:
         if self._is_draining or self.live_calls > self._services.settings.max_calls:
             await incoming.reject(503, "Draining" if self._is_draining else "At capacity")
             return
-        database, settings = self._services.database, self._services.settings
-        agent = await reception.find_agent(database, incoming.request_uri)
-        if agent is None:
-            log.info("no agent for this call", source=incoming.source[0])
-            await incoming.reject(404)
-            return
-        await incoming.ring()
         try:
-            claimed = await service.accept_inbound_call(
-                database,
-                settings=settings,
-                gateway_id=self._gateway_id,
-                organization_id=agent.organization_id,
-                agent=agent,
-                from_number=reception.find_number(incoming.from_uri),
-                to_number=reception.find_number(incoming.request_uri),
-                dialog_state=incoming.dialog_state,
-            )
+            claimed = await self._admit(incoming)
         except PaymentRequired:
             await incoming.reject(402)
-            return
-        session = CallSession(self._services, claimed)
-        await self._hold(session, session.run_inbound(incoming))
+        except NotFound:
+            log.info("no agent for this call", source=incoming.source[0])
+            await incoming.reject(404)
+        except engine.UNAVAILABLE as error:
+            log.warning("call refused: database away", error=str(error))
+            await incoming.reject(503, "Try again later", {"Retry-After": "5"})
+        else:
+            session = CallSession(self._services, claimed)
+            await self._hold(session, session.run_inbound(incoming))
+        finally:
+            await incoming.reject(500)  # nothing, unless a fault of ours got here
+
+    async def _admit(self, incoming: IncomingCall) -> ClaimedCall:
+        """Ring the agent, and store the call. Raises `NotFound` and `PaymentRequired`."""
+        database = self._services.database
+        agent = await reception.find_agent(database, incoming.request_uri)
+        if agent is None:
+            raise NotFound("Agent", incoming.request_uri)
+        await incoming.ring()
+        return await service.accept_inbound_call(
+            database,
+            settings=self._services.settings,
+            gateway_id=self._gateway_id,
+            organization_id=agent.organization_id,
+            agent=agent,
+            from_number=reception.find_number(incoming.from_uri),
+            to_number=reception.find_number(incoming.request_uri),
+            dialog_state=incoming.dialog_state,
+        )
 
     async def renew_leases(self) -> None:
         """Tell again and again that this gateway lives, and how long its calls have talked; never returns."""
@@ -122,20 +151,43 @@ class Switchboard:
                 for command in await keep_trying(self._take_commands):
                     if (session := self._sessions.get(command.call_id)) is not None:
                         session.obey(command)
+                    elif command.kind == "hang_up":
+                        self._unwanted.add(command.call_id)
                 await wakeup.wait(_COMMAND_INTERVAL_S)
 
     async def _take_commands(self) -> list[CallCommand]:
         return await service.take_commands(self._services.database, gateway_id=self._gateway_id)
 
+    async def end_lost_calls(self) -> None:
+        """End the calls that the database says are ours and nobody here carries; never returns.
+
+        A claim whose commit was stored while its answer was lost leaves such a call. Taken for lost is what was
+        seen twice, so that a call that is just beginning or ending is left alone.
+        """
+        suspects: set[str] = set()
+        while True:
+            await asyncio.sleep(_LOST_INTERVAL_S)
+            held = await keep_trying(self._list_unfinished)
+            lost = [unfinished for unfinished in held if unfinished.call.id not in self._sessions]
+            await recovery.recover_calls(self._services, [each for each in lost if each.call.id in suspects])
+            suspects = {unfinished.call.id for unfinished in lost}
+            self._unwanted &= suspects
+
+    async def _list_unfinished(self) -> list[UnfinishedCall]:
+        return await service.list_unfinished(self._services.database, gateway_id=self._gateway_id)
+
     async def drain(self, urgent: asyncio.Event, *, timeout_s: float) -> None:
         """Take no new calls and wait for the live ones; hang up when it gets urgent or the time is over."""
         self._is_draining = True
+        async with self._claiming:  # what is being claimed now is still carried
+            pass
         hurry = asyncio.create_task(urgent.wait())
         finished = asyncio.create_task(self._until_empty())
         await asyncio.wait((hurry, finished), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        for session in self._sessions.values():
-            session.hang_up()
-        await finished
+        while not finished.done():
+            for session in self._sessions.values():
+                session.hang_up()
+            await asyncio.wait((finished,), timeout=_HANG_UP_INTERVAL_S)
         hurry.cancel()
 
     async def _until_empty(self) -> None:

@@ -9,9 +9,12 @@ from ringdown.errors import Unauthorized
 from ringdown.web import context, rate_limit
 from ringdown.web.context import Caller
 
+#: What the OpenAPI document calls the API key.
+SECURITY_SCHEME = "BearerAuth"
+
 # Only describes the key in the OpenAPI document; `authenticate` does the work, before the body is read.
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="ApiKey", description="`Authorization: Bearer truedy_<32 alphanumerics>`"
+    auto_error=False, scheme_name=SECURITY_SCHEME, description="An API key: `truedy_` and 32 alphanumerics."
 )
 
 

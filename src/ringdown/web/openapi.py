@@ -74,7 +74,7 @@ PUBLIC_REFUSALS: dict[int | str, dict[str, Any]] = {
     422: _refuse("validation_error", "A bad or unknown value; `details` names the field."),
     500: _refuse("internal_error", "A bug."),
 }
-#: Refusals of endpoints that need a key; add 402 or 409 where they can occur.
+#: Refusals of endpoints that need a key; add 402 or 502 where they can occur.
 REFUSALS: dict[int | str, dict[str, Any]] = {
     **PUBLIC_REFUSALS,
     400: _refuse("bad_request", "The body is not JSON, or is not an object."),
@@ -87,4 +87,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 PAYMENT_REQUIRED: dict[int | str, dict[str, Any]] = {
     402: _refuse("payment_required", "Credits are enforced and there are not enough."),
+}
+PROVIDER_FAILED: dict[int | str, dict[str, Any]] = {
+    502: _refuse("provider_error", "A speech, model or carrier provider failed; see `details.retryable`."),
 }

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 
 import numpy
 import pytest
-from tests.fakes.openai_server import FakeOpenAIServer
 
 from ringdown.providers.openai_chat import OpenAIChat
 from ringdown.providers.openai_speech import OpenAISpeech
@@ -23,6 +22,7 @@ from ringdown.voice.ports import (
     ToolSpec,
     Word,
 )
+from tests.fakes.openai_server import FakeOpenAIServer
 
 KEY = "sk-very-secret"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.unit.providers import phone_speech
 
 from ringdown.providers import grammars
 from ringdown.providers.espeak import EspeakServer
 from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
 from ringdown.voice.answers import understand_yes_no
 from ringdown.voice.ports import Expectation, ProviderError, Recognition
+from tests.unit.providers import phone_speech
 
 YES_NO = Expectation("yes_no")
 

@@ -4,13 +4,13 @@ import json
 import random
 
 import pytest
-from tests.unit.sip.network import Network, Node, is_authorized, is_request, is_status, lose_first
 
 from ringdown.sip.digest import Challenge, Credentials
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Provisional, Rejected
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.outgoing import OutgoingSession
+from tests.unit.sip.network import Network, Node, is_authorized, is_request, is_status, lose_first
 
 ANSWER = b"v=0\r\ns=answer\r\n"
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])

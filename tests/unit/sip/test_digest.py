@@ -1,12 +1,12 @@
 """Digest answers against the examples of the RFCs, and the rules for repeated challenges."""
 
 import pytest
-from tests.unit.sip.network import is_authorized
-from tests.unit.sip.test_message import RINGING
 
 from ringdown.sip import digest
 from ringdown.sip.digest import Authenticator, Challenge, Credentials
 from ringdown.sip.message import Response, parse_message
+from tests.unit.sip.network import is_authorized
+from tests.unit.sip.test_message import RINGING
 
 # RFC 7616 §3.9.1 prints both answers to this challenge.
 _REALM = "http-auth@example.org"

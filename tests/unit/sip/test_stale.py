@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.sip.network import Network, Node, is_request, is_status
 
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Answered, Ended
 from ringdown.sip.message import Request
 from ringdown.sip.stale import StaleEnding
 from ringdown.sip.useragent import UserAgent
+from tests.unit.sip.network import Network, Node, is_request, is_status
 
 BOB = "10.0.0.2"
 

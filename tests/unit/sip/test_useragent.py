@@ -6,10 +6,10 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.sip.network import Network, Node
 
 from ringdown.sip.events import Answered, Ended, Rejected
 from ringdown.sip.message import Response
+from tests.unit.sip.network import Network, Node
 
 AGENT, PEER = "10.0.0.1", "10.0.0.2"
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.fakes.voices import FakeModel
-
 from ringdown.voice.flow import Flow
 from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.model_brain import ModelBrain
 from ringdown.voice.ports import ProviderError, ToolRequest
+from tests.fakes.voices import FakeModel
 
 # Ten words: two seconds of the fake voice.
 GREETING = "Hello this is Ringdown with a reminder. Will you come?"

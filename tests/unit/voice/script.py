@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.fakes import virtual_time
-from tests.fakes.voices import FRAME_MS, SILENCE, Codebook, FakeDetector, FakeRecognizer, FakeSpeaker
-
 from ringdown.voice.brain import Brain
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.events import ConversationEnd, Event, Turn
 from ringdown.voice.settings import ConversationSettings
+from tests.fakes import virtual_time
+from tests.fakes.voices import FRAME_MS, SILENCE, Codebook, FakeDetector, FakeRecognizer, FakeSpeaker
 
 
 @dataclass(frozen=True)

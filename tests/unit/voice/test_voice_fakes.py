@@ -4,6 +4,9 @@ import asyncio
 import time
 
 import pytest
+
+from ringdown.voice.detector import WINDOW_MS
+from ringdown.voice.ports import Expectation, ProviderError, Recognition, TextDelta, ToolRequest
 from tests.fakes import virtual_time
 from tests.fakes.voices import (
     NOISE,
@@ -14,9 +17,6 @@ from tests.fakes.voices import (
     FakeRecognizer,
     FakeSpeaker,
 )
-
-from ringdown.voice.detector import WINDOW_MS
-from ringdown.voice.ports import Expectation, ProviderError, Recognition, TextDelta, ToolRequest
 
 
 def test_virtual_time_jumps_over_sleeps_and_keeps_their_order() -> None:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from tests.fakes import virtual_time
-from tests.fakes.voices import SILENCE, FakeUtterance
-from tests.unit.voice.brains import asking, model, question
-from tests.unit.voice.script import Presses, Says, Stage, play
 
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.ports import ProviderError, Recognition, Speech
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, InactivityMessage, Timeouts
+from tests.fakes import virtual_time
+from tests.fakes.voices import SILENCE, FakeUtterance
+from tests.unit.voice.brains import asking, model, question
+from tests.unit.voice.script import Presses, Says, Stage, play
 
 HELLO = ConversationSettings(greeting=GreetingSettings(text="Hello."))
 APOLOGY = ConversationSettings().apology

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from tests.fakes import virtual_time
-from tests.unit.voice.brains import model
-from tests.unit.voice.script import Presses, Says, Stage, play
 
 from ringdown.voice.brain import HangUp, Heard
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.ports import ProviderError, ToolRequest
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, Timeouts
+from tests.fakes import virtual_time
+from tests.unit.voice.brains import model
+from tests.unit.voice.script import Presses, Says, Stage, play
 
 HELLO = ConversationSettings(greeting=GreetingSettings(text="Hello."))
 

@@ -1,13 +1,12 @@
 """Greetings, silence, length, keys and ends on a virtual clock."""
 
-from tests.unit.voice.brains import GREETING, asking, model, question
-from tests.unit.voice.script import Presses, Says, Stage, play
-
 from ringdown.voice import flows
 from ringdown.voice.flow import Flow
 from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.ports import ToolRequest
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, InactivityMessage
+from tests.unit.voice.brains import GREETING, asking, model, question
+from tests.unit.voice.script import Presses, Says, Stage, play
 
 
 def test_the_greeting_waits_for_its_delay() -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+from ringdown.voice.ports import Speech
+from ringdown.voice.settings import ConversationSettings, GreetingSettings, VadSettings
 from tests.fakes.voices import SILENCE
 from tests.unit.voice.brains import GREETING, asking, model, question
 from tests.unit.voice.script import Says, Stage, play
-
-from ringdown.voice.ports import Speech
-from ringdown.voice.settings import ConversationSettings, GreetingSettings, VadSettings
 
 HELLO = GreetingSettings(text="Hello.")
 STORY = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"

@@ -1,6 +1,7 @@
 """Rows of calls: insert, get, change, delete."""
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -42,12 +43,18 @@ async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -
     return dataclasses.replace(call, **changes)
 
 
-async def delete_call(connection: AsyncConnection, organization_id: str, call_id: str) -> None:
-    """Delete a call with its turns, its attempt and commands to it."""
-    await connection.execute(calls.delete().where(is_call(organization_id, call_id)))
-    for table in (tables.turns, tables.attempts, tables.commands):
-        condition = (table.c.organization_id == organization_id) & (table.c.call_id == call_id)
-        await connection.execute(table.delete().where(condition))
+async def list_ended_ids(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> set[str]:
+    """Those of the ids whose calls exist and have ended."""
+    is_ended = (calls.c.organization_id == organization_id) & calls.c.id.in_(call_ids)
+    query = sa.select(calls.c.id).where(is_ended, calls.c.status.not_in(LIVE_STATUSES))
+    return set((await connection.execute(query)).scalars())
+
+
+async def delete_calls(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> None:
+    """Delete calls with their turns, their attempts and commands to them."""
+    for column in (calls.c.id, tables.turns.c.call_id, tables.attempts.c.call_id, tables.commands.c.call_id):
+        condition = (column.table.c.organization_id == organization_id) & column.in_(call_ids)
+        await connection.execute(sa.delete(column.table).where(condition))
 
 
 async def has_live_calls(connection: AsyncConnection, organization_id: str, agent_id: str) -> bool:

@@ -1,0 +1,90 @@
+"""An OpenAI-compatible server that hears what the phone said, answers by a script and speaks in tones."""
+
+import array
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.openai_server import FakeOpenAIServer, Fault, Received
+
+RATE_HZ = 24_000
+TONE_HZ = 500
+CHAT = "/v1/chat/completions"
+TRANSCRIPTION = "/v1/audio/transcriptions"
+SPEECH = "/v1/audio/speech"
+SUMMARY = "The parcel comes on Friday."
+
+_MS_PER_CHARACTER = 40
+#: A voice that takes this breath in its text lets a polite phone believe that it has finished.
+BREATH = "…"
+_BREATH_MS = 1_400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says; with `ends_call` it asks for the tool `end_call`."""
+
+    text: str
+    ends_call: bool = False
+
+
+@dataclass(slots=True)
+class ScriptedServer(FakeOpenAIServer):
+    """Answers by the last words of the conversation, speaks for as long as a text is, fails as `faults` say.
+
+    `hear` is asked for the words of an utterance. `answers` maps what the caller said to the model's answer.
+    """
+
+    hear: Callable[[], str] = lambda: ""
+    answers: dict[str, Answer] = field(default_factory=dict)
+    faults: list[tuple[str, Fault]] = field(default_factory=list)  # path and fault, each used once
+
+    async def _answer(self, received: Received, writer: Any) -> None:
+        self.fault = self._take_fault(received.path)
+        if received.path == CHAT:
+            answer = self._choose(received.fields["messages"])
+            self.text, self.tool_calls = answer.text, [("end_call", "{}")] if answer.ends_call else []
+        elif received.path == TRANSCRIPTION:
+            self.transcript = self.hear()
+        await FakeOpenAIServer._answer(self, received, writer)
+
+    def _take_fault(self, path: str) -> Fault:
+        for number, (at, fault) in enumerate(self.faults):
+            if at == path:
+                del self.faults[number]
+                return fault
+        return "none"
+
+    def _choose(self, messages: Sequence[dict[str, Any]]) -> Answer:
+        if messages[0]["content"].startswith("Summarise"):
+            return Answer(SUMMARY)
+        return self.answers.get(messages[-1]["content"], Answer("Pardon?"))
+
+    def _speech_pieces(self) -> list[bytes]:
+        pcm = speak(str(self.requests_to(SPEECH)[-1].fields["input"]))
+        return [pcm[at : at + 4801] for at in range(0, len(pcm), 4801)]
+
+    def requests_to(self, path: str) -> list[Received]:
+        """What was asked of one endpoint."""
+        return [request for request in self.requests if request.path == path]
+
+    def conversations(self) -> list[list[dict[str, str]]]:
+        """The messages of each chat request that was no summary, without the system prompt."""
+        chats = [request.fields["messages"] for request in self.requests_to(CHAT)]
+        return [messages[1:] for messages in chats if not messages[0]["content"].startswith("Summarise")]
+
+
+def speak(text: str) -> bytes:
+    """A tone as long as the words, silence where the text has a breath; 24 kHz, as the protocol has it."""
+    return _silence(_BREATH_MS).join(_tone(len(part) * _MS_PER_CHARACTER) for part in text.split(BREATH))
+
+
+def _tone(duration_ms: int) -> bytes:
+    step = 2 * math.pi * TONE_HZ / RATE_HZ
+    count = RATE_HZ * duration_ms // 1000
+    return array.array("h", (round(8000 * math.sin(step * n)) for n in range(count))).tobytes()
+
+
+def _silence(duration_ms: int) -> bytes:
+    return bytes(RATE_HZ * duration_ms // 1000 * 2)

@@ -1,0 +1,245 @@
+"""Calls that a language model leads: hosted transcription, chat and speech behind the real product."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.acceptance import commands, recordings
+from tests.acceptance.model_server import BREATH, CHAT, SPEECH, SUMMARY, TONE_HZ, TRANSCRIPTION, Answer, ScriptedServer
+from tests.acceptance.running import Phone, Ringdown, run_phone, steps, wait_for_call
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GREETING = "Good morning Ana, this is Parcels."
+NUMBER = "+4930901820"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def provider() -> AsyncIterator[ScriptedServer]:
+    async with ScriptedServer().run() as running:
+        assert isinstance(running, ScriptedServer)
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ringdown(
+    provider: ScriptedServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ringdown]:
+    product = Ringdown(tmp_path_factory.mktemp("hosted"))
+    product.environment |= {
+        "RINGDOWN_MODEL_URL": provider.url,
+        "RINGDOWN_MODEL_KEY": "key-of-the-model",
+        "RINGDOWN_MODEL_NAME": "fast-model",
+        "RINGDOWN_TRANSCRIPTION_URL": provider.url,
+        "RINGDOWN_TRANSCRIPTION_KEY": "key-of-the-ear",
+        "RINGDOWN_TRANSCRIPTION_MODEL": "whisper",
+        "RINGDOWN_SPEECH_URL": provider.url,
+        "RINGDOWN_SPEECH_KEY": "key-of-the-voice",
+        "RINGDOWN_SPEECH_MODEL": "tones",
+        "RINGDOWN_SPEECH_VOICES": '["alloy", "nova"]',
+    }
+    await product.start()
+    yield product
+    assert await product.stop() == 0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(ringdown: Ringdown) -> AsyncIterator[httpx.AsyncClient]:
+    async with ringdown.client() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="module", autouse=True)
+async def _sample_agent_follows_the_model(client: httpx.AsyncClient, provider: ScriptedServer) -> None:
+    provider.requests.clear()
+    provider.faults.clear()
+    provider.answers.clear()
+    changed = await client.patch(f"/agents/{await find_agent(client)}", json={
+        "flow": None,
+        "model": "default",
+        "voice_id": "speech:nova",
+        "system_prompt": "You deliver parcels to {{first_name}} for {{agent_name}}.{{unknown}}",
+        "greeting": "Good morning {{first_name}}, this is {{agent_name}}.",
+        "name": "Parcels",
+        "temperature": 0.7,
+    })  # fmt: skip
+    assert changed.status_code == 200, changed.text
+
+
+async def find_agent(client: httpx.AsyncClient) -> str:
+    agent_id: str = (await client.get("/agents")).json()["data"][-1]["id"]
+    return agent_id
+
+
+@asynccontextmanager
+async def place_call(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer, *script: str
+) -> AsyncIterator[tuple[str, Phone]]:
+    """A call to a phone whose words the transcription knows."""
+    async with run_phone(ringdown.ports["PEER_PORT"], "--answer-after", "0", *steps(*script)) as phone:
+        provider.hear = lambda: next(
+            (event["detail"] for event in reversed(phone.events) if event["kind"] == "said"), ""
+        )
+        body = {"agent_id": await find_agent(client), "phone_number": NUMBER, "variables": {"first_name": "Ana"}}
+        placed = await client.post("/calls", json=body)
+        assert placed.status_code == 201, placed.text
+        yield placed.json()["data"]["id"], phone
+
+
+async def read_turns(client: httpx.AsyncClient, call_id: str) -> list[dict[str, Any]]:
+    turns: list[dict[str, Any]] = (await client.get(f"/calls/{call_id}/transcript")).json()["data"]["transcript"]
+    return turns
+
+
+def words_of(turns: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(turn["speaker"], turn["text"]) for turn in turns]
+
+
+async def test_a_model_leads_a_call_to_its_end(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.answers = {
+        "When will it come?": Answer("It comes on Thursday. Does that suit you?"),
+        "Friday would be better.": Answer("Friday it is. Goodbye.", ends_call=True),
+    }
+    async with place_call(
+        ringdown, client, provider, "say When will it come?", "say Friday would be better.", "wait 30"
+    ) as (call_id, phone):
+        call = await wait_for_call(client, call_id, "completed", "failed")
+        await phone.wait_for("ended", 5)
+
+    turns = await read_turns(client, call_id)
+    assert words_of(turns) == [
+        ("agent", GREETING),
+        ("contact", "When will it come?"),
+        ("agent", "It comes on Thursday. Does that suit you?"),
+        ("contact", "Friday would be better."),
+        ("agent", "Friday it is. Goodbye."),
+    ]
+    assert not any(turn["interrupted"] for turn in turns)
+    assert (call["status"], call["ended_reason"], call["summary"]) == ("completed", "agent_hangup", SUMMARY)
+    assert call["outcome"] == "contacted"
+    assert 200 <= call["latency"]["p50_ms"] < 3000
+    assert call["latency"]["p95_ms"] >= call["latency"]["p50_ms"]
+
+    # The line is held until the last word was played.
+    _, near = await recordings.fetch(call["recording_url"])
+    last = turns[-1]
+    tone = recordings.find_tone(near, TONE_HZ)
+    assert tone is not None
+    assert tone[1] == pytest.approx(last["end_timestamp"], abs=0.15)
+    assert last["end_timestamp"] - last["timestamp"] == pytest.approx(len("Friday it is.Goodbye.") * 0.04, abs=0.3)
+
+
+async def test_the_providers_get_what_they_need_and_no_more(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
+    async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, _):
+        await wait_for_call(client, call_id, "completed", "failed")
+
+    chat = provider.requests_to(CHAT)[0]
+    system, *said = chat.fields["messages"]
+    assert system["role"] == "system"
+    assert system["content"].startswith("You deliver parcels to Ana for Parcels.\n")
+    assert said == [{"role": "assistant", "content": GREETING}, {"role": "user", "content": "Bye."}]
+    assert (chat.fields["model"], chat.fields["temperature"]) == ("fast-model", 0.7)
+    assert [tool["function"]["name"] for tool in chat.fields["tools"]] == ["end_call"]
+    assert chat.headers["authorization"] == "Bearer key-of-the-model"
+    ear = provider.requests_to(TRANSCRIPTION)[0]
+    assert (ear.fields["model"], ear.fields["language"]) == ("whisper", "en")
+    assert ear.headers["authorization"] == "Bearer key-of-the-ear"
+    voice = provider.requests_to(SPEECH)[0]
+    assert (voice.fields["model"], voice.fields["voice"], voice.fields["input"]) == ("tones", "nova", GREETING)
+    assert voice.headers["authorization"] == "Bearer key-of-the-voice"
+    summary = provider.requests_to(CHAT)[-1].fields["messages"][-1]["content"]
+    assert summary == f"Agent: {GREETING}\nCaller: Bye.\nAgent: Goodbye."
+    log = (ringdown.folder / "log").read_text()
+    assert not any(secret in log for secret in ("key-of-", "Ana", NUMBER))
+
+
+async def test_an_interrupted_answer_is_cut_to_what_was_heard(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    answer = f"Let me tell you{BREATH} that it will come on Monday or on Tuesday or on Wednesday or on any other day."
+    provider.answers = {
+        "When will it come?": Answer(answer),
+        "Stop I know enough now.": Answer("Sorry. Goodbye.", ends_call=True),
+    }
+    async with place_call(
+        ringdown, client, provider, "say When will it come?", "say Stop I know enough now.", "wait 30"
+    ) as (call_id, _):
+        call = await wait_for_call(client, call_id, "completed", "failed")
+
+    turns = await read_turns(client, call_id)
+    assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent", "contact", "agent"]
+    cut = turns[2]
+    assert cut["interrupted"]
+    assert answer.startswith(cut["text"])
+    assert "you" in cut["text"]
+    assert len(cut["text"]) < len(answer) - 10
+    assert [turn["interrupted"] for turn in turns].count(True) == 1
+    # The phone hears silence soon after it has begun to speak.
+    assert cut["end_timestamp"] - turns[3]["timestamp"] < 0.8
+    assert provider.conversations()[-1][-2] == {"role": "assistant", "content": cut["text"]}
+    assert call["ended_reason"] == "agent_hangup"
+
+
+async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.faults = [(CHAT, "500"), (CHAT, "500")]
+    async with place_call(ringdown, client, provider, "say When will it come?", "wait 30") as (call_id, phone):
+        call = await wait_for_call(client, call_id, "completed", "failed")
+        await phone.wait_for("ended", 5)
+    turns = await read_turns(client, call_id)
+    assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent"]
+    assert "sorry" in turns[-1]["text"]
+    assert (call["status"], call["ended_reason"]) == ("completed", "provider_error")
+    assert len(provider.conversations()) == 2
+
+
+async def test_a_model_and_an_ear_that_fail_once_are_asked_again(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
+    provider.faults = [(TRANSCRIPTION, "429"), (CHAT, "500")]
+    async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, _):
+        call = await wait_for_call(client, call_id, "completed", "failed")
+    assert words_of(await read_turns(client, call_id)) == [("agent", GREETING), ("contact", "Bye."), ("agent", "Goodbye.")]
+    assert (call["ended_reason"], call["summary"]) == ("agent_hangup", SUMMARY)
+
+
+async def test_a_voice_that_fails_ends_the_call(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.faults = [(SPEECH, "500")] * 4
+    async with place_call(ringdown, client, provider, "wait 30") as (call_id, phone):
+        call = await wait_for_call(client, call_id, "completed", "failed", timeout_s=15)
+        await phone.wait_for("ended", 5)
+    assert (call["status"], call["ended_reason"]) == ("completed", "provider_error")
+    assert await read_turns(client, call_id) == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"RINGDOWN_MODEL_URL": "http://127.0.0.1:1/v1"}, "model_name is required with model_url"),
+        ({"RINGDOWN_SPEECH_URL": "http://127.0.0.1:1/v1"}, "speech_model is required with speech_url"),
+        ({"RINGDOWN_SPEECH_VOICES": "alloy"}, "speech_voices"),
+        ({"RINGDOWN_HTTP_PORT": "many"}, "RINGDOWN_HTTP_PORT"),
+    ],
+)
+async def test_settings_that_make_no_sense_are_one_sentence(
+    tmp_path: Any, environment: dict[str, str], sentence: str
+) -> None:
+    ended = await commands.run("serve", folder=tmp_path, environment=environment)
+    assert (ended.status, ended.output) == (1, "")
+    assert sentence in ended.errors
+    assert ended.errors.startswith("ringdown: ")
+    assert len(ended.errors.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
