@@ -28,6 +28,7 @@ format: $(VENV)/development
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/development
+	$(BIN)/python -m benchmarks.first_call
 	$(BIN)/python -m benchmarks.media
 	$(BIN)/python -m benchmarks.conversation
 

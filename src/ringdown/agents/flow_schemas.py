@@ -1,8 +1,8 @@
 """The JSON of flows as a request may write it: which fields there are; whether a flow can run is in `flow_check`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ringdown.agents.models import OUTCOMES
 from ringdown.voice.ports import ExpectationKind
@@ -41,7 +41,7 @@ class NodeBody(_FlowPart):
     max_reprompts: int | None = None
     next: str | dict[str, str] | None = Field(None, description="A node, or the node of each answer (`*`: any other).")
     on_failure: str | None = Field(None, description="The node after too many reprompts.")
-    end: str | None = Field(None, description="`hang_up` ends the call.", json_schema_extra={"const": "hang_up"})
+    end: Literal["hang_up"] | None = None
 
 
 class FlowBody(_FlowPart):
@@ -50,10 +50,8 @@ class FlowBody(_FlowPart):
     start: str = Field(description="The first node.")
     nodes: dict[str, NodeBody]
     summary: str | None = Field(None, description="A template over the slots.")
-    outcome: Any = Field(
-        None,
-        description="What the call has achieved, or that by slot and value.",
-        json_schema_extra={"anyOf": [_OUTCOME, _OUTCOMES_BY_SLOT, {"type": "null"}]},
+    outcome: Annotated[Any, WithJsonSchema({"anyOf": [_OUTCOME, _OUTCOMES_BY_SLOT, {"type": "null"}]})] = Field(
+        None, description="What the call has achieved, or that by slot and value."
     )
 
 

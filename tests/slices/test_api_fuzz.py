@@ -1,0 +1,185 @@
+"""Random requests made from the OpenAPI document: no bug shows, and every answer is what the document says."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import jsonschema
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ringdown import values
+from ringdown.calls.models import TranscriptTurn
+from ringdown.voice import flows
+from tests.slices.conftest import BASE, Tenant
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+_WITHOUT_ENVELOPE = ("/healthz", f"{BASE}/openapi.json")
+# What a path cannot hold: a slash begins another part, dots are resolved by the client.
+_PATH_TEXT = st.text(min_size=1, max_size=20).filter(lambda text: "/" not in text and text.strip(".") != "")
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", "0", "1", "-1", "30s", "500ms", "+12025550142", "2026-04-05T10:00:00Z", "{{name}}", "\0", "é"]
+    ),
+)
+_ANYTHING = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The document, and the ids that exist."""
+
+    document: dict[str, Any]
+    ids: list[str]
+
+    def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
+        return [
+            (method, path, operations[method])
+            for path, operations in self.document["paths"].items()
+            for method in _METHODS
+            if method in operations
+        ]
+
+    def resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        reference: str | None = schema.get("$ref")
+        if reference is None:
+            return schema
+        found: Mapping[str, Any] = self.document["components"]["schemas"][reference.rpartition("/")[2]]
+        return found
+
+    def draw_values(self, schema: Mapping[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
+        """Values that the schema allows, mixed with some that it does not."""
+        schema = self.resolve(schema)
+        if depth > 5:
+            return _ANYTHING
+        good = self._draw_good(schema, depth + 1)
+        return st.one_of(good, good, good, st.sampled_from(self.ids), _ANYTHING)
+
+    def _draw_good(self, schema: Mapping[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        if "enum" in schema:
+            return st.sampled_from(schema["enum"])
+        if "const" in schema:
+            return st.just(schema["const"])
+        if "anyOf" in schema:
+            return st.one_of(*(self.draw_values(choice, depth) for choice in schema["anyOf"]))
+        match schema.get("type"):
+            case "object":
+                return self._draw_object(schema, depth)
+            case "array":
+                return st.lists(self.draw_values(schema.get("items", {}), depth), max_size=3)
+            case "integer" | "number":
+                low, high = schema.get("minimum", -2), min(schema.get("maximum", 120), 120)
+                return st.integers(int(low) - 1, int(high) + 1) | st.floats(low, high)
+            case "boolean":
+                return st.booleans()
+            case "string" if "pattern" in schema:
+                return st.from_regex(schema["pattern"])
+            case _:
+                return _SCALARS
+
+    def _draw_object(self, schema: Mapping[str, Any], depth: int) -> st.SearchStrategy[Any]:
+        properties = {name: self.draw_values(child, depth) for name, child in schema.get("properties", {}).items()}
+        required = {name: properties.pop(name) for name in schema.get("required", ()) if name in properties}
+        if not properties and not required:
+            return st.dictionaries(st.text(max_size=8), _ANYTHING, max_size=3)
+        whole = st.fixed_dictionaries(required, optional=properties)
+        partly = st.fixed_dictionaries({}, optional=required)
+        # A few fields at a time: with all thirty at once, hardly a body would get past validation.
+        few = st.lists(st.sampled_from([*properties, *required]), max_size=3).flatmap(
+            lambda names: st.fixed_dictionaries(
+                {**required, **{name: {**properties, **required}[name] for name in names}}
+            )
+        )
+        return st.one_of(few, few, few, whole, partly)
+
+
+def _break_somewhere(document: Any) -> st.SearchStrategy[Any]:
+    """The document with one part of it replaced by anything."""
+    if not isinstance(document, dict) or not document:
+        return _ANYTHING
+    deeper = st.sampled_from(sorted(document)).flatmap(
+        lambda name: _break_somewhere(document[name]).map(lambda value: {**document, name: value})
+    )
+    return st.one_of(deeper, deeper, deeper, _ANYTHING, st.just(document))
+
+
+@st.composite
+def _draw_request(draw: st.DrawFn, api: Api) -> tuple[str, str, dict[str, Any]]:
+    method, path, operation = draw(st.sampled_from(api.operations()))
+    url, query, headers = path, {}, {}
+    for parameter in operation.get("parameters", []):
+        name, place = parameter["name"], parameter["in"]
+        if place == "path":
+            value = draw(st.sampled_from(api.ids) | st.sampled_from(api.ids) | _PATH_TEXT)
+            url = url.replace(f"{{{name}}}", quote(value, safe=""))
+        elif place == "query" and draw(st.integers(0, 4)) == 0:
+            value = draw(api.draw_values(parameter["schema"]))
+            query[name] = value if isinstance(value, str) else json.dumps(value)
+        elif place == "header" and draw(st.integers(0, 4)) == 0:
+            headers[name] = draw(st.sampled_from(["one", "two", "", "x" * 256]))
+    if draw(st.integers(0, 19)) == 0:
+        query[draw(st.text(max_size=5))] = "1"
+    if draw(st.integers(0, 19)) == 0:
+        headers["Authorization"] = draw(st.sampled_from(["", "Bearer x", "Basic eDp5", f"Bearer truedy_{'a' * 32}"]))
+    request: dict[str, Any] = {"params": query, "headers": headers}
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        body = draw(api.draw_values(schema))
+        if isinstance(body, dict) and "flow" in api.resolve(schema)["properties"] and draw(st.booleans()):
+            body = {**body, "flow": draw(_break_somewhere(flows.sample_flow()))}
+        request["content"] = draw(st.just(json.dumps(body).encode()) | st.just(json.dumps(body).encode()) | st.binary())
+    return method, url, {**request, "path": path}
+
+
+def _check(api: Api, method: str, path: str, response: httpx.Response) -> None:
+    told = f"{method} {response.request.url} {response.request.content!r} -> {response.status_code} {response.text}"
+    described = api.document["paths"][path][method]["responses"].get(str(response.status_code))
+    assert response.status_code != 500, told
+    assert described is not None, f"not documented: {told}"
+    request_id = response.headers["x-request-id"]
+    assert request_id.startswith("req_")
+    if response.headers["content-type"] != "application/json":
+        assert response.is_success, told
+        return
+    answer = response.json()
+    if path not in _WITHOUT_ENVELOPE:
+        assert answer["meta"]["request_id"] == request_id, told
+        assert ("error" in answer) == response.is_error, told
+    schema = described["content"]["application/json"]["schema"]
+    jsonschema.Draft202012Validator({**schema, "components": api.document["components"]}).validate(answer)
+
+
+async def _prepare(tenant: Tenant) -> Api:
+    document = (await tenant.client.get(f"{BASE}/openapi.json")).json()
+    agent = await tenant.add_agent(outbound_number="+12025550101")
+    draft = await tenant.add_agent(status="draft", flow=flows.sample_flow())
+    turn = TranscriptTurn(position=0, speaker="agent", text="Hello.", start_ms=0, end_ms=900)
+    now = values.now_ms()
+    ended = await tenant.add_call(seq=1_000_000, agent_id=agent.id, turns=(turn,), started_at=now, ended_at=now)
+    ringing = await tenant.add_call(seq=1_000_001, agent_id=agent.id, status="ringing")
+    return Api(document, [agent.id, agent.id, draft.id, ended.id, ringing.id, "espeak:en-us"])
+
+
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(data=st.data())
+async def test_any_request_gets_a_documented_answer(tenant: Tenant, data: st.DataObject) -> None:
+    if not tenant.fuzzed:
+        tenant.fuzzed.append(await _prepare(tenant))
+    api: Api = tenant.fuzzed[0]
+    method, url, request = data.draw(_draw_request(api))
+    path = request.pop("path")
+    response = await tenant.client.request(method, url, **request)
+    _check(api, method, path, response)
