@@ -20,7 +20,7 @@ class Ended:
 async def run(
     *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, timeout_s: float = 60
 ) -> Ended:
-    """Run `ringdown ARGUMENTS` in `folder`, with `folder/data` as its data folder and nothing of the caller's settings."""
+    """Run `ringdown ARGUMENTS` in `folder` (data in `folder/data`), without the settings of whoever runs the tests."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGDOWN_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "ringdown", *arguments,

@@ -15,7 +15,7 @@ TRANSCRIPTION = "/v1/audio/transcriptions"
 SPEECH = "/v1/audio/speech"
 SUMMARY = "The parcel comes on Friday."
 
-_MS_PER_CHARACTER = 40
+MS_PER_CHARACTER = 30
 #: A voice that takes this breath in its text lets a polite phone believe that it has finished.
 BREATH = "…"
 _BREATH_MS = 1_400
@@ -77,7 +77,7 @@ class ScriptedServer(FakeOpenAIServer):
 
 def speak(text: str) -> bytes:
     """A tone as long as the words, silence where the text has a breath; 24 kHz, as the protocol has it."""
-    return _silence(_BREATH_MS).join(_tone(len(part) * _MS_PER_CHARACTER) for part in text.split(BREATH))
+    return _silence(_BREATH_MS).join(_tone(len(part) * MS_PER_CHARACTER) for part in text.split(BREATH))
 
 
 def _tone(duration_ms: int) -> bytes:

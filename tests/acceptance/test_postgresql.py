@@ -51,28 +51,20 @@ async def find_agent(client: httpx.AsyncClient) -> str:
     return agent_id
 
 
-async def test_the_demonstration_call_completes(ringdown: Ringdown, client: httpx.AsyncClient) -> None:
-    body = {
-        "agent_id": await find_agent(client),
-        "phone_number": TEST_PHONE,
-        "variables": {"first_name": "Ana"},
-        "metadata": {"order": 7},
-    }
-    placed = (await client.post("/calls", json=body)).json()["data"]
-    call = await wait_for_call(client, placed["id"], "completed", "failed", timeout_s=90)
-    assert (call["status"], call["ended_reason"], call["metadata"]) == ("completed", "agent_hangup", {"order": 7})
-    assert call["summary"] == "Appointment confirmed: yes. People coming: 2."
-    assert call["cost_credits"] == -(-call["duration_seconds"] // 6) > 0
-    turns = (await client.get(f"/calls/{placed['id']}/transcript")).json()["data"]["transcript"]
-    assert {turn["speaker"] for turn in turns} == {"agent", "contact"}
-    assert [turn["timestamp"] for turn in turns] == sorted(turn["timestamp"] for turn in turns)
-    far, _ = await recordings.fetch(call["recording_url"])
-    assert len(far) / recordings.RATE_HZ == pytest.approx(call["duration_seconds"], abs=1.0)
-    listed = (await client.get("/calls", params={"status": "completed"})).json()
-    assert listed["pagination"]["total"] == 1
-    assert {name: listed["data"][0][name] for name in ("id", "summary", "cost_credits", "updated_at")} == {
-        name: call[name] for name in ("id", "summary", "cost_credits", "updated_at")
-    }
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def demonstration_id(ringdown: Ringdown) -> str:
+    """A call to the built-in test phone, talking while the other tests run."""
+    async with ringdown.client() as client:
+        body = {
+            "agent_id": await find_agent(client),
+            "phone_number": TEST_PHONE,
+            "variables": {"first_name": "Ana"},
+            "metadata": {"order": 7},
+        }
+        placed = await client.post("/calls", json=body)
+    assert placed.status_code == 201, placed.text
+    call_id: str = placed.json()["data"]["id"]
+    return call_id
 
 
 async def test_an_order_and_a_hang_up_reach_the_gateway_at_once(ringdown: Ringdown, client: httpx.AsyncClient) -> None:
@@ -122,3 +114,22 @@ async def test_a_database_that_is_not_there_is_one_sentence(
         assert reason in ended.errors
         assert "secret" not in ended.errors
         assert len(ended.errors.splitlines()) == 1
+
+
+async def test_the_demonstration_call_completes(
+    ringdown: Ringdown, client: httpx.AsyncClient, demonstration_id: str
+) -> None:
+    call = await wait_for_call(client, demonstration_id, "completed", "failed", timeout_s=90)
+    assert (call["status"], call["ended_reason"], call["metadata"]) == ("completed", "agent_hangup", {"order": 7})
+    assert call["summary"] == "Appointment confirmed: yes. People coming: 2."
+    assert call["cost_credits"] == -(-call["duration_seconds"] // 6) > 0
+    turns = (await client.get(f"/calls/{demonstration_id}/transcript")).json()["data"]["transcript"]
+    assert {turn["speaker"] for turn in turns} == {"agent", "contact"}
+    assert [turn["timestamp"] for turn in turns] == sorted(turn["timestamp"] for turn in turns)
+    far, _ = await recordings.fetch(call["recording_url"])
+    assert len(far) / recordings.RATE_HZ == pytest.approx(call["duration_seconds"], abs=1.0)
+    listed = (await client.get("/calls", params={"status": "completed"})).json()
+    assert listed["pagination"]["total"] == 1
+    assert {name: listed["data"][0][name] for name in ("id", "summary", "cost_credits", "updated_at")} == {
+        name: call[name] for name in ("id", "summary", "cost_credits", "updated_at")
+    }

@@ -38,12 +38,12 @@ _ANYTHING = st.recursive(
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The document, and the ids that exist."""
+    """The document, and what exists by the name of the field or parameter that may say it."""
 
     document: dict[str, Any]
-    ids: list[str]
+    known: Mapping[str, list[Any]]
 
-    def operations(self) -> list[tuple[str, str, dict[str, Any]]]:
+    def list_operations(self) -> list[tuple[str, str, dict[str, Any]]]:
         return [
             (method, path, operations[method])
             for path, operations in self.document["paths"].items()
@@ -58,50 +58,51 @@ class Api:
         found: Mapping[str, Any] = self.document["components"]["schemas"][reference.rpartition("/")[2]]
         return found
 
-    def draw_values(self, schema: Mapping[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
-        """Values that the schema allows, mixed with some that it does not."""
+    def draw_values(self, schema: Mapping[str, Any], *, name: str = "", is_noisy: bool) -> st.SearchStrategy[Any]:
+        """Values of the field `name` that its schema allows; with noise, every third is anything at all."""
         schema = self.resolve(schema)
-        if depth > 5:
-            return _ANYTHING
-        good = self._draw_good(schema, depth + 1)
-        return st.one_of(good, good, good, st.sampled_from(self.ids), _ANYTHING)
+        known = self.known.get(name)
+        good = st.sampled_from(known) if known else self._draw_good(schema, name=name, is_noisy=is_noisy)
+        return st.one_of(good, good, _ANYTHING) if is_noisy else good
 
-    def _draw_good(self, schema: Mapping[str, Any], depth: int) -> st.SearchStrategy[Any]:
+    def _draw_good(self, schema: Mapping[str, Any], *, name: str, is_noisy: bool) -> st.SearchStrategy[Any]:
         if "enum" in schema:
             return st.sampled_from(schema["enum"])
-        if "const" in schema:
-            return st.just(schema["const"])
         if "anyOf" in schema:
-            return st.one_of(*(self.draw_values(choice, depth) for choice in schema["anyOf"]))
+            return st.one_of(*(self.draw_values(choice, name=name, is_noisy=is_noisy) for choice in schema["anyOf"]))
         match schema.get("type"):
             case "object":
-                return self._draw_object(schema, depth)
+                return self._draw_object(schema, is_noisy=is_noisy)
             case "array":
-                return st.lists(self.draw_values(schema.get("items", {}), depth), max_size=3)
+                return st.lists(self.draw_values(schema.get("items", {}), is_noisy=is_noisy), max_size=3)
             case "integer" | "number":
-                low, high = schema.get("minimum", -2), min(schema.get("maximum", 120), 120)
-                return st.integers(int(low) - 1, int(high) + 1) | st.floats(low, high)
+                low, high = schema.get("minimum", 0), min(schema.get("maximum", 120), 120)
+                return st.integers(int(low), int(high)) | st.floats(low, high)
             case "boolean":
                 return st.booleans()
+            case "null":
+                return st.none()
             case "string" if "pattern" in schema:
-                return st.from_regex(schema["pattern"])
+                return st.from_regex(schema["pattern"], alphabet=st.characters(codec="ascii"))
+            case "string":
+                return st.text(min_size=schema.get("minLength", 0), max_size=20)
             case _:
-                return _SCALARS
+                return _ANYTHING
 
-    def _draw_object(self, schema: Mapping[str, Any], depth: int) -> st.SearchStrategy[Any]:
-        properties = {name: self.draw_values(child, depth) for name, child in schema.get("properties", {}).items()}
-        required = {name: properties.pop(name) for name in schema.get("required", ()) if name in properties}
-        if not properties and not required:
-            return st.dictionaries(st.text(max_size=8), _ANYTHING, max_size=3)
-        whole = st.fixed_dictionaries(required, optional=properties)
-        partly = st.fixed_dictionaries({}, optional=required)
+    def _draw_object(self, schema: Mapping[str, Any], *, is_noisy: bool) -> st.SearchStrategy[Any]:
+        properties = {
+            name: self.draw_values(child, name=name, is_noisy=is_noisy)
+            for name, child in schema.get("properties", {}).items()
+            if not self.resolve(child).get("deprecated")
+        }
+        if not properties:
+            return st.dictionaries(st.text(max_size=8), _SCALARS if is_noisy else st.text(max_size=8), max_size=3)
+        required = {name: properties[name] for name in schema.get("required", ())}
         # A few fields at a time: with all thirty at once, hardly a body would get past validation.
-        few = st.lists(st.sampled_from([*properties, *required]), max_size=3).flatmap(
-            lambda names: st.fixed_dictionaries(
-                {**required, **{name: {**properties, **required}[name] for name in names}}
-            )
+        few = st.lists(st.sampled_from(sorted(properties)), max_size=4).flatmap(
+            lambda names: st.fixed_dictionaries({**required, **{name: properties[name] for name in names}})
         )
-        return st.one_of(few, few, few, whole, partly)
+        return few | st.fixed_dictionaries({}, optional=properties) if is_noisy else few
 
 
 def _break_somewhere(document: Any) -> st.SearchStrategy[Any]:
@@ -116,30 +117,32 @@ def _break_somewhere(document: Any) -> st.SearchStrategy[Any]:
 
 @st.composite
 def _draw_request(draw: st.DrawFn, api: Api) -> tuple[str, str, dict[str, Any]]:
-    method, path, operation = draw(st.sampled_from(api.operations()))
+    method, path, operation = draw(st.sampled_from(api.list_operations()))
+    is_noisy = draw(st.booleans())
     url, query, headers = path, {}, {}
     for parameter in operation.get("parameters", []):
         name, place = parameter["name"], parameter["in"]
         if place == "path":
-            value = draw(st.sampled_from(api.ids) | st.sampled_from(api.ids) | _PATH_TEXT)
+            value = draw(_PATH_TEXT if is_noisy and draw(st.booleans()) else st.sampled_from(api.known[name]))
             url = url.replace(f"{{{name}}}", quote(value, safe=""))
         elif place == "query" and draw(st.integers(0, 4)) == 0:
-            value = draw(api.draw_values(parameter["schema"]))
+            value = draw(api.draw_values(parameter["schema"], name=name, is_noisy=is_noisy))
             query[name] = value if isinstance(value, str) else json.dumps(value)
         elif place == "header" and draw(st.integers(0, 4)) == 0:
             headers[name] = draw(st.sampled_from(["one", "two", "", "x" * 256]))
-    if draw(st.integers(0, 19)) == 0:
+    if is_noisy and draw(st.integers(0, 9)) == 0:
         query[draw(st.text(max_size=5))] = "1"
-    if draw(st.integers(0, 19)) == 0:
+    if is_noisy and draw(st.integers(0, 9)) == 0:
         headers["Authorization"] = draw(st.sampled_from(["", "Bearer x", "Basic eDp5", f"Bearer truedy_{'a' * 32}"]))
-    request: dict[str, Any] = {"params": query, "headers": headers}
+    request: dict[str, Any] = {"params": query, "headers": headers, "path": path}
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        body = draw(api.draw_values(schema))
-        if isinstance(body, dict) and "flow" in api.resolve(schema)["properties"] and draw(st.booleans()):
-            body = {**body, "flow": draw(_break_somewhere(flows.sample_flow()))}
-        request["content"] = draw(st.just(json.dumps(body).encode()) | st.just(json.dumps(body).encode()) | st.binary())
-    return method, url, {**request, "path": path}
+        body = draw(api.draw_values(schema, is_noisy=is_noisy))
+        if isinstance(body, dict) and "flow" in body:
+            body["flow"] = draw(_break_somewhere(flows.sample_flow()))
+        is_broken = is_noisy and draw(st.integers(0, 9)) == 0
+        request["content"] = draw(st.binary(max_size=20)) if is_broken else json.dumps(body).encode()
+    return method, url, request
 
 
 def _check(api: Api, method: str, path: str, response: httpx.Response) -> None:
@@ -166,9 +169,27 @@ async def _prepare(tenant: Tenant) -> Api:
     draft = await tenant.add_agent(status="draft", flow=flows.sample_flow())
     turn = TranscriptTurn(position=0, speaker="agent", text="Hello.", start_ms=0, end_ms=900)
     now = values.now_ms()
-    ended = await tenant.add_call(seq=1_000_000, agent_id=agent.id, turns=(turn,), started_at=now, ended_at=now)
-    ringing = await tenant.add_call(seq=1_000_001, agent_id=agent.id, status="ringing")
-    return Api(document, [agent.id, agent.id, draft.id, ended.id, ringing.id, "espeak:en-us"])
+    ended = [
+        await tenant.add_call(seq=1_000_000 + place, agent_id=agent.id, turns=(turn,), started_at=now, ended_at=now)
+        for place in range(9)
+    ]
+    ringing = await tenant.add_call(seq=2_000_000, agent_id=agent.id, status="ringing")
+    recorded = await tenant.add_call(seq=2_000_001, agent_id=agent.id, started_at=now, ended_at=now, has_recording=True)
+    calls = [call.id for call in (*ended, ringing, recorded)]
+    known: dict[str, list[Any]] = {
+        "agent_id": [agent.id, agent.id, draft.id],
+        "call_id": calls,
+        "ids": [[calls[0]], [calls[1], "call_of_nobody"], calls[2:4]],
+        "voice_id": ["espeak:en-us", "espeak:en-gb"],
+        "model": ["builtin", "gpt-4o", "ultravox-v0.7"],
+        "language_hint": ["en", "de-DE"],
+        "from_number": ["+12025550101", None],
+        "tools": [[]],
+        "knowledge_bases": [[]],
+        "max_duration": ["30s", 900],
+        "join_timeout": ["5s", 30],
+    }
+    return Api(document, known)
 
 
 @hypothesis_settings(

@@ -1,5 +1,6 @@
 """The documentation says what the code says: settings, error codes, endings, endpoints, links, set-up commands."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from ringdown.api import app as api_app
 from ringdown.calls import models as call_models
 from ringdown.config import Settings
 from ringdown.db import engine
+from ringdown.voice.flow import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -136,6 +138,15 @@ def test_every_relative_link_resolves(page: Path) -> None:
 def test_lines_stay_readable(page: Path) -> None:
     too_long = [line for line in page.read_text(encoding="utf-8").splitlines() if len(line) > _MAX_LINE_LENGTH]
     assert not too_long
+
+
+@pytest.mark.parametrize("name", ["docs/flows.md", "docs/quickstart.md"])
+def test_the_flows_that_are_shown_can_run(name: str) -> None:
+    documents = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", read(name), re.DOTALL)]
+    shown = [document.get("flow", document) for document in documents]
+    assert shown
+    for document in shown:
+        assert Flow.parse(document).summary
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:

@@ -96,6 +96,11 @@ class Product(Ringdown):
         with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as connection:
             return connection.execute(query).fetchall()
 
+    def write(self, statement: str) -> None:
+        """Change the SQLite database behind the product's back."""
+        with contextlib.closing(sqlite3.connect(self.database, timeout=10)) as connection, connection:
+            connection.execute(statement)
+
     @property
     def database(self) -> Path:
         return self.folder / "data" / "ringdown.db"

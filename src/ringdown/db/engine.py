@@ -32,6 +32,8 @@ def is_away(error: BaseException) -> bool:
     return not isinstance(error, sa.exc.SQLAlchemyError)
 
 
+# Marks a connection of SQLite on which each statement is a transaction; its driver needs no other isolation level.
+_ALONE = "ringdown_alone"
 # A writer waits this long for the writers of this and of other processes before it fails.
 _SQLITE_WRITER_WAIT_SECONDS = 20
 _POOL_TIMEOUT_SECONDS = 20
@@ -51,6 +53,9 @@ class Database:
         self.engine = engine
         self.reader = reader
         self.dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
+        alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {_ALONE: True}
+        self._lone_writer = engine.execution_options(**alone)
+        self._lone_reader = reader.execution_options(**alone)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -62,6 +67,18 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write."""
         async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read_alone(self) -> AsyncIterator[AsyncConnection]:
+        """For exactly one statement that reads: it costs no round trips of a transaction."""
+        async with self._lone_reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write_alone(self) -> AsyncIterator[AsyncConnection]:
+        """For exactly one statement that writes: it commits by itself, even when the block raises after it."""
+        async with self._lone_writer.connect() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -136,8 +153,14 @@ def _prepare_sqlite_reader(connection: Any, record: object) -> None:
 
 
 def _begin_sqlite_write(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not _is_alone(connection):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _begin_sqlite_read(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    if not _is_alone(connection):
+        connection.exec_driver_sql("BEGIN")
+
+
+def _is_alone(connection: sa.Connection) -> bool:
+    return _ALONE in connection.get_execution_options()

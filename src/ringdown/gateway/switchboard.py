@@ -22,7 +22,7 @@ _LEASE_INTERVAL_S = 1.0
 # Wake-ups only shorten these waits.
 _CLAIM_INTERVAL_S = 1.0
 _COMMAND_INTERVAL_S = 0.5
-_LOST_INTERVAL_S = 15.0
+_LOST_INTERVAL_S = 10.0
 # A call that was being answered when the others were hung up is hung up this much later.
 _HANG_UP_INTERVAL_S = 0.2
 

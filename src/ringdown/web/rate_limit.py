@@ -18,7 +18,7 @@ async def count_request(request: Request, *, settings: Settings, database: Datab
         return
     limit = caller.requests_per_minute or settings.rate_limit_per_minute
     now_at = values.now_ms()
-    async with database.write() as connection:
+    async with database.write_alone() as connection:
         window_at, requests = await store.count_request(
             connection,
             organization_id=caller.organization_id,
