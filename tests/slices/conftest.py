@@ -35,7 +35,6 @@ class Tenant:
     organization_id: str
     client: httpx.AsyncClient
     known_calls: list[Call] = field(default_factory=list)
-    fuzzed: list[Any] = field(default_factory=list)
 
     async def add_agent(self, *, outbound_number: str | None = None, **fields: Any) -> Agent:
         """An active agent, with an outbound number if one is given."""

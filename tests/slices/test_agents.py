@@ -206,9 +206,23 @@ async def test_a_configured_model_is_the_default_also_of_older_agents(tenant: Te
 
 
 @pytest.mark.parametrize(
+    ("outcome", "field"), [("won", "flow.outcome"), ({"answer": {"*": "won"}}, "flow.outcome.answer.*")]
+)
+async def test_an_outcome_that_is_not_a_word_of_the_api_is_refused(tenant: Tenant, outcome: object, field: str) -> None:
+    nodes = {"ask": {"say": "Who?", "listen": {"kind": "date"}, "slot": "answer", "next": "bye"}, "bye": BYE}
+    flow = {"start": "ask", "nodes": nodes, "outcome": outcome}
+    refused = _refused(await tenant.client.post(f"{BASE}/agents", json=MINIMAL | {"flow": flow}))
+    assert list(refused) == [field]
+    assert "not_interested" in refused[field]
+
+
+@pytest.mark.parametrize(
     ("node", "change", "field"),
     [
         ("ask", {"next": {"*": "nowhere"}}, "flow.nodes.ask.next"),
+        ("ask", {"listen": {"kind": []}}, "flow.nodes.ask.listen.kind"),
+        ("ask", {"listen": {"kind": "digits", "min": {}}}, "flow.nodes.ask.listen.min"),
+        ("ask", {"say": 5}, "flow.nodes.ask.say"),
         ("ask", {"colour": "red"}, "flow.nodes.ask.colour"),
         ("bye", {"end": "explode"}, "flow.nodes.bye.end"),
     ],

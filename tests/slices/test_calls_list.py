@@ -220,6 +220,9 @@ async def test_include_adds_the_transcripts_of_answered_calls(tenant: Tenant) ->
         ("offset=99999999999999999999", "offset"),
         ("status=done", "status"),
         ("status=", "status"),
+        ("agent_id=", "agent_id"),
+        ("batch_call_id=", "batch_call_id"),
+        ("campaign_id=", "campaign_id"),
         ("direction=sideways", "direction"),
         ("include=everything", "include"),
         ("created_after=yesterday", "created_after"),
@@ -249,12 +252,17 @@ async def test_a_cursor_belongs_to_its_query(tenant: Tenant, stranger: Tenant) -
     cursor = (await _fetch(tenant, limit=2, agent_id=AGENTS[0]))["pagination"]["next_cursor"]
     same = await _fetch(tenant, limit=5, agent_id=AGENTS[0], cursor=cursor)
     assert len(same["data"]) == 4
-    tampered = base64.urlsafe_b64encode(base64.urlsafe_b64decode(cursor + "==").replace(b"[", b"[-")).decode()
+    plain = base64.urlsafe_b64decode(cursor + "==")
+    elsewhere, negative = (
+        base64.urlsafe_b64encode(plain.replace(b"[", begin)).decode().rstrip("=") for begin in (b"[1", b"[-")
+    )
     for query in (
         {"cursor": cursor},
         {"cursor": cursor, "agent_id": AGENTS[1]},
         {"cursor": cursor, "agent_id": AGENTS[0], "status": "failed"},
-        {"cursor": tampered.rstrip("="), "agent_id": AGENTS[0]},
+        {"cursor": elsewhere, "agent_id": AGENTS[0]},
+        {"cursor": negative, "agent_id": AGENTS[0]},
+        {"cursor": f"{cursor}=", "agent_id": AGENTS[0]},
         {"cursor": cursor[:-3], "agent_id": AGENTS[0]},
     ):
         response = await tenant.client.get(f"{BASE}/calls", params=query)

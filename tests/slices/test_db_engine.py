@@ -65,6 +65,27 @@ async def test_a_read_sees_one_snapshot_while_others_write(counter: Database) ->
     assert await _value(counter) == 1
 
 
+async def test_a_statement_alone_commits_by_itself_and_leaves_transactions_as_they_are(counter: Database) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with counter.write_alone() as connection:
+            await connection.execute(sa.text("UPDATE counter SET value = 7"))
+            raise ZeroDivisionError
+    async with counter.read_alone() as connection:
+        assert (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one() == 7
+    with pytest.raises(ZeroDivisionError):
+        async with counter.write() as connection:
+            await connection.execute(sa.text("UPDATE counter SET value = 8"))
+            raise ZeroDivisionError
+    async with counter.read() as connection:
+        assert (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one() == 7
+
+
+async def test_a_write_in_a_lone_read_is_refused(counter: Database) -> None:
+    with pytest.raises(sa.exc.DBAPIError):
+        async with counter.read_alone() as connection:
+            await connection.execute(sa.text("UPDATE counter SET value = 8"))
+
+
 async def test_a_write_in_a_read_transaction_is_refused(counter: Database) -> None:
     with pytest.raises(sa.exc.DBAPIError):
         async with counter.read() as connection:

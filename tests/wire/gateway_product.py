@@ -106,6 +106,12 @@ class Product(Ringdown):
         return self.folder / "data" / "ringdown.db"
 
     @property
+    def pid(self) -> int:
+        """The process id of `ringdown serve`."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def gateway_pid(self) -> int:
         return self.find_process(GATEWAY)
 
@@ -141,4 +147,5 @@ async def run_product(folder: Path, **settings: object) -> AsyncIterator[Product
     finally:
         code = await product.stop()
     assert code == 0
-    assert "Traceback" not in product.log.read_text(), product.log.read_text()[-6000:]
+    _, found, trace = product.log.read_text().partition("Traceback")
+    assert not found, trace[:4000]

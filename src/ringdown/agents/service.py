@@ -19,6 +19,8 @@ from ringdown.web import idempotency
 
 #: Tells whether calls that have not ended use an agent: `(connection, organization_id, agent_id)`.
 HasLiveCalls = Callable[[AsyncConnection, str, str], Awaitable[bool]]
+# Whether a flow can run depends on all of these together.
+_FLOW_FIELDS = frozenset(("flow", "language_hint", "model"))
 
 
 async def create_agent(database: Database, *, settings: Settings, organization_id: str, body: CreateAgent) -> Agent:
@@ -38,14 +40,21 @@ async def create_agent(database: Database, *, settings: Settings, organization_i
 async def update_agent(
     database: Database, *, settings: Settings, organization_id: str, agent_id: str, body: UpdateAgent
 ) -> Agent:
-    """Change what the body names. Raises `NotFound` and `ValidationFailed`."""
+    """Change what the body names.
+
+    Raises `NotFound`, `ValidationFailed`, and `Conflict` when what the flow was checked with has changed meanwhile.
+    """
     async with database.read() as connection:
         present = await store.get_agent(connection, organization_id, agent_id)
     # Checked outside the transaction that writes: pronunciations come from a child process.
     changes = _collect_changes(settings, body, greeting=present.greeting)
     await _check_flow(settings, dataclasses.replace(present, **changes), changes)
     async with database.write() as connection:
-        present = await store.get_agent(connection, organization_id, agent_id, lock=True)
+        checked, present = present, await store.get_agent(connection, organization_id, agent_id, lock=True)
+        if changes.keys() & _FLOW_FIELDS and any(
+            getattr(present, name) != getattr(checked, name) for name in _FLOW_FIELDS
+        ):
+            raise errors.Conflict("The agent was changed at the same time; send the request again.")
         changes = _collect_changes(settings, body, greeting=present.greeting)
         agent = dataclasses.replace(present, **changes, updated_at=values.now_ms())
         await store.update_agent(connection, agent)
@@ -81,7 +90,7 @@ async def delete_agent(
 
 
 async def _check_flow(settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:
-    if agent.flow is not None and changes.keys() & {"flow", "language_hint", "model"}:
+    if agent.flow is not None and changes.keys() & _FLOW_FIELDS:
         has_model = brains.find_model(settings, agent.model) != BUILTIN_MODEL
         await flow_check.check_flow(agent.flow, has_model=has_model, language=agent.language_hint)
 

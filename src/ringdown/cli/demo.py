@@ -67,13 +67,13 @@ async def _watch(client: ApiClient, call_id: str, show: Show) -> dict[str, Any]:
     status, shown = "", 0
     while True:
         call: dict[str, Any] = (await client.get(f"/calls/{call_id}"))["data"]
-        if call["status"] != status:
-            status = call["status"]
-            show(f"  {status}")
         for turn in (call.get("transcript") or [])[shown:]:
             shown += 1
             mark = " (interrupted)" if turn["interrupted"] else ""
             show(f"  {turn['timestamp']:6.1f} s  {turn['speaker']:>7}: {turn['text']}{mark}")
+        if call["status"] != status:
+            status = call["status"]
+            show(f"  {status}")
         if status in ("completed", "failed"):
             return call
         await asyncio.sleep(_POLL_S)

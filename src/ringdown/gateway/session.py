@@ -142,7 +142,7 @@ class CallSession:
             if isinstance(outcome, Ending):
                 return _Course(outcome)
             try:
-                negotiated = sdp.read_answer(outcome.body)
+                negotiated = _check_address(sdp.read_answer(outcome.body))
             except ValueError as error:
                 return _Course(endings.NO_COMMON_AUDIO, f"The call was answered without usable audio: {error}.")
             return _Course(await self._talk(call, media, negotiated, speech))
@@ -197,6 +197,7 @@ class CallSession:
             host = self._media_host(incoming.source[0])
             try:
                 body, negotiated = sdp.answer_offer(incoming.body, host=host, port=media.local_port)
+                _check_address(negotiated)
             except ValueError as error:
                 await incoming.reject(488)
                 return _Course(endings.NO_COMMON_AUDIO, f"The offer could not be answered: {error}.")
@@ -320,6 +321,13 @@ class CallSession:
         while silent_ms <= _NO_MEDIA_MS:
             await asyncio.sleep(_NO_MEDIA_CHECK_S)
             silent_ms = self._media.media_ms - (self._media.last_packet_at_ms or 0)
+
+
+def _check_address(negotiated: sdp.NegotiatedAudio) -> sdp.NegotiatedAudio:
+    """Names are not looked up for media: nobody sends any, and a lookup would hold up the answer."""
+    if not network.is_literal(negotiated.host):
+        raise ValueError("the address of the audio is a name")
+    return negotiated
 
 
 async def _until_ended(call: sip.Call) -> Ended:

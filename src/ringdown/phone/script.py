@@ -69,9 +69,10 @@ def _numbers(text: str) -> list[float]:
         return []
 
 
-#: What the built-in phone answers: agreeable to a question and its confirmation, then a number; and again.
+#: What the built-in phone answers: agreeable to a question and its confirmation, then a number on the keypad; and
+#: again.
 PLEASANT = Script(
-    steps=(Step("say", text="yes"), Step("say", text="yes"), Step("say", text="two")),
+    steps=(Step("say", text="yes"), Step("say", text="yes"), Step("digits", text="2#")),
     repeats=True,
     answer_after_ms=1000,
     max_duration_ms=180_000,

@@ -79,10 +79,19 @@ class FlowBrain:
     def report(self) -> ConversationReport:
         """Slots, the summary template filled with them, and the outcome by slot value."""
         slots = dict(self._state.slots) if self._state is not None else {}
-        summary = self._flow.summary if slots else None
-        if summary is not None:
-            summary = sentences.render_template(summary, {**self._variables, **slots})
-        return ConversationReport(slots=slots, summary=summary, outcome=self._outcome(slots))
+        return ConversationReport(slots=slots, summary=self._summarise(slots), outcome=self._outcome(slots))
+
+    def _summarise(self, slots: Mapping[str, str]) -> str | None:
+        """The sentences of the template that have something to tell."""
+        if not slots or self._flow.summary is None:
+            return None
+        known = {**self._variables, **slots}
+        telling = []
+        for sentence in sentences.split_sentences(self._flow.summary):
+            names = sentences.find_variables(sentence)
+            if not names or any(known.get(name) for name in names):
+                telling.append(sentences.render_template(sentence, known))
+        return " ".join(telling) or None
 
     def enter(self, state: flow_steps.FlowState) -> None:
         """A proposed step was heard: the flow stands there now."""

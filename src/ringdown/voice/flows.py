@@ -54,6 +54,7 @@ def sample_flow() -> dict[str, Any]:
                 "say": "How many people will come?",
                 "listen": {"kind": "digits", "min": 1, "max": 2},
                 "slot": "people",
+                "confirm": "I heard {{people}}. Is that right?",
                 "reprompt": "Please say the number of people, or enter it on your keypad.",
                 "max_reprompts": 2,
                 "next": "thanks",

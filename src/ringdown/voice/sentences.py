@@ -9,6 +9,9 @@ from ringdown.voice import ports
 MS_PER_CHARACTER = 65
 
 _VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+# Stands where a value is missing: "Hello {{name}}, this is" becomes "Hello, this is".
+_GAP = "\0"
+_GAP_WITH_SPACE = re.compile(r"[ \t]*\0(?=[ \t]*(?:[,.;:!?]|$|\n))|\0[ \t]?")
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
 _ABBREVIATIONS = frozenset(
     ("mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "approx.", "inc.", "ltd.", "a.m.", "p.m.")
@@ -18,8 +21,14 @@ _FIRST_CLAUSE_CHARACTERS = 60
 
 
 def render_template(text: str, variables: Mapping[str, str]) -> str:
-    """`text` with every `{{name}}` replaced; a name without a value becomes nothing."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1], ""), text)
+    """`text` with every `{{name}}` replaced; a name without a value becomes nothing, and leaves no gap."""
+    filled = _VARIABLE.sub(lambda match: variables.get(match[1]) or _GAP, text)
+    return _GAP_WITH_SPACE.sub("", filled)
+
+
+def find_variables(text: str) -> list[str]:
+    """The names that a template uses."""
+    return _VARIABLE.findall(text)
 
 
 class SentenceSplitter:

@@ -233,6 +233,15 @@ async def test_a_greeting_comes_before_the_flow_and_templates_are_filled() -> No
     assert parts == ["Good day Ana. Hello Ana. Will you come?"]
 
 
+def test_the_summary_tells_only_what_is_known() -> None:
+    document = {**VALID, "summary": "Coming: {{coming}}. People: {{people}}."}
+    brain = FlowBrain(flow=Flow.parse(document), variables={})
+    brain.open(None, None).commit()
+    assert brain.report().summary is None
+    brain.consider(Heard("1", source="keypad")).commit()
+    assert brain.report().summary == "Coming: yes."
+
+
 def test_other_languages_than_english_answer_by_keys() -> None:
     brain = FlowBrain(flow=Flow.parse(VALID), variables={}, language="de-DE")
     brain.open(None, None).commit()
@@ -246,7 +255,8 @@ def test_the_sample_flow_runs_to_its_end() -> None:
     walk = Walk(flows.sample_flow(), first_name="Ana")
     walk.hear("yes I will")
     assert walk.hear("yes") == "How many people will come?"
-    assert "Goodbye" in walk.hear("two")
+    assert walk.hear("two") == "I heard 2. Is that right?"
+    assert "Goodbye" in walk.hear("yes")
     assert walk.step.state.slots == {"coming": "yes", "people": "2"}
 
 

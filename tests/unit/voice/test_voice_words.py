@@ -18,6 +18,19 @@ def test_templates_take_what_they_know_and_drop_the_rest() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("Hello {{name}}, this is Ann.", "Hello, this is Ann."),
+        ("Hi {{name}} there", "Hi there"),
+        ("Thanks {{name}}.", "Thanks."),
+        ("{{name}} one {{name}}", "one"),
+    ],
+)
+def test_a_missing_value_leaves_no_gap_in_the_sentence(text: str, rendered: str) -> None:
+    assert sentences.render_template(text, {"name": ""}) == rendered
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
