@@ -73,7 +73,7 @@ async def test_the_first_command_on_a_new_folder_makes_its_first_key(tmp_path: P
     key = KEY.search(made)
     assert key is not None
     assert listed.split()[-2:] == ["active", "default"]
-    assert key[0] not in (await commands.run("keys", "list", folder=tmp_path)).output
+    assert key[0] not in listed
 
 
 async def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -103,12 +103,11 @@ async def test_the_phone_explains_itself_and_refuses_what_it_cannot_do(tmp_path:
 
 
 async def test_a_program_alone_wants_a_prepared_database(tmp_path: Path) -> None:
-    for program in ("api", "gateway", "worker"):
-        ended = await commands.run(program, folder=tmp_path)
-        assert (ended.status, ended.output) == (1, "")
-        assert ended.errors == (
-            "ringdown: The database does not have the tables of this version; run `ringdown migrate` first.\n"
-        )
+    ended = await commands.run("gateway", folder=tmp_path)
+    assert (ended.status, ended.output) == (1, "")
+    assert ended.errors == (
+        "ringdown: The database does not have the tables of this version; run `ringdown migrate` first.\n"
+    )
 
 
 async def test_the_programs_started_one_by_one_carry_a_call(tmp_path: Path) -> None:

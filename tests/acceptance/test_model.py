@@ -27,6 +27,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GREETING = "Good morning Ana, this is Parcels."
 NUMBER = "+4930901820"
+FLOW = {
+    "start": "ask",
+    "nodes": {
+        "ask": {
+            "say": "Shall we deliver today, {{first_name}}?",
+            "listen": {"kind": "yes_no"},
+            "slot": "today",
+            "next": "thanks",
+            "on_failure": "thanks",
+        },
+        "thanks": {"say": "Goodbye.", "end": "hang_up"},
+    },
+    "summary": "Deliver today: {{today}}.",
+}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -200,6 +214,22 @@ async def test_an_interrupted_answer_is_cut_to_what_was_heard(
     assert call["ended_reason"] == "agent_hangup"
 
 
+async def test_a_flow_hears_and_speaks_with_the_hosted_providers(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    changed = await client.patch(f"/agents/{await find_agent(client)}", json={"flow": FLOW})
+    assert changed.status_code == 200, changed.text
+    async with place_call(ringdown, client, provider, "say Yes please.", "wait 30") as (call_id, _):
+        call = await wait_for_call(client, call_id, "completed", "failed")
+    assert words_of(await read_turns(client, call_id)) == [
+        ("agent", f"{GREETING} Shall we deliver today, Ana?"),
+        ("contact", "Yes please."),
+        ("agent", "Goodbye."),
+    ]
+    assert (call["ended_reason"], call["summary"]) == ("agent_hangup", "Deliver today: yes.")
+    assert provider.requests_to(CHAT) == []
+
+
 async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
     ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
 ) -> None:
@@ -217,16 +247,24 @@ async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
 async def test_a_model_and_an_ear_that_fail_once_are_asked_again(
     ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
 ) -> None:
-    provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
+    wording = {"greeting_settings": {"prompt": "Wish {{first_name}} a good day."}}
+    assert (await client.patch(f"/agents/{await find_agent(client)}", json=wording)).status_code == 200
+    opening = "[The call was answered. Greet the caller: Wish Ana a good day.]"
+    provider.answers = {opening: Answer("Good day."), "Bye.": Answer("Goodbye.", ends_call=True)}
     provider.faults = [(TRANSCRIPTION, "429"), (CHAT, "500")]
     async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, _):
         call = await wait_for_call(client, call_id, "completed", "failed")
     assert words_of(await read_turns(client, call_id)) == [
-        ("agent", GREETING),
+        ("agent", "Good day."),
         ("contact", "Bye."),
         ("agent", "Goodbye."),
     ]
     assert (call["ended_reason"], call["summary"]) == ("agent_hangup", SUMMARY)
+    # The instruction to greet is not part of what was said.
+    assert provider.conversations()[-1] == [
+        {"role": "assistant", "content": "Good day."},
+        {"role": "user", "content": "Bye."},
+    ]
 
 
 async def test_a_voice_that_fails_ends_the_call(

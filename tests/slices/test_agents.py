@@ -1,11 +1,12 @@
 """Agents over HTTP: created in every spelling, listed, changed, published, deleted."""
 
+import dataclasses
 from typing import Any
 
 import httpx
 import pytest
 
-from ringdown.agents import store
+from ringdown.agents import flow_check, store
 from tests.slices.conftest import BASE, Tenant
 
 MINIMAL = {"name": "Front desk", "voice_id": "espeak:en-us", "system_prompt": "Be kind to {{first_name}}."}
@@ -209,7 +210,10 @@ async def test_a_configured_model_is_the_default_also_of_older_agents(tenant: Te
     ("outcome", "field"), [("won", "flow.outcome"), ({"answer": {"*": "won"}}, "flow.outcome.answer.*")]
 )
 async def test_an_outcome_that_is_not_a_word_of_the_api_is_refused(tenant: Tenant, outcome: object, field: str) -> None:
-    nodes = {"ask": {"say": "Who?", "listen": {"kind": "date"}, "slot": "answer", "next": "bye"}, "bye": BYE}
+    nodes = {
+        "ask": {"say": "Who?", "listen": {"kind": "date"}, "slot": "answer", "next": "bye"},
+        "bye": FLOW["nodes"]["bye"],
+    }
     flow = {"start": "ask", "nodes": nodes, "outcome": outcome}
     refused = _refused(await tenant.client.post(f"{BASE}/agents", json=MINIMAL | {"flow": flow}))
     assert list(refused) == [field]
@@ -360,3 +364,19 @@ async def test_an_agent_is_hidden_from_strangers_and_the_anonymous(
     nobody = await anonymous.request(method, f"{BASE}/agents/{agent['id']}{suffix}", **body)
     assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "unauthorized")
     assert (await tenant.client.get(f"{BASE}/agents/{agent['id']}")).json()["data"]["name"] == "Front desk"
+
+
+async def test_a_flow_checked_with_what_has_changed_meanwhile_is_a_conflict(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await tenant.add_agent(language_hint="de-DE")
+
+    async def change_language(*_arguments: object, **_options: object) -> None:
+        async with tenant.database.write() as connection:
+            await store.update_agent(connection, dataclasses.replace(agent, language_hint="en-US"))
+
+    monkeypatch.setattr(flow_check, "check_flow", change_language)
+    response = await tenant.client.patch(f"{BASE}/agents/{agent.id}", json={"flow": FLOW})
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "conflict")
+    async with tenant.database.read() as connection:
+        assert (await store.get_agent(connection, tenant.organization_id, agent.id)).flow is None

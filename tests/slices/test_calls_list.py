@@ -273,6 +273,28 @@ async def test_a_cursor_belongs_to_its_query(tenant: Tenant, stranger: Tenant) -
     assert both.json()["error"]["details"]["field"] == "offset"
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (f"{BASE}/calls", "GET, POST"),
+        (f"{BASE}/agents/agt_1", "DELETE, GET, PATCH, PUT"),
+        (f"{BASE}/voices", "GET"),
+        ("/recordings/call_1.mp3", "GET, HEAD"),
+    ],
+)
+async def test_another_method_is_405_and_told_which_are_allowed(tenant: Tenant, path: str, allowed: str) -> None:
+    response = await tenant.client.request("BREW", path)
+    assert (response.status_code, response.headers["allow"]) == (405, allowed)
+    assert response.json()["meta"]["request_id"] == response.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path", [f"{BASE}/calls/", f"{BASE}/agents/", f"{BASE}/voices/", f"{BASE}/openapi.json/"])
+async def test_a_trailing_slash_names_no_endpoint_and_is_not_redirected(tenant: Tenant, path: str) -> None:
+    response = await tenant.client.get(path)
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+    assert response.json()["meta"]["request_id"] == response.headers["x-request-id"]
+
+
 async def test_the_list_needs_a_key(anonymous: httpx.AsyncClient) -> None:
     for headers in ({}, {"Authorization": "Bearer truedy_" + "a" * 32}, {"Authorization": "Basic abc"}):
         response = await anonymous.get(f"{BASE}/calls", headers=headers)

@@ -80,12 +80,6 @@ async def test_a_statement_alone_commits_by_itself_and_leaves_transactions_as_th
         assert (await connection.execute(sa.text("SELECT value FROM counter"))).scalar_one() == 7
 
 
-async def test_a_write_in_a_lone_read_is_refused(counter: Database) -> None:
-    with pytest.raises(sa.exc.DBAPIError):
-        async with counter.read_alone() as connection:
-            await connection.execute(sa.text("UPDATE counter SET value = 8"))
-
-
 async def test_a_write_in_a_read_transaction_is_refused(counter: Database) -> None:
     with pytest.raises(sa.exc.DBAPIError):
         async with counter.read() as connection:

@@ -96,3 +96,19 @@ async def test_a_call_that_the_database_alone_knows_is_ended(product: Product) -
     product.write(f"UPDATE attempts SET state = 'dialling', dialog_state = NULL WHERE call_id = '{call_id}'")
     call = await product.end_of(call_id, 45)
     assert (call["status"], call["ended_reason"]) == ("failed", "recovered_after_crash")
+
+
+async def test_speech_processes_that_die_in_a_call_are_replaced(product: Product) -> None:
+    script = steps("wait 1", "say yes", "wait 30")
+    async with run_phone(product.ports["PEER_PORT"], "--answer-after", "0", *script) as phone:
+        call_id = await product.place()
+        await phone.wait_for("answered")
+        await asyncio.sleep(0.5)
+        children = list_children(product.gateway_pid)
+        assert children
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        call = await product.end_of(call_id)
+    assert (call["status"], call["ended_reason"]) == ("completed", "agent_hangup")
+    assert (await product.turns_of(call_id))[0]["speaker"] == "agent"
+    await assert_calls_work(product)

@@ -12,7 +12,6 @@ OutputMedium = Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_M
 #: What a call can achieve, in the API's words; also what a flow may say that it has achieved.
 Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
 
-AGENT_STATUSES: tuple[AgentStatus, ...] = get_args(AgentStatus)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 #: The brain that needs no language model: flows and the built-in receptionist.

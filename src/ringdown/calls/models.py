@@ -37,7 +37,6 @@ Fault = Literal["none", "callee", "customer", "carrier", "provider", "ours"]
 
 CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
 LIVE_STATUSES: tuple[CallStatus, ...] = ("queued", "ringing", "in_progress")
-DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 ENDED_REASONS: tuple[EndedReason, ...] = get_args(EndedReason)
 
 #: Whose doing each ending is; the retry of a contact depends on nothing else.

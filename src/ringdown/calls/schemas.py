@@ -33,7 +33,6 @@ Number = Annotated[
 ]  # fmt: skip
 #: The value of a template variable; numbers and booleans become their text.
 VariableText = Annotated[str, BeforeValidator(_to_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-_OTHER_NUMBER = WithJsonSchema({"type": "string", "deprecated": True})
 _OTHER_VARIABLES = WithJsonSchema({"type": "object", "deprecated": True})
 
 

@@ -41,7 +41,14 @@ def build_conversation(
 def _build_brain(agent: Agent, speech: Speech, variables: Mapping[str, str], *, greeting: str | None) -> Brain:
     if agent.flow is None and speech.model is not None:
         prompt = render_template(agent.system_prompt, variables)
-        return ModelBrain(model=speech.model, system_prompt=prompt, temperature=agent.temperature)
+        begins = agent.greeting
+        wording = begins.prompt if begins.first_speaker == "agent" else begins.fallback_prompt or begins.prompt
+        return ModelBrain(
+            model=speech.model,
+            system_prompt=prompt,
+            temperature=agent.temperature,
+            greeting_prompt=_render(wording, variables),
+        )
     flow = flows.receptionist(greeting) if agent.flow is None else Flow.parse(agent.flow, has_model=True)
     return FlowBrain(flow=flow, variables=variables, language=agent.language_hint)
 

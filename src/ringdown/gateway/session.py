@@ -17,6 +17,7 @@ from ringdown.gateway.routes import Route, Routes
 from ringdown.gateway.speech import Speech, SpeechProviders
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
+from ringdown.media.sockets import PortsExhausted
 from ringdown.sip import call as sip
 from ringdown.sip import network, sdp
 from ringdown.sip.address import Uri
@@ -112,6 +113,9 @@ class CallSession:
         except ProviderError as error:
             self._log.warning("call failed by a provider", error=str(error))
             taken = _Course(endings.PROVIDER_FAILED, f"The call could not be carried: {error}.")
+        except PortsExhausted as error:
+            self._log.error("call without a media port", error=str(error))
+            taken = _Course(endings.INTERNAL, f"The call could not be carried: {error}.")
         except Exception:  # noqa: BLE001 - a call never errors, it ends
             self._log.exception("call failed by a fault of ours")
             taken = _Course(endings.INTERNAL)
@@ -279,6 +283,7 @@ class CallSession:
         finally:
             if not far_end.done():
                 await call.bye()
+            self._log.info("media ended", **_describe_media(media))
             await media.close()  # the call is as long as its media: recognising the last words takes a while
             await conversation.finish()
             for task in tasks:
@@ -321,6 +326,20 @@ class CallSession:
         while silent_ms <= _NO_MEDIA_MS:
             await asyncio.sleep(_NO_MEDIA_CHECK_S)
             silent_ms = self._media.media_ms - (self._media.last_packet_at_ms or 0)
+
+
+def _describe_media(media: MediaSession) -> dict[str, float]:
+    """What tells an operator whether a bad call was the network's fault or ours."""
+    figures = media.statistics
+    return {
+        "packets_received": figures.packets_received,
+        "packets_lost": figures.packets_lost,
+        "packets_late": figures.packets_late,
+        "jitter_ms": round(figures.jitter_ms, 1),
+        "packets_sent": figures.packets_sent,
+        "ticks_late": figures.ticks_late,
+        "ticks_unsent": figures.ticks_unsent,
+    }
 
 
 def _check_address(negotiated: sdp.NegotiatedAudio) -> sdp.NegotiatedAudio:

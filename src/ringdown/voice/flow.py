@@ -141,7 +141,12 @@ def _parse_listen(node: str, raw: object, *, has_model: bool) -> Listen:
     if not isinstance(raw, Mapping):
         raise FlowError(node, "listen", "must be an object")
     kind = raw.get("kind")
-    _require(kind in _LISTEN_FIELDS, node, "listen.kind", f"must be one of {', '.join(get_args(ListenKind))}")
+    _require(
+        isinstance(kind, str) and kind in _LISTEN_FIELDS,
+        node,
+        "listen.kind",
+        f"must be one of {', '.join(get_args(ListenKind))}",
+    )
     assert isinstance(kind, str)
     _refuse_unknown(raw, _LISTEN_FIELDS[kind] | {"kind"}, node=node, prefix="listen.")
     if kind == "choice":

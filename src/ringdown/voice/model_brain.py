@@ -20,15 +20,18 @@ _RULES = (
     "Say numbers and symbols as words. When the conversation is over, say goodbye and call end_call."
 )
 _OPEN = "[The call was answered. Greet the caller.]"
+_OPEN_AS = "[The call was answered. Greet the caller: {}]"
 _SUMMARY_PROMPT = "Summarise this phone call in one to three sentences for the person who ordered it. Only the summary."
 _KEYPAD = "[keypad {}]"
 _UNCLEAR = "[The caller said something that could not be understood. Ask to repeat it.]"
+_UNCLEAR_NOTED = "[unclear]"
 
 
 class ModelBrain:
     """Runs one call with `model`. `system_prompt` is rendered already; `temperature` is the model's.
 
-    `summary_model` (by default `model`) writes the summary at the end.
+    `greeting_prompt` tells the model how to greet where no greeting is given. `summary_model` (by default `model`)
+    writes the summary at the end.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class ModelBrain:
         model: ports.LanguageModel,
         system_prompt: str,
         temperature: float = 0.3,
+        greeting_prompt: str | None = None,
         summary_model: ports.LanguageModel | None = None,
     ) -> None:
         self._model = model
         self._summary_model = summary_model or model
         self._system = ports.Message("system", f"{system_prompt}\n\n{_RULES}")
         self._temperature = temperature
+        self._opening = ports.Message("user", _OPEN_AS.format(greeting_prompt) if greeting_prompt else _OPEN)
         self._history: list[ports.Message] = []
         self._summary: str | None = None
 
@@ -60,7 +65,7 @@ class ModelBrain:
         said = [_to_message(heard)] if heard is not None and heard.text else []
         if greeting:
             return _SpokenProposal(self, greeting, said)
-        return _ModelProposal(self, said or [ports.Message("user", _OPEN)])
+        return _ModelProposal(self, said or [self._opening])
 
     def consider(self, heard: brain.Heard) -> brain.Proposal:
         """The model's answer to the history and `heard`."""
@@ -86,7 +91,10 @@ class ModelBrain:
         if not any(message.role == "user" for message in self._history):
             return
         speakers = {"user": "Caller", "assistant": "Agent"}
-        lines = [f"{speakers[message.role]}: {message.content}" for message in self._history]
+        lines = [
+            f"{speakers[message.role]}: {_UNCLEAR_NOTED if message.content == _UNCLEAR else message.content}"
+            for message in self._history
+        ]
         messages = (ports.Message("system", _SUMMARY_PROMPT), ports.Message("user", "\n".join(lines)))
         reply = self._summary_model.reply(messages, temperature=self._temperature)
         text = "".join([part.text async for part in reply if isinstance(part, ports.TextDelta)]).strip()
@@ -103,7 +111,7 @@ class ModelBrain:
 
     def remember(self, said: Sequence[ports.Message]) -> None:
         """What was said became a fact."""
-        self._history.extend(message for message in said if message.content != _OPEN)
+        self._history.extend(message for message in said if message is not self._opening)
 
 
 class _ModelProposal:

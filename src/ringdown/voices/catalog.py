@@ -11,7 +11,6 @@ from ringdown.config import Settings
 VoiceProvider = Literal["espeak", "speech"]
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_ID_LENGTH = 26
 
 # espeak-ng's name, the language (BCP-47), and the name for people.
 _OFFLINE_VOICES = (

@@ -5,6 +5,7 @@ from typing import cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from ringdown.errors import RingdownError, Unauthorized, ValidationFailed
@@ -42,6 +43,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     refused = cast(HTTPException, error)
     for name, value in (refused.headers or {}).items():
         context.set_header(request, name, value)
+    if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        context.set_header(request, "Allow", ", ".join(_list_methods(request)))
     target = f"{request.method} {request.url.path}"
     code, message = HTTPStatus(refused.status_code).name.lower(), str(refused.detail)
     if refused.status_code == HTTPStatus.NOT_FOUND:
@@ -49,3 +52,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     elif refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         message = f"The endpoint does not know this method: {target}"
     return _render(request, status=refused.status_code, code=code, message=message, details={})
+
+
+def _list_methods(request: Request) -> list[str]:
+    """The methods of all routes at this path; the router itself names only those of the first (RFC 9110 §15.5.6)."""
+    routes = iter_route_contexts(request.app.routes)
+    at_path = [route for route in routes if route.path_regex.match(request.scope["path"])]
+    return sorted({method for route in at_path for method in route.methods or ()})
