@@ -1,10 +1,16 @@
 """Settings: every one with its unit and default; read from `RINGDOWN_*` or `ringdown.toml`."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 
 class Settings(BaseSettings):
@@ -57,9 +63,16 @@ class Settings(BaseSettings):
     speech_url: str | None = Field(None, description="Base URL of an OpenAI-compatible speech server.")
     speech_key: SecretStr | None = Field(None, description="Its API key.")
     speech_model: str | None = Field(None, description="Its model; required with `speech_url`.")
-    speech_voices: tuple[str, ...] = Field(("alloy",), description="The speech server's voices that agents may use.")
+    speech_voices: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("alloy",), description="The speech server's voices that agents may use, separated by commas."
+    )
 
     recognizer_processes: int = Field(1, ge=1, description="Child processes of the offline recognizer.")
+
+    @field_validator("speech_voices", mode="before")
+    @classmethod
+    def _split_voices(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

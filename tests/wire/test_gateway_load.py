@@ -16,7 +16,11 @@ async def test_twenty_calls_at_once_complete_and_leave_nothing_open(tmp_path: Pa
         pid = product.gateway_pid
         before, used_s = count_descriptors(pid), cpu_seconds(pid)
         placed = await asyncio.gather(*(product.place(TEST_PHONE) for _ in range(CALLS)))
-        calls = await asyncio.gather(*(product.end_of(call_id, 90) for call_id in placed))
+        async with asyncio.timeout(90):
+            # Asking the API for each call again and again would take the processor time that is measured here.
+            while product.rows("SELECT id FROM calls WHERE ended_at IS NULL"):
+                await asyncio.sleep(0.5)
+        calls = [await product.end_of(call_id) for call_id in placed]
         assert [call["status"] for call in calls] == ["completed"] * CALLS
         assert all(call["recording_url"] and call["summary"] for call in calls)
 
@@ -28,7 +32,7 @@ async def test_twenty_calls_at_once_complete_and_leave_nothing_open(tmp_path: Pa
         assert len(figures) == CALLS + 1
         late, sent = (sum(int(each[name]) for each in figures) for name in ("ticks_late", "packets_sent"))
         print(f"{late} of {sent} packets late")  # noqa: T201 - likewise
-        assert late < sent * 0.25
+        assert late < sent * 0.1
         async with asyncio.timeout(10):
             while count_descriptors(pid) > before:
                 await asyncio.sleep(0.2)

@@ -51,7 +51,7 @@ FAULTS: Mapping[EndedReason, Fault] = {
     "busy": "callee",
     "declined": "callee",
     "invalid_destination": "customer",
-    "unreachable": "callee",
+    "unreachable": "carrier",
     "cancelled": "customer",
     "dnc_blocked": "customer",
     "outside_window": "customer",

@@ -13,10 +13,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ringdown import lifecycle
+from ringdown.cli import credits as credit_commands
 from ringdown.cli import demo as demonstration
-from ringdown.cli import keys
+from ringdown.cli import keys, numbers
 from ringdown.cli.database import check_current, check_reachable
 from ringdown.cli.first_run import Prepared
+from ringdown.cli.organization import DataDir
 from ringdown.cli.preflight import find_free_port, make_data_folder
 from ringdown.cli.tree import run_tree
 from ringdown.config import Settings
@@ -27,9 +29,10 @@ app = typer.Typer(
     name="ringdown", help="Self-hosted AI phone calls.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(numbers.app, name="numbers")
+app.add_typer(credit_commands.app, name="credits")
 
 T = TypeVar("T")
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and recordings.")]
 
 
 def main() -> None:

@@ -1,40 +1,16 @@
 """`ringdown keys`: make, list and revoke API keys."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from ringdown import lifecycle
 from ringdown.accounts import service as accounts
 from ringdown.accounts.store import ApiKey
-from ringdown.cli import first_run, preflight
-from ringdown.db.engine import Database, open_database
+from ringdown.cli.organization import DataDir, run_for_organization
+from ringdown.db.engine import Database
 from ringdown.values import to_wire_time
 
 app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
-
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the database and recordings.")]
-T = TypeVar("T")
-
-
-def _run(data_dir: Path | None, work: Callable[[Database, str], Awaitable[T]]) -> T:
-    settings = lifecycle.load_settings(data_dir=data_dir)
-
-    async def run() -> T:
-        preflight.make_data_folder(settings.data_dir)
-        prepared = await first_run.prepare(settings)
-        if prepared.new_key is not None:
-            print(f"Made a new data folder with a first key, shown only now: {prepared.new_key}")
-        database = open_database(settings.sqlalchemy_url)
-        try:
-            return await work(database, prepared.organization_id)
-        finally:
-            await database.close()
-
-    return asyncio.run(run())
 
 
 @app.command()
@@ -56,7 +32,7 @@ def create(
         )
         return text
 
-    print(_run(data_dir, work))
+    print(run_for_organization(data_dir, work))
 
 
 @app.command(name="list")
@@ -66,7 +42,7 @@ def list_keys(data_dir: DataDir = None) -> None:
     async def work(database: Database, organization_id: str) -> list[ApiKey]:
         return await accounts.list_keys(database, organization_id=organization_id)
 
-    for key in _run(data_dir, work):
+    for key in run_for_organization(data_dir, work):
         used = to_wire_time(key.last_used_at) or "never used"
         state = "revoked" if key.revoked_at is not None else "active"
         print(f"{key.id}  {key.key_hint}…  {to_wire_time(key.created_at)}  {used:<20}  {state:<7}  {key.name}")
@@ -82,4 +58,4 @@ def revoke(
     async def work(database: Database, organization_id: str) -> str:
         return await accounts.revoke_key(database, organization_id=organization_id, name_or_id=name)
 
-    print(f"Revoked {_run(data_dir, work)}.")
+    print(f"Revoked {run_for_organization(data_dir, work)}.")

@@ -36,7 +36,7 @@ def _render(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        return ",".join(str(item) for item in value)
     return str(value)
 
 

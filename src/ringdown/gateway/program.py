@@ -20,6 +20,7 @@ from ringdown.sip.call import IncomingCall
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.message import Request
 from ringdown.voice.detector import SpeechDetector
+from ringdown.voice.ports import ProviderError
 
 _USER_AGENT = "Ringdown/0.1"
 
@@ -44,7 +45,10 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
         speech, detector, clock = SpeechProviders(settings), SpeechDetector(), MediaClock()
         for part in (speech, detector, clock):
             stack.push_async_callback(part.close)
-            await part.start()
+            try:
+                await part.start()
+            except ProviderError as error:
+                raise CannotStart(f"The gateway cannot start its speech ({error}).") from error
         ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
         endpoint = await _listen(settings, ringing, await reception.make_guard(dial_plan.peer))
         stack.push_async_callback(endpoint.close)

@@ -164,6 +164,8 @@ class Floor:
         ear = self._ear
         if attempt is not None and attempt.transcript:
             self.keep_heard(attempt)
+            if attempt.proposal is not None and self.is_open:
+                attempt.proposal.commit()  # nobody answers these words, but the report holds them
         elif is_deaf and ear.is_active:
             text = write_heard(brain.Heard(), kind=ear.kind)
             self._transcript.contact(text, start_ms=ear.started_ms, end_ms=ear.last_voiced_ms)
