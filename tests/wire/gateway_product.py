@@ -25,7 +25,7 @@ FLOW: dict[str, Any] = {
             "next": "thanks",
             "on_failure": "thanks",
         },
-        "thanks": {"say": "Thank you. Goodbye.", "end": "hang_up"},
+        "thanks": {"say": "Bye.", "end": "hang_up"},
     },
     "summary": "Deliver today: {{today}}.",
 }

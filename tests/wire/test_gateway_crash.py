@@ -68,7 +68,6 @@ async def test_a_phone_that_rings_is_told_when_the_gateway_is_killed(product: Pr
     assert (call["status"], call["ended_reason"]) == ("failed", "recovered_after_crash")
     assert (call["duration_seconds"], call["cost_credits"], call["recording_url"]) == (0, 0, None)
     assert_nothing_is_live(product)
-    await assert_calls_work(product)
 
 
 async def test_a_caller_is_told_when_the_gateway_is_killed_twice(product: Product) -> None:
@@ -111,4 +110,3 @@ async def test_speech_processes_that_die_in_a_call_are_replaced(product: Product
         call = await product.end_of(call_id)
     assert (call["status"], call["ended_reason"]) == ("completed", "agent_hangup")
     assert (await product.turns_of(call_id))[0]["speaker"] == "agent"
-    await assert_calls_work(product)

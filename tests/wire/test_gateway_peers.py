@@ -42,9 +42,11 @@ async def test_the_standard_sipp_caller_reaches_the_agent(product: Product, tmp_
 async def test_a_sipp_caller_with_audio_is_heard(product: Product, tmp_path: Path) -> None:
     (tmp_path / "pcap").symlink_to(PCAPS)
     async with run_sipp(tmp_path, "-sn", "uac_pcap", "-s", "agent", target(product)) as sipp:
-        assert await sipp.wait() == 0
+        # It calls it a failure when the agent hangs up before its nine seconds are over; either may be first.
+        await sipp.wait()
     call = await product.newest_ended()
     assert call["status"] == "completed"
+    assert call["duration_seconds"] > 5
     far, _ = await recordings.fetch(call["recording_url"])
     assert recordings.loudness(far, 0.2, 5.0) > 0.005
 
