@@ -19,6 +19,10 @@ READY_FD = "RINGDOWN_READY_FD"
 LIFELINE_FD = "RINGDOWN_LIFELINE_FD"
 
 
+#: Exit status of a supervised program that has said why it cannot start (EX_CONFIG of sysexits.h).
+CANNOT_START_STATUS = 78
+
+
 class CannotStart(Exception):
     """A program cannot start; the message is one sentence for the operator."""
 
@@ -59,6 +63,15 @@ def _describe(error: ValidationError | SettingsError) -> str:
     return f"{where}: {first['msg'].removeprefix('Value error, ')}."
 
 
+def run_with_settings(program: Callable[[Settings, Stop, Callable[[], None]], Awaitable[None]]) -> None:
+    """Run `program(settings, stop, ready)` as `run_program` does, with the settings of the environment."""
+    try:
+        settings = load_settings()
+    except CannotStart as error:
+        fail(str(error))
+    run_program(lambda stop, ready: program(settings, stop, ready))
+
+
 def run_program(program: Program) -> None:
     """Run `program(stop, ready)` until it returns; it must return soon after `stop.asked`.
 
@@ -71,9 +84,9 @@ def run_program(program: Program) -> None:
 
 
 def fail(sentence: str) -> NoReturn:
-    """End this process with one sentence on standard error."""
+    """End this process with one sentence on standard error, and a status that tells a supervisor not to try again."""
     sys.stderr.write(f"ringdown: {sentence}\n")
-    raise SystemExit(1)
+    raise SystemExit(CANNOT_START_STATUS if LIFELINE_FD in os.environ else 1)
 
 
 async def _run(program: Program) -> None:

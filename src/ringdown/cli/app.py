@@ -54,10 +54,8 @@ def serve(
     settings = lifecycle.load_settings(data_dir=data_dir)
 
     async def run(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
-        async with run_tree(settings) as (supervisor, prepared):
+        async with run_tree(settings, on_prepared=_show_key) as (supervisor, prepared):
             ready()
-            if prepared.new_key is not None:
-                print(f"Your first API key, shown only now:\n\n  {prepared.new_key}\n", flush=True)
             if demo:
                 await _show_demo(stop, settings, prepared)
             if not stop.asked.is_set():
@@ -68,6 +66,11 @@ def serve(
         print("Stopped.", flush=True)
 
     lifecycle.run_program(run)
+
+
+def _show_key(prepared: Prepared) -> None:
+    if prepared.new_key is not None:
+        print(f"Your first API key, shown only now:\n\n  {prepared.new_key}\n", flush=True)
 
 
 async def _until_stopped(stop: lifecycle.Stop, work: Coroutine[Any, Any, T]) -> T:

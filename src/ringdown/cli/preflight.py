@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringdown.config import Settings
-from ringdown.gateway.routes import find_test_phone_host
+from ringdown.gateway.routes import Routes, find_test_phone_host
 from ringdown.lifecycle import CannotStart
 
 
@@ -60,6 +60,14 @@ def check_ports(settings: Settings) -> None:
         _check(
             find_test_phone_host(settings), settings.test_phone_port, "the test phone", "RINGDOWN_TEST_PHONE_PORT", both
         )
+
+
+def check_peer(settings: Settings) -> None:
+    """Refuse an outbound peer that cannot be read. Raises `CannotStart`."""
+    try:
+        Routes(settings)
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
 
 
 def _check(host: str, port: int, purpose: str, setting: str, kinds: tuple[socket.SocketKind, ...]) -> None:

@@ -51,6 +51,8 @@ class Child:
             code = await self._run_once()
             if self._is_stopping:
                 return
+            if code == lifecycle.CANNOT_START_STATUS and not self.is_ready.is_set():
+                raise CannotStart(f"The {self.spec.name} cannot start; its reason stands above.")
             failures = 1 if time.monotonic() - started_at > _STABLE_S else failures + 1
             if not self.is_ready.is_set() and failures >= 3:
                 raise CannotStart(f"The {self.spec.name} ended {failures} times while starting (exit code {code}).")

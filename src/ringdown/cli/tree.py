@@ -1,7 +1,7 @@
 """The process tree of one machine: which programs `serve` and `demo` start, and with which environment."""
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -42,13 +42,18 @@ def _render(value: Any) -> str:
 
 @asynccontextmanager
 async def run_tree(
-    settings: Settings, *, extra_environment: Mapping[str, str] | None = None
+    settings: Settings, *, on_prepared: Callable[[Prepared], None] = lambda _prepared: None
 ) -> AsyncIterator[tuple[Supervisor, Prepared]]:
-    """Hold the data folder, prepare it, and run the programs for the length of the block. Raises `CannotStart`."""
+    """Hold the data folder, prepare it, and run the programs for the length of the block. Raises `CannotStart`.
+
+    `on_prepared` is called before the programs start: a first key is known to nobody else if one of them fails.
+    """
     with preflight.hold_data_folder(settings.data_dir):
         preflight.check_ports(settings)
+        preflight.check_peer(settings)
         prepared = await first_run.prepare(settings)
-        environment = {**build_environment(settings), **(extra_environment or {})}
+        on_prepared(prepared)
+        environment = build_environment(settings)
         supervisor = Supervisor(list_programs(settings), environment=environment, drain_s=float(settings.drain_seconds))
         async with supervisor:
             yield supervisor, prepared

@@ -24,12 +24,19 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
 )
 
 
+# SQLSTATE classes and codes of a server that starts, stops, is full or undid the transaction for another's sake:
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_PASSING_STATES = ("08", "25006", "40", "53", "55000", "55P03", "57", "58")
+
+
 def is_away(error: BaseException) -> bool:
     """Whether an error of `UNAVAILABLE` may pass by itself; a refused statement is a bug and never does."""
     if isinstance(error, sa.exc.DBAPIError):
         is_about_connection = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError))
-        return is_about_connection or error.connection_invalidated
-    return not isinstance(error, sa.exc.SQLAlchemyError)
+        state: str = getattr(error.orig, "sqlstate", None) or ""
+        return is_about_connection or error.connection_invalidated or state.startswith(_PASSING_STATES)
+    # The pool's own timeout: the writers before us took too long.
+    return isinstance(error, sa.exc.TimeoutError) or not isinstance(error, sa.exc.SQLAlchemyError)
 
 
 # Marks a connection of SQLite on which each statement is a transaction; its driver needs no other isolation level.

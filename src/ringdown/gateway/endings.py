@@ -6,6 +6,8 @@ CANCELLED = Ending("cancelled")
 NO_ANSWER = Ending("no_answer")
 NO_MEDIA = Ending("no_media")
 UNREACHABLE = Ending("unreachable")
+# No way to the number is set up here: calling again would not help.
+NO_ROUTE = Ending("invalid_destination")
 INTERNAL = Ending("internal_error")
 PROVIDER_FAILED = Ending("provider_error")
 HUNG_UP_BY_US = Ending("agent_hangup")

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import exc
 
 from ringdown.db import engine
 
@@ -13,10 +12,6 @@ log = structlog.get_logger(__name__)
 
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 5.0
-
-# SQLSTATE classes and codes of a server that starts, stops, is full or undid the transaction for another's sake:
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_PASSING_STATES = ("08", "25006", "40", "53", "55000", "55P03", "57", "58")
 
 T = TypeVar("T")
 
@@ -32,15 +27,8 @@ async def keep_trying(work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except engine.UNAVAILABLE as error:
-            if not _may_pass(error):
+            if not engine.is_away(error):
                 raise
             log.warning("database away", error=str(error), delay_s=delay_s)
         await asyncio.sleep(delay_s)
         delay_s = min(delay_s * 2, _LONGEST_DELAY_S)
-
-
-def _may_pass(error: Exception) -> bool:
-    if engine.is_away(error) or isinstance(error, exc.TimeoutError):  # of the pool: the writers before us wait
-        return True
-    state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
-    return state is not None and state.startswith(_PASSING_STATES)

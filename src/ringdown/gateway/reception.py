@@ -3,7 +3,9 @@
 import asyncio
 import ipaddress
 import socket
+import time
 from collections.abc import Callable
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +22,7 @@ from ringdown.values import is_e164
 # The user part of `sip:agent@…`, by which any softphone on this machine reaches the oldest active agent.
 _ANY_AGENT = "agent"
 _RESOLVE_TIMEOUT_S = 10.0
+_ADDRESSES_VALID_S = 60
 
 
 async def make_guard(peer: Peer | None) -> Callable[[str, Request], bool]:
@@ -27,7 +30,7 @@ async def make_guard(peer: Peer | None) -> Callable[[str, Request], bool]:
     allowed = await _resolve(peer.host) if peer is not None else frozenset()
 
     def is_allowed(source_host: str, _request: Request) -> bool:
-        return is_loopback(source_host) or source_host in allowed
+        return source_host in allowed or is_own_address(source_host)
 
     return is_allowed
 
@@ -41,14 +44,25 @@ async def _resolve(host: str) -> frozenset[str]:
     return frozenset(str(address[0]) for *_, address in found)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a source address is this machine."""
+def is_own_address(host: str) -> bool:
+    """Whether a source address is one of this machine: loopback, or what a softphone binds by default."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
+    own = getattr(address, "ipv4_mapped", None) or address
+    return bool(own.is_loopback) or _can_bind(str(own), time.monotonic() // _ADDRESSES_VALID_S)
+
+
+@lru_cache(maxsize=1024)
+def _can_bind(host: str, _period: float) -> bool:
+    """Only an address of this machine can be bound; addresses change, so that the answer is kept for a period only."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+        except OSError:
+            return False
+    return True
 
 
 async def find_agent(database: Database, request_uri: str) -> Agent | None:

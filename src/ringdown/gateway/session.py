@@ -131,7 +131,7 @@ class CallSession:
         route = services.routes.find(self.call.to_number or "")
         if route is None:
             return _Course(
-                endings.UNREACHABLE,
+                endings.NO_ROUTE,
                 "The call could not be placed: no outbound peer is set (RINGDOWN_OUTBOUND_PEER); "
                 f"only the test phone, {services.settings.test_phone_number}, can be reached.",
             )

@@ -41,13 +41,13 @@ def phone(
 ) -> None:
     """A softphone that follows a script: answers or dials, speaks, sends digits, hangs up.
 
-    Without steps it is agreeable: it answers every question with yes, yes, two.
+    Without steps it is agreeable: it answers yes, yes, and presses 2, again and again.
     """
     _configure()
     script = _build_script(step or [], reaction, answer_after=answer_after, repeat=repeat)
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise typer.BadParameter("must be HOST:PORT", param_hint="--listen")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise typer.BadParameter("must be HOST:PORT with a port from 0 to 65535", param_hint="--listen")
 
     def show(event: PhoneEvent) -> None:
         if as_json:
@@ -55,14 +55,10 @@ def phone(
         elif not quiet:
             print(f"{event.at_ms / 1000:7.2f} s  {event.kind:<9} {event.detail}", flush=True)
 
-    async def run(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
+    async def operate(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
         softphone = Softphone(script, voice=voice, on_event=show)
         try:
-            await softphone.start(host=host.strip("[]"), port=int(port))
-        except OSError as error:
-            await softphone.close()
-            raise lifecycle.CannotStart(f"The phone cannot listen on {listen} ({error.strerror}).") from error
-        try:
+            await _start(softphone, host.strip("[]"), int(port))
             ready()
             show(PhoneEvent("listening", softphone.endpoint.local_uri("phone")))
             if dial is None:
@@ -72,7 +68,7 @@ def phone(
         finally:
             await softphone.close()
 
-    lifecycle.run_program(run)
+    lifecycle.run_program(operate)
 
 
 def _configure() -> None:
@@ -80,6 +76,13 @@ def _configure() -> None:
         lifecycle.load_settings()
     except lifecycle.CannotStart as error:
         lifecycle.fail(str(error))
+
+
+async def _start(softphone: Softphone, host: str, port: int) -> None:
+    try:
+        await softphone.start(host=host, port=port)
+    except OSError as error:
+        raise lifecycle.CannotStart(f"The phone cannot listen on {host} port {port} ({error.strerror}).") from error
 
 
 async def _dial(softphone: Softphone, target: str, user: str | None, stop: lifecycle.Stop) -> bool:
@@ -91,11 +94,14 @@ async def _dial(softphone: Softphone, target: str, user: str | None, stop: lifec
     asked = asyncio.create_task(stop.asked.wait())
     await asyncio.wait((call, asked), return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()
-    if call.done():
+    if not call.done():
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        return True
+    try:
         return call.result()
-    call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-    return True
+    except ValueError as error:
+        raise lifecycle.CannotStart(f"The phone cannot dial {target}: {error}.") from error
 
 
 def _build_script(texts: list[str], reaction: str, *, answer_after: float, repeat: bool) -> Script:
@@ -117,4 +123,6 @@ def _build_script(texts: list[str], reaction: str, *, answer_after: float, repea
 
 
 if __name__ == "__main__":
-    typer.run(phone)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(phone)
+    app(prog_name="ringdown phone")

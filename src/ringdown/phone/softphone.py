@@ -12,10 +12,10 @@ from ringdown.phone.script import Script
 from ringdown.phone.talk import SAMPLE_RATE_HZ, Talk, TalkEvent
 from ringdown.providers.espeak import EspeakVoice
 from ringdown.sip import sdp
-from ringdown.sip.call import Call, IncomingCall
+from ringdown.sip.call import Call, IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
-from ringdown.sip.events import Answered, Ended, Provisional, Rejected
+from ringdown.sip.events import Answered, Provisional, Rejected
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ class Softphone:
         self._sounds: dict[str, bytes] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._host = "127.0.0.1"
-        self.endpoint: Endpoint
+        self._endpoint: Endpoint | None = None
 
     async def start(self, *, host: str, port: int) -> None:
         """Listen for calls on `host` and `port` (0: any free port), UDP and TCP. Raises `OSError`."""
@@ -61,7 +61,7 @@ class Softphone:
             if step.kind == "say" and step.text not in self._sounds:
                 self._sounds[step.text] = await self._render(step.text)
         await self._clock.start()
-        self.endpoint = await Endpoint.start(
+        self._endpoint = await Endpoint.start(
             host=host,
             port=port,
             user_agent=_USER_AGENT,
@@ -69,15 +69,22 @@ class Softphone:
             is_allowed=lambda _source, _request: True,
         )
 
+    @property
+    def endpoint(self) -> Endpoint:
+        """The SIP side; there is one after `start`."""
+        assert self._endpoint is not None
+        return self._endpoint
+
     async def _render(self, text: str) -> bytes:
         return b"".join([piece.pcm async for piece in self._voice.speak(text, sample_rate_hz=SAMPLE_RATE_HZ)])
 
     async def close(self) -> None:
-        """Hang up all calls and close the port."""
+        """Hang up all calls and close the port; safe also when `start` failed."""
         for task in self._calls:
             task.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
-        await self.endpoint.close()
+        if self._endpoint is not None:
+            await self._endpoint.close()
         await self._clock.close()
         await self._voice.close()
 
@@ -88,6 +95,7 @@ class Softphone:
 
     async def _take(self, incoming: IncomingCall) -> None:
         self._on_event(PhoneEvent("ringing", incoming.from_uri))
+        talked_ms = 0
         if self._script.reaction == "busy":
             await incoming.reject(486)
         elif self._script.reaction == "decline":
@@ -99,26 +107,27 @@ class Softphone:
                 waits_s = self._script.answer_after_ms / 1000 if self._script.reaction == "answer" else None
                 await asyncio.wait([watch], timeout=waits_s)
                 if not watch.done():
-                    await self._answer(incoming, watch)
+                    talked_ms = await self._answer(incoming, watch)
             finally:
                 watch.cancel()
-        self._on_event(PhoneEvent("ended"))
+        self._on_event(PhoneEvent("ended", at_ms=talked_ms))
 
-    async def _answer(self, incoming: IncomingCall, watch: "asyncio.Task[Ended]") -> None:
+    async def _answer(self, incoming: IncomingCall, watch: "asyncio.Task[None]") -> int:
         media = await self._open_media()
         try:
             answer, negotiated = sdp.answer_offer(incoming.body, host=self._host, port=media.local_port)
             await incoming.answer(answer)
             self._on_event(PhoneEvent("answered", incoming.from_uri))
-            await self._talk(incoming, media, negotiated, watch)
+            return await self._talk(incoming, media, negotiated, watch)
         except ValueError as error:
             log.warning("offer refused", reason=str(error))
             await incoming.reject(488)
+            return 0
         finally:
             await media.close()
 
     async def dial(self, target: str, *, credentials: Credentials | None = None) -> bool:
-        """Ring `target` (a SIP URI) and play the script; True if it was answered."""
+        """Ring `target` (a SIP URI) and play the script; True if it was answered. Raises `ValueError` for the URI."""
         media = await self._open_media()
         try:
             call = self.endpoint.prepare_invite(
@@ -127,21 +136,31 @@ class Softphone:
                 body=sdp.build_offer(host=self._host, port=media.local_port),
                 credentials=credentials,
             )
-            await call.send()
+            try:
+                return await self._ring_and_talk(call, media)
+            finally:
+                await call.bye()  # also ends a call that still rings, and does nothing to one that is over
+        finally:
+            await media.close()
+
+    async def _ring_and_talk(self, call: OutgoingCall, media: MediaSession) -> bool:
+        await call.send()
+        try:
             async with asyncio.timeout(_RING_TIMEOUT_S):
                 answered = await self._wait_for_answer(call)
             if answered is None:
                 return False
             negotiated = sdp.read_answer(answered.body)
-            watch = asyncio.create_task(_until_ended(call))
-            try:
-                await self._talk(call, media, negotiated, watch)
-            finally:
-                watch.cancel()
-            self._on_event(PhoneEvent("ended"))
-            return True
+        except (TimeoutError, ValueError) as error:
+            self._on_event(PhoneEvent("rejected", str(error) or "no answer"))
+            return False
+        watch = asyncio.create_task(_until_ended(call))
+        try:
+            talked_ms = await self._talk(call, media, negotiated, watch)
         finally:
-            await media.close()
+            watch.cancel()
+        self._on_event(PhoneEvent("ended", at_ms=talked_ms))
+        return True
 
     async def _wait_for_answer(self, call: Call) -> Answered | None:
         async for event in call.events():
@@ -158,8 +177,9 @@ class Softphone:
         return await MediaSession.open(clock=self._clock, host=self._host, port_min=30000, port_max=39999)
 
     async def _talk(
-        self, call: Call, media: MediaSession, negotiated: sdp.NegotiatedAudio, watch: "asyncio.Task[Ended]"
-    ) -> None:
+        self, call: Call, media: MediaSession, negotiated: sdp.NegotiatedAudio, watch: "asyncio.Task[None]"
+    ) -> int:
+        """Play the script until it or the call is over; how long they talked."""
         finished = asyncio.Event()
 
         def on_talk(kind: TalkEvent, detail: str, at_ms: int) -> None:
@@ -185,10 +205,9 @@ class Softphone:
             done.cancel()
             if not watch.done():
                 await call.bye()
+        return media.media_ms
 
 
-async def _until_ended(call: Call) -> Ended:
-    async for event in call.events():
-        if isinstance(event, Ended):
-            return event
-    return Ended("local")
+async def _until_ended(call: Call) -> None:
+    async for _event in call.events():
+        pass

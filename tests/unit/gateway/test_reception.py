@@ -1,0 +1,43 @@
+"""Who may ring, and what the record shows of it."""
+
+import socket
+
+import pytest
+
+from ringdown.gateway import reception
+from ringdown.gateway.routes import parse_peer
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("somebody", False),
+        ("", False),
+    ],
+)
+def test_this_machine_is_known_by_all_its_addresses(host: str, is_own: bool) -> None:
+    assert reception.is_own_address(host) is is_own
+
+
+def test_the_address_of_a_network_interface_is_this_machine() -> None:
+    addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    assert all(reception.is_own_address(address) for address in addresses)
+
+
+async def test_besides_this_machine_only_the_outbound_peer_is_heard() -> None:
+    is_allowed = await reception.make_guard(parse_peer("sip:192.0.2.7:5080"))
+    request = None  # the rule looks at the source alone
+    assert is_allowed("192.0.2.7", request)  # type: ignore[arg-type]
+    assert is_allowed("127.0.0.1", request)  # type: ignore[arg-type]
+    assert not is_allowed("192.0.2.8", request)  # type: ignore[arg-type]
+
+
+def test_a_caller_without_a_number_is_shown_by_its_address() -> None:
+    assert reception.find_number("sip:+4930901820@127.0.0.1:5060") == "+4930901820"
+    assert reception.find_number("sip:ana@127.0.0.1") == "sip:ana@127.0.0.1"
