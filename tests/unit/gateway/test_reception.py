@@ -15,7 +15,7 @@ from ringdown.gateway.routes import parse_peer
         ("127.8.8.8", True),
         ("::1", True),
         ("::ffff:127.0.0.1", True),
-        ("192.0.2.1", False),
+        ("198.51.100.1", False),
         ("2001:db8::1", False),
         ("somebody", False),
         ("", False),
@@ -31,11 +31,11 @@ def test_the_address_of_a_network_interface_is_this_machine() -> None:
 
 
 async def test_besides_this_machine_only_the_outbound_peer_is_heard() -> None:
-    is_allowed = await reception.make_guard(parse_peer("sip:192.0.2.7:5080"))
+    is_allowed = await reception.make_guard(parse_peer("sip:198.51.100.7:5080"))
     request = None  # the rule looks at the source alone
-    assert is_allowed("192.0.2.7", request)  # type: ignore[arg-type]
+    assert is_allowed("198.51.100.7", request)  # type: ignore[arg-type]
     assert is_allowed("127.0.0.1", request)  # type: ignore[arg-type]
-    assert not is_allowed("192.0.2.8", request)  # type: ignore[arg-type]
+    assert not is_allowed("198.51.100.8", request)  # type: ignore[arg-type]
 
 
 def test_a_caller_without_a_number_is_shown_by_its_address() -> None:
