@@ -1,5 +1,6 @@
 """Settings: every one with its unit and default; read from `RINGDOWN_*` or `ringdown.toml`."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -72,7 +73,12 @@ class Settings(BaseSettings):
     @field_validator("speech_voices", mode="before")
     @classmethod
     def _split_voices(cls, value: object) -> object:
-        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        names = [name.strip() for name in value.split(",")]
+        if not all(re.fullmatch(r"[\w.-]+", name) for name in names):
+            raise ValueError("must be names separated by commas, as in alloy,echo")
+        return names
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

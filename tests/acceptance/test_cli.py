@@ -69,11 +69,10 @@ async def test_a_port_in_use_is_one_sentence(tmp_path: Path, setting: str) -> No
 async def test_the_first_command_on_a_new_folder_makes_its_first_key(tmp_path: Path) -> None:
     ended = await commands.run("keys", "list", folder=tmp_path)
     assert ended.status == 0
-    made, listed = ended.output.splitlines()
-    key = KEY.search(made)
+    key = KEY.search(ended.errors)
     assert key is not None
-    assert listed.split()[-2:] == ["active", "default"]
-    assert key[0] not in listed
+    assert ended.output.split()[-2:] == ["active", "default"]
+    assert key[0] not in ended.output
 
 
 async def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def ringdown(provider: ScriptedServer, tmp_path_factory: pytest.TempPathFa
         "RINGDOWN_SPEECH_URL": provider.url,
         "RINGDOWN_SPEECH_KEY": "key-of-the-voice",
         "RINGDOWN_SPEECH_MODEL": "tones",
-        "RINGDOWN_SPEECH_VOICES": '["alloy", "nova"]',
+        "RINGDOWN_SPEECH_VOICES": "alloy, nova",
     }
     await product.start()
     yield product
@@ -282,7 +282,7 @@ async def test_a_voice_that_fails_ends_the_call(
     ("environment", "sentence"),
     [
         ({"RINGDOWN_MODEL_URL": "http://127.0.0.1:1/v1"}, "model_name is required with model_url"),
-        ({"RINGDOWN_SPEECH_VOICES": "alloy"}, "speech_voices"),
+        ({"RINGDOWN_SPEECH_VOICES": '["alloy"]'}, "speech_voices (RINGDOWN_SPEECH_VOICES): must be names separated"),
     ],
 )
 async def test_settings_that_make_no_sense_are_one_sentence(

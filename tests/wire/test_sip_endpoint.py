@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import json
 import socket
+import struct
+import sys
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,10 +15,12 @@ from ringdown.sip.call import IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Event, Provisional, Rejected
+from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.transaction import Timing
 from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
 
 FAST = Timing(t1=0.02, t2=0.08, t4=0.1)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
 
 
@@ -123,6 +128,27 @@ async def test_a_refused_connection_is_a_503_of_our_own() -> None:
             assert alice.endpoint.statistics.transport_errors == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which datagram was refused")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+async def test_a_port_that_nobody_listens_on_is_a_503_of_our_own_and_harms_no_other_call(host: str, ipv6: str) -> None:
+    callee_host = ipv6 if ":" in host else "127.0.0.1"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as closed:
+        closed.bind((callee_host, 0))
+        port = closed.getsockname()[1]
+    async with run_owner(host=host, timing=FAST) as alice, run_owner(host=callee_host) as bob:
+        dead = f"sip:bob@[{callee_host}]:{port}" if ":" in host else f"sip:bob@{callee_host}:{port}"
+        refused = [await alice.dial(dead) for _ in range(5)]
+        call, _ = await connect(alice, bob, bob.endpoint.local_uri("bob"))
+        for other in refused:
+            assert await collect(other) == [Rejected(503, TRANSPORT_FAILED, is_local=True)]
+        busy_since = time.process_time()
+        await asyncio.sleep(0.2)
+        assert time.process_time() - busy_since < 0.1
+        await call.bye()
+        assert await collect(call) == [Ended("local")]
+
+
 async def test_a_connection_that_breaks_before_any_response_is_a_503_of_our_own() -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -172,6 +198,45 @@ async def test_a_connection_that_the_peer_closed_is_made_anew() -> None:
                 call, _ = await connect(alice, bob, f"{bob.endpoint.local_uri('bob')};transport=tcp")
                 await call.bye()
                 assert await collect(call) == [Ended("local")]
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+async def test_a_call_right_after_the_peer_closed_or_reset_its_connection_goes_through(is_noticed: bool) -> None:
+    invites = asyncio.Queue[int]()
+    last: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        last.append(writer)
+        while data := await read_head(reader):
+            request = parse_message(data)
+            assert isinstance(request, Request)
+            if request.method == "INVITE":
+                invites.put_nowait(len(last))
+                writer.write(Response.build(request, 486, tag="far").serialize())
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, run_owner() as alice:
+        target = f"sip:bob@127.0.0.1:{server.sockets[0].getsockname()[1]};transport=tcp"
+        for number in (1, 2, 3):
+            call = await alice.dial(target)
+            assert await collect(call) == [Rejected(486, "Busy Here")]
+            assert await invites.get() == number
+            last[-1].get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            last[-1].transport.abort()
+            if is_noticed:
+                await asyncio.sleep(0.05)
+            else:
+                await asyncio.sleep(0)  # the transport closes its socket; the next call is written before it is seen
+
+
+async def read_head(reader: asyncio.StreamReader) -> bytes:
+    """A message with its body; empty at the end of the stream."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+        return head + await reader.readexactly(int(length.partition(b":")[2]))
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
 
 
 async def test_a_long_message_arrives_whole_over_tcp() -> None:
@@ -261,6 +326,26 @@ async def test_a_forbidden_source_hears_nothing() -> None:
         assert await collect(call) == [Rejected(408, NO_RESPONSE, is_local=True)]
         assert bob.statistics.dropped >= 1
     await bob.close()
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("stored", ["prepared", "ringing"])
+async def test_a_call_that_was_answered_after_its_state_was_stored_is_hung_up_once(transport: str, stored: str) -> None:
+    async with run_owner() as bob:
+        async with run_owner() as dead:
+            port = dead.endpoint.port
+            call = await dead.dial(f"{bob.endpoint.local_uri('bob')};transport={transport}")
+            states = {"prepared": call.dialog_state}
+            incoming = await bob.next_call()
+            await incoming.ring()
+            await wait_for(call, Provisional)
+            states["ringing"] = call.dialog_state
+            await incoming.answer(b"v=0\r\n")
+            await wait_for(incoming, Answered)
+        async with run_owner(port=port) as heir:
+            assert await heir.endpoint.end_stale_dialog(states[stored]) == "cancel"
+            assert await collect(incoming) == [Ended("bye")]
+            assert heir.endpoint.statistics.sent == 2
 
 
 async def test_a_state_of_something_else_ends_nothing() -> None:

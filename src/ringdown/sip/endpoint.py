@@ -40,7 +40,10 @@ class Endpoint:
         self._advertised_host = advertised_host
         self._agent = UserAgent(locate=self._locate, is_allowed=is_allowed, user_agent=user_agent, timing=timing)
         self._sockets = Sockets(
-            on_message=self._receive, on_send_failure=self._fail_transmission, on_connection_lost=self._lose_connection
+            on_message=self._receive,
+            on_send_failure=self._fail_transmission,
+            on_connection_lost=self._lose_connection,
+            on_refusal=self._receive_refusal,
         )
         self._calls: dict[object, Call] = {}
         self._endings: dict[object, asyncio.Future[None]] = {}
@@ -126,7 +129,7 @@ class Endpoint:
     async def end_stale_dialog(self, state: Mapping[str, Any], *, credentials: Credentials | None = None) -> str:
         """End a call that a dead process left behind, from its stored `dialog_state`; takes at most 8*T1.
 
-        Returns what was sent: `bye`, `cancel`, `reject` (an incoming call that had not been answered) or `none`
+        Returns what was sent first: `bye`, `cancel`, `reject` (an incoming call that had not been answered) or `none`
         (it had ended, or the state is not one of ours). Late answers are still dealt with after the return.
         `credentials` answer a peer that challenges the BYE; they are not part of the state.
         """
@@ -220,8 +223,12 @@ class Endpoint:
         self._agent.fail_transmission(transmission, self.now())
         self.flush()
 
-    def _lose_connection(self, destination: Destination) -> None:
-        self._agent.lose_connection(destination, self.now())
+    def _lose_connection(self, connection: int) -> None:
+        self._agent.lose_connection(connection, self.now())
+        self.flush()
+
+    def _receive_refusal(self, quote: bytes) -> None:
+        self._agent.receive_refusal(quote, self.now())
         self.flush()
 
     def _locate(self, destination: Destination) -> tuple[str, int]:

@@ -19,6 +19,8 @@ class Hangup:
         self._dialog = dialog
         self._authenticator = authenticator
         self._on_done = on_done
+        self.status: int | None = None
+        """The final response; `None` while there is none, or when the peer is gone."""
 
     def send(self, now: float) -> None:
         """Send the BYE."""
@@ -41,6 +43,7 @@ class Hangup:
         if response.status in (401, 407) and self._authenticator.accept_challenge(response):
             self.send(now)
         elif response.status >= 200:
+            self.status = response.status
             self._on_done(now)
 
     def on_failure(self, _failure: Literal["timeout", "transport"], now: float) -> None:

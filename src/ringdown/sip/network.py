@@ -1,10 +1,15 @@
 """Addresses of this machine and of peers, as the sockets and the messages need them."""
 
+import contextlib
 import functools
 import ipaddress
 import socket
+import sys
 
 _RECEIVE_BUFFER_BYTES = 1_048_576  # a burst of several hundred INVITEs while the loop is busy
+_PEER_TIMEOUT = 10  # seconds that a TCP peer may leave bytes unacknowledged, e.g. after a power cut
+_KEEP_ALIVE_IDLE = 30
+_KEEP_ALIVE_INTERVAL = 5
 DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
 
 
@@ -78,3 +83,13 @@ def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
                 raise
         else:
             return datagram, stream
+
+
+def watch_peer(stream: socket.socket) -> None:
+    """Have the system break a TCP connection whose peer vanished without a word; elsewhere than on Linux it may not."""
+    with contextlib.suppress(OSError):  # it may be broken already
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEP_ALIVE_IDLE)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEP_ALIVE_INTERVAL)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT * 1000)

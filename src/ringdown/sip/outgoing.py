@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ringdown.sip import record, transaction
+from ringdown.sip import hop, record, transaction
 from ringdown.sip.address import NameAddr, Uri
 from ringdown.sip.dialog import Dialog, new_tag
 from ringdown.sip.digest import Authenticator, Credentials
@@ -167,7 +167,7 @@ class OutgoingSession(Session):
 
     def _send_cancel(self, now: float) -> None:
         assert self._transaction is not None
-        cancel = transaction.build_cancel(self.invite)
+        cancel = hop.build_cancel(self.invite)
         self._stack.transactions.request(cancel, destination=self.destination, user=_Ignored(), now=now)
         self._transaction.expire_after(self._stack.timing.timeout, now)  # §9.1: then treat it as cancelled
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
-from ringdown.sip import network
+from ringdown.sip import icmp, network
 from ringdown.sip.framing import StreamFramer
 from ringdown.sip.transaction import Destination, Transmission
 
@@ -18,6 +18,7 @@ _MAX_UNSENT_BYTES = 1_048_576  # a peer that does not read is cut off
 _SWEEP_INTERVAL = 10.0
 _MESSAGE_TIMEOUT = 20.0  # seconds for the rest of a message that has begun
 _IDLE_TIMEOUT = 900.0
+_MAX_OLD_ERRORS = 3  # errors of earlier datagrams before this one is left to its retransmission
 
 Address = tuple[str, int]
 
@@ -30,7 +31,8 @@ class Sockets:
         *,
         on_message: Callable[[bytes, Destination], None],
         on_send_failure: Callable[[Transmission], None],
-        on_connection_lost: Callable[[Destination], None],
+        on_connection_lost: Callable[[int], None],
+        on_refusal: Callable[[bytes], None],
     ) -> None:
         self.host = ""
         self.port = 0
@@ -38,8 +40,10 @@ class Sockets:
         self._on_message = on_message
         self._on_send_failure = on_send_failure
         self._on_connection_lost = on_connection_lost
+        self._on_refusal = on_refusal
         self._family = socket.AF_INET
         self._numbers = count(1)
+        self._datagram_socket: socket.socket | None = None
         self._datagram: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
         self._streams: dict[int, _Stream] = {}
@@ -49,6 +53,7 @@ class Sockets:
         self._resolved: dict[str, tuple[str, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._send_error: Exception | None = None
+        self._is_error_old = False
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def open(self, host: str, port: int) -> None:
@@ -56,6 +61,8 @@ class Sockets:
         datagram, stream = network.bind_pair(host, port)
         self.host, self.port = host, datagram.getsockname()[1]
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        icmp.enable(datagram)
+        self._datagram_socket = datagram
         self._datagram, _ = await self._loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagram)
         self._server = await self._loop.create_server(lambda: _Stream(self), sock=stream)
         self._sweeper = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
@@ -79,7 +86,7 @@ class Sockets:
         """Send now, or as soon as the name is resolved and the connection made."""
         destination = transmission.destination
         stream = self._streams.get(destination.connection or 0)
-        if stream is not None and stream.write(transmission.data):
+        if stream is not None and stream.take(transmission, is_reused=True):
             return
         host = destination.host if network.is_literal(destination.host) else self._find_resolved(destination.host)
         if host is None:
@@ -92,9 +99,13 @@ class Sockets:
         if data.strip(b"\r\n\x00"):  # keep-alives are not messages
             self._on_message(data, Destination("udp", network.normalize(address[0]), address[1]))
 
-    def note_send_error(self, error: Exception) -> None:
-        """The UDP socket refused a datagram; asyncio tells it while `sendto` runs."""
-        self._send_error = error
+    def note_datagram_error(self, error: Exception) -> None:
+        """The UDP socket failed: for the datagram that is being sent, or for an earlier one that was refused."""
+        assert self._datagram_socket is not None
+        count, refused = icmp.read_refusals(self._datagram_socket)
+        self._send_error, self._is_error_old = error, count > 0
+        for quote in refused:  # later, for the user agent may be in the middle of sending
+            self._loop.call_soon(self._on_refusal, quote)
 
     def take_message(self, data: bytes, source: Destination) -> None:
         """A whole message came in on a stream."""
@@ -111,12 +122,13 @@ class Sockets:
         return source
 
     def remove_stream(self, stream: "_Stream", source: Destination) -> None:
-        """A connection ended."""
-        self._streams.pop(source.connection or 0, None)
+        """A connection ended, or the peer will not read what is written to it any more."""
+        number = source.connection or 0
+        self._streams.pop(number, None)
         address = (source.host, source.port)
         if self._stream_by_address.get(address) is stream:
             del self._stream_by_address[address]
-        self._on_connection_lost(source)
+        self._on_connection_lost(number)
 
     def _send_to(self, host: str, transmission: Transmission) -> None:
         try:
@@ -128,7 +140,7 @@ class Sockets:
         stream = self._stream_by_address.get(address)
         if transmission.destination.transport == "udp":
             self._send_datagram((mapped, address[1]), transmission)
-        elif stream is not None and stream.write(transmission.data):
+        elif stream is not None and stream.take(transmission, is_reused=True):
             return
         elif address in self._connecting:
             self._connecting[address].append(transmission)
@@ -138,10 +150,14 @@ class Sockets:
 
     def _send_datagram(self, address: Address, transmission: Transmission) -> None:
         assert self._datagram is not None
-        self._send_error = None
-        self._datagram.sendto(transmission.data, address)
-        if self._send_error is not None:
-            self._on_send_failure(transmission)
+        for _ in range(_MAX_OLD_ERRORS):
+            self._send_error = None
+            self._datagram.sendto(transmission.data, address)  # asyncio tells of an error before it returns
+            if self._send_error is None:
+                return
+            if not self._is_error_old:
+                self._on_send_failure(transmission)
+                return
 
     def _find_resolved(self, name: str) -> str | None:
         host, until = self._resolved.get(name, ("", 0.0))
@@ -172,7 +188,7 @@ class Sockets:
         except OSError:
             stream = None
         for transmission in self._connecting.pop(address):
-            if stream is None or not stream.write(transmission.data):
+            if stream is None or not stream.take(transmission, is_reused=False):
                 self._on_send_failure(transmission)
 
     def _local_address(self) -> Address | None:
@@ -199,7 +215,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._sockets.take_datagram(data, addr)
 
     def error_received(self, exc: Exception) -> None:
-        self._sockets.note_send_error(exc)
+        self._sockets.note_datagram_error(exc)
 
 
 class _Stream(asyncio.Protocol):
@@ -217,15 +233,20 @@ class _Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        network.watch_peer(transport.get_extra_info("socket"))
         address = transport.get_extra_info("peername")
         self._source = self._sockets.add_stream(self, address) if address else None
         if self._source is None:
             transport.abort()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        source, self._source = self._source, None
-        if source is not None:
-            self._sockets.remove_stream(self, source)
+        self._unregister()
+
+    def eof_received(self) -> None:
+        """The peer closed: nothing more may be written, even while the transport still empties its buffer."""
+        if self._transport is not None:
+            self._transport.close()
+        self._unregister()
 
     def data_received(self, data: bytes) -> None:
         self._heard_at = self._loop.time()
@@ -240,6 +261,14 @@ class _Stream(asyncio.Protocol):
         for message in messages:
             if self._source is not None:
                 self._sockets.take_message(message, self._source)
+
+    def take(self, transmission: Transmission, *, is_reused: bool) -> bool:
+        """Write it and tell it so; false when the connection is closed or the peer does not read."""
+        if self._source is None or not self.write(transmission.data):
+            return False
+        if transmission.on_sent is not None:
+            transmission.on_sent(self._source.connection or 0, is_reused)
+        return True
 
     def write(self, data: bytes) -> bool:
         """Send bytes; false when the connection is closed or the peer does not read."""
@@ -261,3 +290,8 @@ class _Stream(asyncio.Protocol):
         limit = _MESSAGE_TIMEOUT if self._framer.is_inside_message else _IDLE_TIMEOUT
         if now - self._heard_at > limit:
             self.close()
+
+    def _unregister(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            self._sockets.remove_stream(self, source)

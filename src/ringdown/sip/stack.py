@@ -79,10 +79,11 @@ class Stack:
         *,
         now: float,
         reason: str | None = None,
+        tag: str | None = None,
         fields: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Answer a request that belongs to no call, or needs no more than a status."""
-        tag = new_tag() if status > 100 else None
+        """Answer a request that belongs to no call, or needs no more than a status; `tag` is that of its dialog."""
+        tag = (tag or new_tag()) if status > 100 else None
         response = Response.build(
             server.request, status, reason=reason, tag=tag, fields=[*fields, ("Server", self.user_agent)]
         )

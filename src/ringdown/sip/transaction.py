@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from ringdown.sip import timers
+from ringdown.sip import hop, timers
 from ringdown.sip.address import Uri
 from ringdown.sip.message import BRANCH_COOKIE, Request, Response
+
+_MAX_REFUSALS = 3  # of a request and its retransmissions over UDP: 1.5 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,15 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """Bytes for the network; the edge calls `on_failure(now)` when they certainly could not be sent."""
+    """Bytes for the network; the edge calls `on_failure(now)` when they certainly could not be sent.
+
+    `on_sent(connection, is_reused)` tells which stream took them, and whether it had been made for earlier ones.
+    """
 
     data: bytes
     destination: Destination
     on_failure: Callable[[float], None] | None = None
+    on_sent: Callable[[int, bool], None] | None = None
 
 
 class TransactionUser(Protocol):
@@ -81,9 +87,15 @@ class Transactions:
         outbox, self._outbox = self._outbox, []
         return outbox
 
-    def send(self, data: bytes, destination: Destination, on_failure: Callable[[float], None] | None = None) -> None:
+    def send(
+        self,
+        data: bytes,
+        destination: Destination,
+        on_failure: Callable[[float], None] | None = None,
+        on_sent: Callable[[int, bool], None] | None = None,
+    ) -> None:
         """Queue bytes."""
-        self._outbox.append(Transmission(data, destination, on_failure))
+        self._outbox.append(Transmission(data, destination, on_failure, on_sent))
 
     def request(
         self, request: Request, *, destination: Destination, user: TransactionUser, now: float
@@ -107,21 +119,25 @@ class Transactions:
 
     def find_server(self, request: Request, *, method: str | None = None) -> "ServerTransaction | None":
         """The transaction this request belongs to; `method` overrides its own (a CANCEL looks for the INVITE)."""
-        return self._servers.get(server_key(request, method or request.method))
+        return self._servers.get(hop.server_key(request, method or request.method))
+
+    def find_client(self, branch: str, method: str) -> "ClientTransaction | None":
+        """The transaction of a request of ours."""
+        return self._clients.get((branch, method))
 
     def receive_response(self, response: Response, now: float) -> bool:
         """Give a response to its transaction; false when there is none (§18.1.2)."""
-        transaction = self._clients.get((response.via.branch, response.cseq_method))
+        transaction = self.find_client(response.via.branch, response.cseq_method)
         if transaction is None:
             return False
         transaction.receive(response, now)
         return True
 
-    def lose_connection(self, destination: Destination, now: float) -> None:
-        """A stream to this destination broke: requests that nobody answered yet fail (§17.1.4)."""
+    def lose_connection(self, connection: int, now: float) -> None:
+        """A stream broke: what was sent on it and not answered yet is sent anew, or fails (§17.1.4)."""
         for transaction in list(self._clients.values()):
-            if transaction.destination == destination and transaction.state == "trying":
-                transaction.fail_transport(now)
+            if transaction.connection == connection and transaction.state == "trying":
+                transaction.lose_connection(now)
 
     def has_pending_requests(self) -> bool:
         """Whether a request of ours, other than an INVITE, still waits for its final response."""
@@ -161,6 +177,10 @@ class ClientTransaction:
         self._user = user
         self._data = request.serialize()
         self._ack: bytes | None = None
+        self.connection: int | None = None  # the stream that took the request
+        self._may_resend = False
+        self._refusals = 0
+        self._was_resent = False
         self._interval = self._timing.t1
         # Timer A or E; set only while an unreliable transport needs retransmission.
         self._resend: timers.Timer | None = None
@@ -197,6 +217,29 @@ class ClientTransaction:
             self._terminate(now)
             self._user.on_failure("transport", now)
 
+    def note_sent(self, connection: int, is_reused: bool) -> None:
+        """The request went out on this stream."""
+        self.connection, self._may_resend = connection, is_reused
+
+    def lose_connection(self, now: float) -> None:
+        """The stream broke before any response came.
+
+        A stream that earlier requests had used may have been dead for long: once, the request goes out on a new
+        one. A peer that did get it takes that for a retransmission.
+        """
+        if self._may_resend and not self._was_resent:
+            self._was_resent, self.connection = True, None
+            self._transactions.retransmissions += 1
+            self._send(self._data)
+        else:
+            self.fail_transport(now)
+
+    def receive_refusal(self, now: float) -> None:
+        """The peer's host says that nobody listens; not believed at once, for a peer that restarts comes back."""
+        self._refusals += 1
+        if self._refusals >= _MAX_REFUSALS and self.state == "trying":
+            self.fail_transport(now)
+
     def _proceed(self) -> None:
         self._interval = self._timing.t2
         if self.is_invite:  # an INVITE may ring for ever; its owner decides when to cancel
@@ -214,7 +257,7 @@ class ClientTransaction:
             self.state, delay = "accepted", self._timing.timeout  # timer M
         else:
             self.state, delay = "completed", 0.0 if reliable else self._timing.timeout  # timer D, at least 32 s
-            self._ack = build_failure_ack(self.request, response).serialize()
+            self._ack = hop.build_failure_ack(self.request, response).serialize()
             self._send(self._ack)
         if delay:
             self._restart_deadline(now + delay, self._terminate)
@@ -251,7 +294,7 @@ class ClientTransaction:
         self._transactions.forget_client(self)
 
     def _send(self, data: bytes) -> None:
-        self._transactions.send(data, self.destination, self.fail_transport)
+        self._transactions.send(data, self.destination, self.fail_transport, self.note_sent)
 
 
 class ServerTransaction:
@@ -265,7 +308,7 @@ class ServerTransaction:
         self.source = source
         self.reply_to = response_destination(request, source)
         self.is_invite = request.method == "INVITE"
-        self.key = server_key(request, request.method)
+        self.key = hop.server_key(request, request.method)
         self.state: Literal["proceeding", "accepted", "completed", "confirmed", "terminated"] = "proceeding"
         self.on_end: Callable[[], object] | None = None
         self._transactions = transactions
@@ -349,41 +392,9 @@ def new_branch() -> str:
     return BRANCH_COOKIE + secrets.token_hex(12)
 
 
-def server_key(request: Request, method: str) -> tuple[str, ...]:
-    """What a request and its retransmissions have in common (§17.2.3)."""
-    via = request.via
-    method = "INVITE" if method == "ACK" else method
-    if via.branch.startswith(BRANCH_COOKIE):
-        return (via.branch, via.host, str(via.port), method)
-    return (request.call_id, str(request.cseq), request.from_.tag or "", via.host, str(via.port), via.branch, method)
-
-
 def response_destination(request: Request, source: Destination) -> Destination:
     """Where a response goes: the connection, else the port that Via names; over UDP `rport` (§18.2.2, RFC 3581)."""
     via = request.via
     if not source.is_reliable and "rport" in via.params:
         return source
     return Destination(source.transport, source.host, via.port or 5060, source.connection)
-
-
-def build_failure_ack(request: Request, response: Response) -> Request:
-    """The ACK of a 300-699 response: same branch, target and route as the INVITE (§17.1.1.3)."""
-    return _same_hop(request, "ACK", to=response.headers.get("To") or "")
-
-
-def build_cancel(request: Request) -> Request:
-    """The CANCEL of an INVITE: same branch, number, target and route (§9.1)."""
-    return _same_hop(request, "CANCEL", to=request.headers.get("To") or "")
-
-
-def _same_hop(request: Request, method: str, *, to: str) -> Request:
-    fields = [("Via", request.headers.get_lines("Via")[0])]
-    fields += [("Route", value) for value in request.headers.get_lines("Route")]
-    fields += [
-        ("Max-Forwards", "70"),
-        ("From", request.headers.get("From") or ""),
-        ("To", to),
-        ("Call-ID", request.call_id),
-        ("CSeq", f"{request.cseq} {method}"),
-    ]
-    return Request.build(method, request.uri, fields)

@@ -1,5 +1,6 @@
 """The Sans-I/O user agent: sorts incoming messages to transactions and calls; the edge moves its bytes."""
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,8 @@ from ringdown.sip.outgoing import Invitation, OutgoingSession
 from ringdown.sip.stack import ALLOW, Stack, Statistics, list_unsupported
 from ringdown.sip.stale import StaleEnding
 from ringdown.sip.transaction import Destination, ServerTransaction, Timing, Transmission
+
+_QUOTED_BRANCH = re.compile(rb"(?P<method>[A-Z]+) [^\r\n]*\r\nVia: [^\r\n]*?;branch=(?P<branch>[\w-]+)[;\r]")
 
 
 class UserAgent:
@@ -89,9 +92,22 @@ class UserAgent:
         if transmission.on_failure is not None:
             transmission.on_failure(now)
 
-    def lose_connection(self, destination: Destination, now: float) -> None:
-        """A stream to this destination broke."""
-        self._stack.transactions.lose_connection(destination, now)
+    def lose_connection(self, connection: int, now: float) -> None:
+        """The stream with this number broke."""
+        self._stack.transactions.lose_connection(connection, now)
+
+    def receive_refusal(self, quote: bytes, now: float) -> None:
+        """The network says that nobody listens where a datagram went that began with `quote` (§18.4).
+
+        Believed only of a request whose branch it quotes in full: nobody on the outside can guess that.
+        """
+        found = _QUOTED_BRANCH.match(quote)
+        if found is None:
+            return
+        client = self._stack.transactions.find_client(found["branch"].decode(), found["method"].decode())
+        if client is not None and not client.destination.is_reliable:
+            self._stack.statistics.transport_errors += 1
+            client.receive_refusal(now)
 
     def has_pending_requests(self) -> bool:
         """Whether a BYE or CANCEL of ours is still unanswered."""
@@ -132,7 +148,7 @@ class UserAgent:
         if session is None:
             self._stack.refuse(server, 481, now=now)
             return
-        self._stack.respond(server, 200, now=now)
+        self._stack.respond(server, 200, now=now, tag=session.dialog.local_tag)  # §9.2
         session.receive_cancel(request, now)
 
     def _receive_in_dialog(self, request: Request, source: Destination, now: float) -> None:

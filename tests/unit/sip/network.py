@@ -9,7 +9,7 @@ from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.outgoing import Invitation, OutgoingSession
-from ringdown.sip.transaction import Destination
+from ringdown.sip.transaction import Destination, Transmission
 from ringdown.sip.useragent import UserAgent
 
 LATENCY = 0.01
@@ -65,6 +65,7 @@ class Network:
         self.sent: list[tuple[float, str, str]] = []
         self.lose: Callable[[Request | Response], bool] = lambda _message: False
         self.is_unreachable: set[str] = set()
+        self._streams: dict[tuple[str, str], int] = {}
         self._wire: list[tuple[float, int, bytes, Destination, str]] = []
         self._order = count()
 
@@ -77,6 +78,12 @@ class Network:
         """A message of a peer that is no user agent of ours."""
         origin = Destination(transport, source, 5060, 7 if transport == "tcp" else None)  # type: ignore[arg-type]
         self.nodes[to].agent.receive(data, source=origin, now=self.now)
+        self.pump()
+
+    def break_stream(self, near: str, far: str) -> None:
+        """The stream from `near` to `far` breaks, and `near` is told."""
+        number = self._streams.pop((near, far))
+        self.nodes[near].agent.lose_connection(number, self.now)
         self.pump()
 
     def run(self, seconds: float) -> None:
@@ -101,7 +108,10 @@ class Network:
                 self.sent.append((self.now, host, message.serialize().split(b"\r\n")[0].decode()))
                 if transmission.destination.host in self.is_unreachable:
                     node.agent.fail_transmission(transmission, self.now)
-                elif not self.lose(message):
+                    continue
+                if transmission.destination.transport == "tcp":
+                    self._note_stream(host, transmission)
+                if not self.lose(message):
                     item = (self.now + LATENCY, next(self._order), transmission.data, transmission.destination, host)
                     heapq.heappush(self._wire, item)
             for owner, event in node.agent.events():
@@ -110,6 +120,13 @@ class Network:
                     node.incoming.append(owner)
                 else:
                     node.log.append((owner, event))
+
+    def _note_stream(self, near: str, transmission: Transmission) -> None:
+        key = (near, transmission.destination.host)
+        is_reused = key in self._streams
+        number = self._streams.setdefault(key, next(self._order))
+        if transmission.on_sent is not None:
+            transmission.on_sent(number, is_reused)
 
     def _arrive(self, data: bytes, destination: Destination, source: str) -> None:
         node = self.nodes.get(destination.host)

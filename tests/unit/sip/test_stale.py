@@ -7,10 +7,10 @@ import pytest
 
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Answered, Ended
-from ringdown.sip.message import Request
+from ringdown.sip.message import Request, Response
 from ringdown.sip.stale import StaleEnding
 from ringdown.sip.useragent import UserAgent
-from tests.unit.sip.network import Network, Node, is_request, is_status
+from tests.unit.sip.network import Network, Node, is_request, is_status, lose_first
 
 BOB = "10.0.0.2"
 
@@ -95,6 +95,132 @@ def test_an_answer_between_the_stored_ringing_and_the_crash_is_hung_up() -> None
     network.run(40)
     end_stale(network, state)
     assert bob.events_of(bob.incoming[0]) == [Answered(b""), Ended("bye")]
+
+
+def ring_then_answer(network: Network, alice: Node, bob: Node, *, settle: float) -> dict[str, Any]:
+    """A call that is answered and whose answer is ACKed, and the state that was stored while it rang."""
+    call = alice.dial(f"sip:bob@{BOB}")
+    network.run(0.1)
+    bob.incoming[0].ring(network.now)
+    network.run(0.1)
+    state = call.state()
+    bob.incoming[0].answer(b"v=0\r\n", network.now)
+    network.run(settle)
+    return state
+
+
+def test_a_cancel_that_an_answered_call_ignores_is_followed_by_one_bye() -> None:
+    network, alice, bob = make_pair()
+    state = ring_then_answer(network, alice, bob, settle=0.1)
+    begun = network.now
+    ending, heir = end_stale(network, state)
+    assert ending.method == "cancel"
+    assert bob.events_of(bob.incoming[0]) == [Answered(b""), Ended("bye")]
+    assert bob.summary() == ["INVITE", "ACK", "CANCEL", "BYE"]
+    assert heir.summary() == ["200", "200"]
+    sent = [when for when, _, line in network.sent if line.startswith("BYE")]
+    assert sent[0] - begun < 0.6
+    network.run(40)
+    assert len(requests_of(bob, "BYE")) == 1
+
+
+def test_a_silent_cancel_of_an_answered_call_is_followed_by_a_bye_in_time() -> None:
+    network, alice, bob = make_pair()
+    state = ring_then_answer(network, alice, bob, settle=0.1)
+    network.lose = is_request("CANCEL")
+    end_stale(network, state)
+    assert bob.events_of(bob.incoming[0]) == [Answered(b""), Ended("bye")]
+    assert len(requests_of(bob, "BYE")) == 1
+
+
+def test_a_call_that_is_gone_gets_one_bye_and_no_more_when_the_cancel_times_out() -> None:
+    network, alice, bob = make_pair()
+    state = ring_then_answer(network, alice, bob, settle=0.1)
+    bob.incoming[0].bye(network.now)
+    network.run(0.1)
+    network.lose = is_request("CANCEL")
+    end_stale(network, state)
+    network.run(60)
+    assert len(requests_of(bob, "BYE")) == 1
+
+
+def test_an_answer_without_a_stored_tag_is_hung_up_with_the_tag_of_the_cancel() -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial(f"sip:bob@{BOB}")
+    state = call.state()
+    network.run(0.1)
+    bob.incoming[0].answer(b"v=0\r\n", network.now)
+    network.run(0.1)
+    end_stale(network, state)
+    assert bob.events_of(bob.incoming[0]) == [Answered(b""), Ended("bye")]
+    assert len(requests_of(bob, "BYE")) == 1
+
+
+@pytest.mark.parametrize("lost", ["CANCEL", "200", "487"])
+def test_a_ringing_call_ends_whatever_message_is_lost(lost: str) -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial(f"sip:bob@{BOB}")
+    network.run(0.1)
+    bob.incoming[0].ring(network.now)
+    network.run(0.1)
+    matches = {"CANCEL": is_request("CANCEL"), "200": is_status(200, "CANCEL"), "487": is_status(487)}[lost]
+    network.lose = lose_first([True], matches)
+    end_stale(network, call.state())
+    assert bob.events_of(bob.incoming[0]) == [Ended("cancelled")]
+    network.run(40)
+    assert len(requests_of(bob, "BYE")) <= 1
+    assert requests_of(bob, "ACK")
+
+
+def test_an_answer_after_the_bye_of_the_ringing_call_is_acknowledged_without_another_bye() -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial(f"sip:bob@{BOB}")
+    network.run(0.1)
+    bob.incoming[0].ring(network.now)
+    network.run(0.1)
+    state = call.state()
+    bob.incoming[0].answer(b"v=0\r\n", network.now)
+    network.lose = is_status(200)
+    network.run(0.05)
+    heir = network.add("10.0.0.1")
+    heir.agent.end_stale(state, now=network.now)
+    network.run(1.0)
+    assert requests_of(bob, "BYE")
+    network.lose = lambda _message: False
+    answer = Response.build(call.invite, 200, tag=bob.incoming[0].dialog.local_tag)
+    network.inject(answer.serialize(), to="10.0.0.1")
+    network.run(5)
+    assert requests_of(bob, "ACK")
+    assert len(requests_of(bob, "BYE")) == 1
+
+
+def test_a_peer_that_knows_no_early_dialog_gets_its_bye_with_its_late_answer() -> None:
+    network, alice, _ = make_pair()
+    network.nodes.pop(BOB)
+    call = alice.dial(f"sip:bob@{BOB}")
+    ringing = Response.build(call.invite, 180, tag="far", fields=[("Contact", f"<sip:{BOB}>")])
+    network.inject(ringing.serialize(), to="10.0.0.1")
+    heir = network.add("10.0.0.1")
+    heir.agent.end_stale(call.state(), now=network.now)
+    network.pump()
+
+    def answer_last(method: str, status: int) -> None:
+        network.run(1.0)
+        [*_, request] = [item for item in taken if item.method == method]
+        network.inject(Response.build(request, status, tag="far").serialize(), to="10.0.0.1")
+
+    taken: list[Request] = []
+    network.lose = lambda message: bool(taken.append(message)) if isinstance(message, Request) else False
+    answer_last("CANCEL", 200)
+    answer_last("BYE", 481)
+    answered = Response.build(call.invite, 200, tag="far", fields=[("Contact", f"<sip:{BOB}>")])
+    for _ in range(2):
+        network.inject(answered.serialize(), to="10.0.0.1")
+    answer_last("BYE", 200)
+    network.run(40)
+    byes = [item for item in taken if item.method == "BYE"]
+    assert len({bye.cseq for bye in byes}) == 2
+    assert [item.method for item in taken].count("ACK") == 2
 
 
 def test_a_challenge_between_storing_and_the_crash_is_followed() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ringdown.sip import hop
 from ringdown.sip.message import Request, Response
 from ringdown.sip.timers import Timers
 from ringdown.sip.transaction import (
@@ -10,7 +11,6 @@ from ringdown.sip.transaction import (
     ServerTransaction,
     Timing,
     Transactions,
-    build_cancel,
     response_destination,
 )
 
@@ -189,19 +189,50 @@ def test_a_transport_failure_is_told_once() -> None:
     assert client.state == "terminated"
 
 
+def make_waiting(bench: Bench, branch: str) -> ClientTransaction:
+    request = make_request("BYE", via=f"SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK{branch}")
+    return bench.layer.request(request, destination=TCP, user=bench, now=0)
+
+
 def test_a_broken_connection_fails_only_what_was_sent_on_it_and_never_answered() -> None:
     bench = Bench()
     ringing = bench.request("INVITE", TCP)
+    ringing.note_sent(1, False)
     bench.answer(ringing, 180)
-    bench.layer.lose_connection(TCP, 0)
-    assert bench.told == [180]
-    waiting = bench.layer.request(
-        make_request("BYE", via="SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKy"), destination=TCP, user=bench, now=0
-    )
-    bench.layer.lose_connection(Destination("tcp", "192.0.2.99", 5060), 0)
-    assert waiting.state == "trying"
-    bench.layer.lose_connection(TCP, 0)
+    waiting, elsewhere, connecting = (make_waiting(bench, branch) for branch in "abc")
+    waiting.note_sent(1, False)
+    elsewhere.note_sent(2, False)
+    bench.layer.lose_connection(1, 0)
     assert bench.told == [180, ("transport", 0.0)]
+    assert [item.state for item in (ringing, elsewhere, connecting)] == ["proceeding", "trying", "trying"]
+
+
+def test_a_request_on_a_reused_connection_that_breaks_is_sent_once_more() -> None:
+    bench = Bench()
+    waiting = make_waiting(bench, "a")
+    for connection in (1, 2):
+        [transmission] = bench.layer.data_to_send()
+        assert transmission.data == waiting.request.serialize()
+        assert transmission.on_sent is not None
+        transmission.on_sent(connection, True)
+        assert bench.told == []
+        bench.layer.lose_connection(connection, 0)
+    assert bench.layer.data_to_send() == []
+    assert bench.told == [("transport", 0.0)]
+
+
+def test_an_invite_is_believed_refused_at_the_third_time_but_not_once_it_was_answered() -> None:
+    bench = Bench()
+    client = bench.request("INVITE")
+    for told in ([], [], [("transport", 0.0)]):
+        client.receive_refusal(0)
+        assert bench.told == told
+    assert client.state == "terminated"
+    ringing = bench.request("INVITE")
+    bench.answer(ringing, 180)
+    for _ in range(5):
+        ringing.receive_refusal(0)
+    assert ringing.state == "proceeding"
 
 
 def test_a_refused_invite_is_repeated_by_timer_g_until_timer_h() -> None:
@@ -295,7 +326,7 @@ def test_a_response_goes_to_the_source(via: str, source: Destination, expected: 
 
 def test_a_cancel_is_the_invite_but_for_its_method() -> None:
     invite = make_request("INVITE")
-    cancel = build_cancel(invite)
+    cancel = hop.build_cancel(invite)
     assert (cancel.uri, cancel.cseq, cancel.call_id, cancel.via) == (invite.uri, 7, "c", invite.via)
     assert cancel.headers.get("Route") == "<sip:proxy;lr>"
     assert cancel.to.tag is None
