@@ -158,7 +158,7 @@ def _rss_bytes() -> int:
 def to_figures(measurement: Measurement) -> list[report.Figure]:
     """The figures of one run with the targets that apply to its number of calls."""
     name = f"media {measurement.calls} calls" + (", recorded" if measurement.is_recorded else "")
-    limits = {50: 0.12, 300: 0.08}
+    limits = {50: 0.6}
     cpu = (f"{name}: CPU", measurement.cpu_s_per_call_minute, "CPU-s per call-minute")
     late = (f"{name}: later than 40 ms", measurement.late_percent, "%")
     limit = None if measurement.is_recorded else limits.get(measurement.calls)
