@@ -9,19 +9,14 @@ import array
 import asyncio
 import gc
 import math
-import multiprocessing
-import os
-import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any
 
-from benchmarks import conversation_feeder, report
+from benchmarks import conversation_feeder, pair, report
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.voice import ports, turns
@@ -119,7 +114,7 @@ async def _run_subject(connection: Connection, calls: int) -> None:
     await detector.start()
     tail_ms = await _measure_tail(detector)
     gc.collect()
-    rss_before = _rss_bytes()
+    rss_before = pair.read_rss_bytes()
     sessions: list[MediaSession] = []
     async with asyncio.TaskGroup() as group:
         conversations = []
@@ -136,9 +131,10 @@ async def _run_subject(connection: Connection, calls: int) -> None:
         connection.send([session.local_port for session in sessions])
         begin_s, end_s = connection.recv()
         await asyncio.sleep(begin_s - time.monotonic())
-        cpu_before, lost_before = _cpu_s(), _lost_s()
+        cpu_before, lost_before = pair.read_cpu_s(), pair.read_core_wait_s()
         await asyncio.sleep(end_s - time.monotonic())
-        connection.send((_cpu_s() - cpu_before, _lost_s() - lost_before, _rss_bytes() - rss_before, tail_ms))
+        cpu_s, lost_s = pair.read_cpu_s() - cpu_before, pair.read_core_wait_s() - lost_before
+        connection.send((cpu_s, lost_s, pair.read_rss_bytes() - rss_before, tail_ms))
         for session in sessions:
             await session.close()
         await asyncio.gather(*(conversation.finish() for conversation in conversations))
@@ -188,28 +184,10 @@ async def _measure_tail(detector: SpeechDetector) -> float:
 
 def measure(*, calls: int, seconds: float) -> Measurement:
     """Run subject and feeder, each on a core of its own where there are two."""
-    context = multiprocessing.get_context("spawn")
-    subject_end, subject_connection = context.Pipe()
-    feeder_end, feeder_connection = context.Pipe()
-    subject = context.Process(target=run_subject, args=(subject_connection, calls), daemon=True)
-    feeder = context.Process(target=conversation_feeder.run, args=(feeder_connection, calls), daemon=True)
-    subject.start()
-    feeder.start()
-    _pin(subject.pid, feeder.pid)
-    try:
-        subject_end.send(_receive(feeder_end))
-        own_ports = _receive(subject_end)
-        begin_s = time.monotonic() + _WARM_UP_S
-        end_s = begin_s + seconds
-        feeder_end.send((own_ports, begin_s, end_s))
-        subject_end.send((begin_s, end_s))
-        cpu_s, lost_s, rss_bytes, tail_ms = _receive(subject_end, seconds + 30)
-        result = _receive(feeder_end, seconds + 30)
-        subject.join(30)
-        feeder.join(30)
-    finally:
-        subject.kill()
-        feeder.kill()
+    cost, result = pair.run_pair(
+        subject=run_subject, arguments=(calls,), feeder=conversation_feeder.run, seconds=seconds, warm_up_s=_WARM_UP_S
+    )
+    cpu_s, lost_s, rss_bytes, tail_ms = cost
     gaps, waits = sorted(result.gaps_us) or [0], sorted(result.waits_us) or [0]
     explained_ms = turns.SPECULATION_SILENCE_MS + tail_ms + _STUBS_MS
     return Measurement(
@@ -244,36 +222,6 @@ def to_figures(measurement: Measurement) -> list[report.Figure]:
 
 def _quantile(ordered: Sequence[int], share: float) -> int:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
-
-
-def _receive(connection: Connection, timeout_s: float = 30) -> Any:
-    if not connection.poll(timeout_s):
-        raise TimeoutError("a process of the benchmark does not answer")
-    return connection.recv()
-
-
-def _pin(subject_pid: int | None, feeder_pid: int | None) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(subject_pid or 0, {cores[0]})
-        os.sched_setaffinity(feeder_pid or 0, {cores[1]})
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _lost_s() -> float:
-    """How long our event loop was ready to run and the core was not ours: other programs make the figures worse."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-    except OSError:
-        return math.nan
-
-
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def main(arguments: list[str] | None = None) -> int:

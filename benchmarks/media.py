@@ -4,9 +4,6 @@ import argparse
 import array
 import asyncio
 import gc
-import multiprocessing
-import os
-import resource
 import sys
 import tempfile
 import time
@@ -14,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-from benchmarks import media_feeder, report
+from benchmarks import media_feeder, pair, report
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
@@ -48,7 +44,7 @@ def run_subject(connection: Connection, calls: int, is_recorded: bool) -> None:
 async def _run_subject(connection: Connection, calls: int, is_recorded: bool) -> None:
     far_ports = connection.recv()
     gc.collect()
-    rss_before = _rss_bytes()
+    rss_before = pair.read_rss_bytes()
     clock = MediaClock()
     await clock.start()
     with tempfile.TemporaryDirectory() as folder:
@@ -69,10 +65,11 @@ async def _run_subject(connection: Connection, calls: int, is_recorded: bool) ->
         connection.send([session.local_port for session in sessions])
         begin_s, end_s = connection.recv()
         await asyncio.sleep(begin_s - time.monotonic())
-        cpu_before, waited_before = _cpu_s(), _waited_for_core_s()
+        cpu_before, waited_before = pair.read_cpu_s(), pair.read_core_wait_s()
         await asyncio.sleep(end_s - time.monotonic())
-        waited_s = _waited_for_core_s() - waited_before
-        connection.send((_cpu_s() - cpu_before, _rss_bytes() - rss_before, 100 * waited_s / (end_s - begin_s)))
+        waited_s = pair.read_core_wait_s() - waited_before
+        cpu_s, rss_bytes = pair.read_cpu_s() - cpu_before, pair.read_rss_bytes() - rss_before
+        connection.send((cpu_s, rss_bytes, 100 * waited_s / (end_s - begin_s)))
         for session in sessions:
             await session.close()
         for recorder in recorders:
@@ -91,29 +88,16 @@ def _echo(recorder: Recorder | None) -> Callable[[bytes, int], bytes]:
 
 def measure(*, calls: int, seconds: float, is_recorded: bool) -> Measurement:
     """Runs subject and feeder, each on a core of its own where there are two."""
-    context = multiprocessing.get_context("spawn")
-    subject_end, subject_connection = context.Pipe()
-    feeder_end, feeder_connection = context.Pipe()
-    subject = context.Process(target=run_subject, args=(subject_connection, calls, is_recorded), daemon=True)
-    feeder = context.Process(target=media_feeder.run, args=(feeder_connection, calls), daemon=True)
-    subject.start()
-    feeder.start()
-    _pin(subject.pid, feeder.pid)
-    try:
-        subject_end.send(_receive(feeder_end))
-        ports = _receive(subject_end)
-        begin_s = time.monotonic() + _WARM_UP_S
-        end_s = begin_s + seconds
-        feeder_end.send((ports, begin_s, end_s))
-        subject_end.send((begin_s, end_s))
-        cpu_s, rss_bytes, preempted_percent = _receive(subject_end, seconds + 30)
-        gaps, sent, sent_late = _receive(feeder_end, seconds + 30)
-        gaps_us = array.array("I", gaps)
-        subject.join(30)
-        feeder.join(30)
-    finally:
-        subject.kill()
-        feeder.kill()
+    cost, heard = pair.run_pair(
+        subject=run_subject,
+        arguments=(calls, is_recorded),
+        feeder=media_feeder.run,
+        seconds=seconds,
+        warm_up_s=_WARM_UP_S,
+    )
+    cpu_s, rss_bytes, preempted_percent = cost
+    gaps, sent, sent_late = heard
+    gaps_us = array.array("I", gaps)
     ordered = sorted(gaps_us) or [0]
     return Measurement(
         calls=calls,
@@ -126,33 +110,6 @@ def measure(*, calls: int, seconds: float, is_recorded: bool) -> Measurement:
         fed_late_percent=100 * sent_late / max(1, sent),
         preempted_percent=preempted_percent,
     )
-
-
-def _receive(connection: Connection, timeout_s: float = 30) -> Any:
-    if not connection.poll(timeout_s):
-        raise TimeoutError("a process of the benchmark does not answer")
-    return connection.recv()
-
-
-def _pin(subject_pid: int | None, feeder_pid: int | None) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > 1:
-        os.sched_setaffinity(subject_pid or 0, {cores[0]})
-        os.sched_setaffinity(feeder_pid or 0, {cores[1]})
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _waited_for_core_s() -> float:
-    """How long this process was ready to run while another program had its core."""
-    return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
-
-
-def _rss_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def to_figures(measurement: Measurement) -> list[report.Figure]:

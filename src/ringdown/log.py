@@ -11,10 +11,8 @@ from ringdown.config import Settings
 #: Numbers, words, digits and tool arguments are logged under keys that begin with this.
 PERSONAL = "pii."
 
-# These tell every step at "info", with URLs and so with numbers in them.
-_TALKATIVE = ("alembic", "httpx", "httpx2", "openai", "uvicorn.access")
-# Libraries whose progress is of no interest to an operator; their warnings are.
-_CHATTY = ("alembic", "uvicorn", "httpx")
+# Libraries that tell every step, with URLs and so with numbers in them; only their warnings are for an operator.
+_TALKATIVE = ("alembic", "httpx", "httpx2", "openai", "uvicorn")
 
 
 def configure(settings: Settings) -> None:
@@ -33,9 +31,7 @@ def configure(settings: Settings) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for chatty in _CHATTY:
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def drop_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

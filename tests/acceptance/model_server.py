@@ -1,6 +1,7 @@
 """An OpenAI-compatible server that hears what the phone said, answers by a script and speaks in tones."""
 
 import array
+import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,11 +40,14 @@ class ScriptedServer(FakeOpenAIServer):
     hear: Callable[[], str] = lambda: ""
     answers: dict[str, Answer] = field(default_factory=dict)
     faults: list[tuple[str, Fault]] = field(default_factory=list)  # path and fault, each used once
+    summary_delay_s: float = 0.0
 
     async def _answer(self, received: Received, writer: Any) -> None:
         self.fault = self._take_fault(received.path)
         if received.path == CHAT:
             answer = self._choose(received.fields["messages"])
+            if answer.text == SUMMARY:
+                await asyncio.sleep(self.summary_delay_s)
             self.text, self.tool_calls = answer.text, [("end_call", "{}")] if answer.ends_call else []
         elif received.path == TRANSCRIPTION:
             self.transcript = self.hear()

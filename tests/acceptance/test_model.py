@@ -1,5 +1,6 @@
 """Calls that a language model leads: hosted transcription, chat and speech behind the real product."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -81,6 +82,7 @@ async def _sample_agent_follows_the_model(client: httpx.AsyncClient, provider: S
     provider.requests.clear()
     provider.faults.clear()
     provider.answers.clear()
+    provider.summary_delay_s = 0.0
     changed = await client.patch(f"/agents/{await find_agent(client)}", json={
         "flow": None,
         "model": "default",
@@ -113,6 +115,17 @@ async def place_call(
         yield placed.json()["data"]["id"], phone
 
 
+async def wait_for_summary(client: httpx.AsyncClient, call_id: str) -> dict[str, Any]:
+    """The call once it has ended and has its summary, which a model writes after the end."""
+    await wait_for_call(client, call_id, "completed", "failed")
+    async with asyncio.timeout(20):
+        while True:
+            call: dict[str, Any] = (await client.get(f"/calls/{call_id}")).json()["data"]
+            if call["summary"] is not None:
+                return call
+            await asyncio.sleep(0.1)
+
+
 async def read_turns(client: httpx.AsyncClient, call_id: str) -> list[dict[str, Any]]:
     turns: list[dict[str, Any]] = (await client.get(f"/calls/{call_id}/transcript")).json()["data"]["transcript"]
     return turns
@@ -132,7 +145,7 @@ async def test_a_model_leads_a_call_to_its_end(
     async with place_call(
         ringdown, client, provider, "say When will it come?", "say Friday would be better.", "wait 30"
     ) as (call_id, phone):
-        call = await wait_for_call(client, call_id, "completed", "failed")
+        call = await wait_for_summary(client, call_id)
         await phone.wait_for("ended", 5)
 
     turns = await read_turns(client, call_id)
@@ -165,7 +178,7 @@ async def test_the_providers_get_what_they_need_and_no_more(
 ) -> None:
     provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
     async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, _):
-        await wait_for_call(client, call_id, "completed", "failed")
+        await wait_for_summary(client, call_id)
 
     chat = provider.requests_to(CHAT)[0]
     system, *said = chat.fields["messages"]
@@ -187,6 +200,22 @@ async def test_the_providers_get_what_they_need_and_no_more(
     assert not any(secret in log for secret in ("key-of-", "Ana", NUMBER))
 
 
+async def test_a_call_has_ended_before_the_model_has_written_its_summary(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
+    provider.summary_delay_s = 3.0
+    async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, phone):
+        ended = await wait_for_call(client, call_id, "completed", "failed")
+        await phone.wait_for("ended", 5)
+    assert (ended["status"], ended["summary"], ended["cost_credits"] > 0) == ("completed", None, True)
+    assert ended["recording_url"] is not None
+    summed = await wait_for_summary(client, call_id)
+    changing = ("summary", "updated_at", "recording_url")  # the link is signed anew each time
+    assert summed["summary"] == SUMMARY
+    assert {**summed, **{name: ended[name] for name in changing}} == ended
+
+
 async def test_an_interrupted_answer_is_cut_to_what_was_heard(
     ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
 ) -> None:
@@ -198,7 +227,7 @@ async def test_an_interrupted_answer_is_cut_to_what_was_heard(
     async with place_call(
         ringdown, client, provider, "say When will it come?", "say Stop I know enough now.", "wait 30"
     ) as (call_id, _):
-        call = await wait_for_call(client, call_id, "completed", "failed")
+        call = await wait_for_summary(client, call_id)
 
     turns = await read_turns(client, call_id)
     assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent", "contact", "agent"]
@@ -220,7 +249,7 @@ async def test_a_flow_hears_and_speaks_with_the_hosted_providers(
     changed = await client.patch(f"/agents/{await find_agent(client)}", json={"flow": FLOW})
     assert changed.status_code == 200, changed.text
     async with place_call(ringdown, client, provider, "say Yes please.", "wait 30") as (call_id, _):
-        call = await wait_for_call(client, call_id, "completed", "failed")
+        call = await wait_for_summary(client, call_id)
     assert words_of(await read_turns(client, call_id)) == [
         ("agent", f"{GREETING} Shall we deliver today, Ana?"),
         ("contact", "Yes please."),
@@ -235,7 +264,7 @@ async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
 ) -> None:
     provider.faults = [(CHAT, "500"), (CHAT, "500")]
     async with place_call(ringdown, client, provider, "say When will it come?", "wait 30") as (call_id, phone):
-        call = await wait_for_call(client, call_id, "completed", "failed")
+        call = await wait_for_summary(client, call_id)
         await phone.wait_for("ended", 5)
     turns = await read_turns(client, call_id)
     assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent"]
@@ -253,7 +282,7 @@ async def test_a_model_and_an_ear_that_fail_once_are_asked_again(
     provider.answers = {opening: Answer("Good day."), "Bye.": Answer("Goodbye.", ends_call=True)}
     provider.faults = [(TRANSCRIPTION, "429"), (CHAT, "500")]
     async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, _):
-        call = await wait_for_call(client, call_id, "completed", "failed")
+        call = await wait_for_summary(client, call_id)
     assert words_of(await read_turns(client, call_id)) == [
         ("agent", "Good day."),
         ("contact", "Bye."),

@@ -215,8 +215,10 @@ async def test_a_call_that_is_not_transcribed_keeps_no_turns(tenant: Tenant) -> 
     call = await tenant.get_call(placed["id"])
     await tenant.answer_call(call)
     await service.append_turn(tenant.database, organization_id=tenant.organization_id, call_id=call.id, turn=TURNS[0])
-    await tenant.finish_call(call, turns=TURNS)
-    assert (await tenant.client.get(f"{BASE}/calls/{call.id}")).json()["data"]["transcript"] == []
+    await tenant.finish_call(call, turns=TURNS, summary="Done.", slots={"coming": "yes"})
+    ended = (await tenant.client.get(f"{BASE}/calls/{call.id}")).json()["data"]
+    assert ended["transcript"] == []
+    assert (ended["summary"], ended["analysis"]) == ("Done.", {"structured_data": {"coming": "yes"}})
 
 
 async def test_metadata_of_a_batch_call_names_batch_and_contact_beside_the_clients_keys(tenant: Tenant) -> None:

@@ -1,6 +1,7 @@
 """A call between gateways: claimed once, answered, heard, finished once, found again after a crash."""
 
 import asyncio
+import dataclasses
 
 import pytest
 import sqlalchemy as sa
@@ -201,18 +202,35 @@ async def test_what_a_dead_gateway_left_is_found_with_its_dialog_and_media_clock
     assert await service.list_unfinished(tenant.database, gateway_id="gateway-2") == []
 
 
-async def test_a_gateway_is_dead_when_it_left_calls_and_renews_nothing(tenant: Tenant) -> None:
+async def test_the_leases_of_gateways_with_live_calls_are_listed(tenant: Tenant) -> None:
     agent = await tenant.add_agent(outbound_number=NUMBER)
     call = await tenant.place_call(agent)
+    assert await service.list_leases(tenant.database) == {}
     await service.claim_calls(tenant.database, gateway_id="gateway-1", limit=5)
-    now = values.now_ms()
-    assert await service.list_dead_gateways(tenant.database, before_ms=now - 60_000) == []
-    assert await service.list_dead_gateways(tenant.database, before_ms=now + 1) == ["gateway-1"]
+    claimed_at = (await service.list_leases(tenant.database))["gateway-1"]
     await asyncio.sleep(0.01)
     await service.renew_leases(tenant.database, gateway_id="gateway-1", media_ms_by_call={})
-    assert await service.list_dead_gateways(tenant.database, before_ms=now + 1) == []
+    assert (await service.list_leases(tenant.database))["gateway-1"] > claimed_at
     await tenant.finish_call(call)
-    assert await service.list_dead_gateways(tenant.database, before_ms=values.now_ms() + 1000) == []
+    assert await service.list_leases(tenant.database) == {}
+
+
+async def test_a_summary_written_after_the_end_is_added_once(tenant: Tenant) -> None:
+    agent = await tenant.add_agent(outbound_number=NUMBER)
+    call = await tenant.place_call(agent)
+    await tenant.answer_call(call)
+    where = {"organization_id": tenant.organization_id, "call_id": call.id}
+    assert await service.add_summary(tenant.database, **where, summary="Too early.") is False
+    await tenant.finish_call(call, summary=None)
+    ended = await tenant.get_call(call.id)
+    assert (ended.status, ended.summary) == ("completed", None)
+    assert await service.add_summary(tenant.database, **where, summary="Yes.") is True
+    assert await service.add_summary(tenant.database, **where, summary="No.") is False
+    summed = await tenant.get_call(call.id)
+    assert summed == dataclasses.replace(ended, summary="Yes.", updated_at=summed.updated_at)
+    assert summed.updated_at >= ended.updated_at
+    nowhere = {**where, "organization_id": "org_other"}
+    assert await service.add_summary(tenant.database, **nowhere, summary="No.") is False
 
 
 async def test_an_inbound_call_rings_at_the_gateway_that_took_it(tenant: Tenant) -> None:

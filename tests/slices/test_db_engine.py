@@ -88,6 +88,14 @@ async def test_a_write_in_a_read_transaction_is_refused(counter: Database) -> No
     assert await _value(counter) == 1
 
 
+async def test_an_error_does_not_repeat_the_values_of_its_statement(database: Database) -> None:
+    with pytest.raises(sa.exc.DBAPIError) as raised:
+        async with database.write() as connection:
+            await connection.execute(sa.text("INSERT INTO absent VALUES (:number)"), {"number": "+12125551234"})
+    assert "absent" in str(raised.value)
+    assert "+12125551234" not in str(raised.value)
+
+
 async def test_fifty_concurrent_writers_of_one_process_lose_no_update(counter: Database) -> None:
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
         for _ in range(50):

@@ -141,6 +141,15 @@ async def test_health_is_ok_while_the_database_answers(
     _check(document, "/healthz", response)
 
 
+async def test_health_tells_that_the_server_refuses_the_connection(settings: Settings, postgresql_url: str) -> None:
+    database = engine.open_database(postgresql_url.replace("/test_", "/absent_"))
+    transport = httpx.ASGITransport(app.create_app(settings, database))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        response = await client.get("/healthz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable"})
+    await database.close()
+
+
 async def test_health_tells_that_the_database_is_gone(settings: Settings, tmp_path: Any) -> None:
     database = engine.open_database(f"sqlite+aiosqlite:///{tmp_path}/no/such/folder.db")
     transport = httpx.ASGITransport(app.create_app(settings, database))

@@ -97,6 +97,18 @@ async def test_a_call_that_the_database_alone_knows_is_ended(product: Product) -
     assert (call["status"], call["ended_reason"]) == ("failed", "recovered_after_crash")
 
 
+async def test_a_call_that_has_ended_in_the_database_alone_is_hung_up(product: Product) -> None:
+    """As after the gateway was taken for dead while its machine slept."""
+    async with run_phone(product.ports["PEER_PORT"], "--answer-after", "0", *steps("wait 60")) as phone:
+        call_id = await product.place()
+        await product.reach(call_id, "in_progress")
+        ended = "status = 'completed', ended_reason = 'recovered_after_crash', ended_at = started_at"
+        product.write(f"UPDATE attempts SET state = 'ended' WHERE call_id = '{call_id}'")
+        product.write(f"UPDATE calls SET {ended} WHERE id = '{call_id}'")
+        await phone.wait_for("ended", 30)
+    assert (await product.end_of(call_id))["ended_reason"] == "recovered_after_crash"
+
+
 async def test_speech_processes_that_die_in_a_call_are_replaced(product: Product) -> None:
     script = steps("wait 1", "say yes", "wait 30")
     async with run_phone(product.ports["PEER_PORT"], "--answer-after", "0", *script) as phone:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 import structlog
 from fastapi import Request, Response
 
+from ringdown.db import engine
 from ringdown.web import context, envelope, openapi, route
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +36,7 @@ async def get_health(request: Request) -> Response:
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS), context.get_database(request).read() as connection:
             await connection.execute(sa.text("SELECT 1"))
-    except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
+    except engine.UNAVAILABLE as error:
         _log.warning("health_failed", error=str(error))
         return envelope.render({"status": "unavailable"}, status=503)
     return envelope.render({"status": "ok"})

@@ -219,11 +219,6 @@ class UnfinishedCall:
     dialog_state: Mapping[str, object] | None
     media_ms: int
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether the far party had answered."""
-        return self.call.started_at is not None
-
 
 CommandKind = Literal["hang_up"]
 

@@ -40,7 +40,9 @@ class CallSettingsBody(RequestBody):
     """What is different for this call; what is absent or null is the agent's."""
 
     recording_enabled: bool | None = None
-    transcription_enabled: bool | None = None
+    transcription_enabled: bool | None = Field(
+        None, description="Whether the turns are kept. Summary, outcome and collected answers are kept in any case."
+    )
     greeting: str | None = Field(None, description="Said instead of the agent's greeting; may contain variables.")
     max_duration: CallTime | None = None
     join_timeout: RingTime | None = Field(None, description="How long the phone rings.")
@@ -181,7 +183,7 @@ class CallObject(BaseModel):
     duration_seconds: int | None
     recording_url: str | None = Field(description="A signed link to an MP3 that expires; needs no API key.")
     transcript_url: str | None = Field(description="Needs the API key; null until the call was answered.")
-    summary: str | None
+    summary: str | None = Field(description="A model's summary follows the end of the call by some seconds.")
     cost_credits: int
     metadata: dict[str, Any]
     started_at: str | None = Field(description="When the far party answered.")

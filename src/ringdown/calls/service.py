@@ -1,4 +1,4 @@
-"""The use cases of a call's life: placed, claimed, answered, heard, finished; each is one transaction.
+"""The use cases of a call's life: placed, claimed, answered, heard, finished, summarised; each is one transaction.
 
 Every state a call passes is guarded by the state before it, so that a gateway that was thought dead, a second
 `finish_call` or a crash after a commit changes nothing.
@@ -34,10 +34,9 @@ from ringdown.db.engine import Database
 from ringdown.telephony import store as number_store
 from ringdown.web import idempotency
 
-#: Wake-up channels: a call was queued, a live call got a command, a call has ended.
+#: Wake-up channels: a call was queued, a live call got a command.
 QUEUED_CHANNEL = "calls_queued"
 COMMANDS_CHANNEL = "call_commands"
-FINISHED_CHANNEL = "calls_finished"
 
 
 async def place_call(database: Database, *, settings: Settings, organization_id: str, request: PlaceCall) -> Call:
@@ -201,10 +200,10 @@ async def list_unfinished(database: Database, *, gateway_id: str) -> list[Unfini
         return await attempts.list_unfinished(connection, gateway_id)
 
 
-async def list_dead_gateways(database: Database, *, before_ms: int) -> list[str]:
-    """The gateways that left live calls and have not renewed their leases since `before_ms`."""
+async def list_leases(database: Database) -> Mapping[str, int]:
+    """The gateways that have live calls, and when each renewed its lease last, by its own clock."""
     async with database.read() as connection:
-        return await attempts.list_dead_gateways(connection, before_ms)
+        return await attempts.list_leases(connection)
 
 
 async def hang_up_call(database: Database, *, settings: Settings, organization_id: str, call_id: str) -> Call:
@@ -238,6 +237,15 @@ async def finish_call(
         return True
 
 
+async def add_summary(database: Database, *, organization_id: str, call_id: str, summary: str) -> bool:
+    """Give an ended call the summary that was written after its end.
+
+    False when nothing changes: it has one, was deleted, or has not ended.
+    """
+    async with database.write() as connection:
+        return await store.add_summary(connection, organization_id, call_id, summary=summary, now_ms=values.now_ms())
+
+
 async def _finish(connection: AsyncConnection, call: Call, finish: FinishedCall, *, settings: Settings) -> Call:
     if call.is_transcribed:
         await turns.insert_turns(connection, call.organization_id, call.id, finish.turns)
@@ -250,5 +258,4 @@ async def _finish(connection: AsyncConnection, call: Call, finish: FinishedCall,
     ended = await store.update_call(connection, call, **changes)
     await attempts.set_state(connection, call, "ended")
     await commands.delete_commands(connection, call)
-    await wakeup.notify(connection, FINISHED_CHANNEL)
     return ended

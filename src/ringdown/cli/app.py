@@ -124,7 +124,8 @@ def demo(
     """Place one demonstration call on free ports; exit status 0 when it completed."""
     with _demo_folder(data_dir) as folder:
         ports = {name: find_free_port("127.0.0.1") for name in ("http_port", "sip_port", "test_phone_port")}
-        settings = lifecycle.load_settings(data_dir=folder, public_url=None, log_level="warning", **ports)
+        # Links of this call lead to these ports, not to where a public URL of the environment leads.
+        settings = lifecycle.load_settings(data_dir=folder, public_url="", log_level="warning", **ports)
 
         def show(line: str) -> None:
             if not as_json:

@@ -98,6 +98,7 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
     """Open the database named by a SQLAlchemy URL (`sqlite+aiosqlite` or `postgresql+asyncpg`).
 
     PostgreSQL gives a statement up after `statement_timeout_s` seconds; None lets it run for as long as it takes.
+    Errors name the statement but not its values, which are numbers and words of callers.
     """
     if sqlalchemy_url.startswith("sqlite"):
         return _open_sqlite(sqlalchemy_url)
@@ -107,6 +108,7 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
         max_overflow=10,
         pool_timeout=_POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "timeout": _CONNECT_TIMEOUT_SECONDS,
             "command_timeout": statement_timeout_s,
@@ -130,8 +132,16 @@ def insert_for(dialect_name: str, table: sa.Table) -> sqlite.Insert | postgresql
 def _open_sqlite(sqlalchemy_url: str) -> Database:
     # One writing connection: the writers of this process queue first come, first served, in the pool instead of
     # sleeping in SQLite's busy handler, which is neither fair nor prompt.
-    writer = create_async_engine(sqlalchemy_url, pool_size=1, max_overflow=0, pool_timeout=_SQLITE_WRITER_WAIT_SECONDS)
-    reader = create_async_engine(sqlalchemy_url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_SECONDS)
+    writer = create_async_engine(
+        sqlalchemy_url,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=_SQLITE_WRITER_WAIT_SECONDS,
+        hide_parameters=True,
+    )
+    reader = create_async_engine(
+        sqlalchemy_url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_SECONDS, hide_parameters=True
+    )
     sa.event.listen(writer.sync_engine, "connect", _prepare_sqlite)
     sa.event.listen(writer.sync_engine, "begin", _begin_sqlite_write)
     sa.event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)

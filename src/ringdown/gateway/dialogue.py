@@ -25,12 +25,13 @@ def build_conversation(
 ) -> Conversation:
     """The conversation of one call. The call's own settings win over the agent's."""
     variables = {"agent_name": agent.name, "phone_number": call.phone_number or "", **call.variables}
-    greeting = call.settings.greeting or agent.greeting.text
-    rendered_greeting = render_template(greeting, variables) if greeting else None
+    template = call.settings.greeting or agent.greeting.text
+    greeting = _render(template, variables)
     is_receptionist = agent.flow is None and speech.model is None
     return Conversation(
-        settings=_build_settings(agent, call, variables, greeting=None if is_receptionist else rendered_greeting),
-        brain=_build_brain(agent, speech, variables, greeting=rendered_greeting),
+        # The receptionist's flow says the greeting itself, and fills in the variables.
+        settings=_build_settings(agent, call, variables, greeting=None if is_receptionist else greeting),
+        brain=_build_brain(agent, speech, variables, greeting=template if greeting else None),
         recognizer=speech.recognizer,
         speaker=speech.speaker,
         detector=detector,
@@ -81,7 +82,8 @@ def _build_settings(
 
 
 def _render(text: str | None, variables: Mapping[str, str]) -> str | None:
-    return render_template(text, variables) if text else None
+    """The words; None when there are none, such as of a variable without a value."""
+    return render_template(text, variables).strip() or None if text else None
 
 
 def _build_vad(vad: AgentVadSettings) -> settings.VadSettings:

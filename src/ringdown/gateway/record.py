@@ -149,6 +149,15 @@ class CallRecord:
             turns=len(self._turns),
         )
 
+    async def add_summary(self, summary: str) -> None:
+        """Store a summary that was written after the end; safe to repeat."""
+        call = self._claimed.call
+        await keep_trying(
+            lambda: service.add_summary(
+                self._database, organization_id=call.organization_id, call_id=call.id, summary=summary
+            )
+        )
+
     async def _keep_recording(self) -> bool:
         if self._recorder is None:
             return False

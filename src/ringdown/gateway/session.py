@@ -63,8 +63,8 @@ class _Course:
 class CallSession:
     """One call from its claim to its end.
 
-    `run_outbound` and `run_inbound` never raise: whatever happens becomes an `Ending`. `obey`, `hang_up` and
-    `media_ms` may be used at any time.
+    Whatever happens in `run_outbound` and `run_inbound` becomes an `Ending`. `obey`, `hang_up` and `media_ms` may be
+    used at any time.
     """
 
     def __init__(self, services: Services, claimed: ClaimedCall) -> None:
@@ -108,7 +108,6 @@ class CallSession:
         try:
             taken = await course
             if self._conversation is not None:
-                await self._conversation.summarise()
                 report = self._conversation.report()
         except ProviderError as error:
             self._log.warning("call failed by a provider", error=str(error))
@@ -123,6 +122,16 @@ class CallSession:
             if self._media is not None:
                 await self._media.close()
         await self._record.finish(taken.ending, media_ms=self.media_ms, summary=taken.reason, report=report)
+        if report is not None and report.summary is None:
+            await self._add_summary()
+
+    async def _add_summary(self) -> None:
+        """A model writes for seconds: the call has ended before, for everybody who looks."""
+        assert self._conversation is not None
+        await self._conversation.summarise()
+        summary = self._conversation.report().summary
+        if summary is not None:
+            await self._record.add_summary(summary)
 
     # --- outbound ----------------------------------------------------------------------------------------------------
 
@@ -185,7 +194,7 @@ class CallSession:
             if isinstance(event, Answered):
                 return event
             if isinstance(event, Rejected):
-                self._log.info("call refused", status=event.status, reason=event.reason)
+                self._log.info("call refused", status=event.status, **{"pii.reason": event.reason})
                 return endings.from_sip_status(event.status, is_local=event.is_local)
             if isinstance(event, Ended):
                 return endings.from_dialog(event.cause)

@@ -159,12 +159,14 @@ class Switchboard:
         return await service.take_commands(self._services.database, gateway_id=self._gateway_id)
 
     async def end_lost_calls(self) -> None:
-        """End the calls that the database says are ours and nobody here carries; never returns.
+        """End the calls that are ours in the database only, or here only; never returns.
 
-        A claim whose commit was stored while its answer was lost leaves such a call. Taken for lost is what was
-        seen twice, so that a call that is just beginning or ending is left alone.
+        A claim whose commit was stored while its answer was lost leaves a call that nobody carries; a gateway that was
+        taken for dead carries calls that have ended. Only what was seen twice counts, so that a call that is just
+        beginning or ending is left alone.
         """
         suspects: set[str] = set()
+        outlived: set[str] = set()
         while True:
             await asyncio.sleep(_LOST_INTERVAL_S)
             held = await keep_trying(self._list_unfinished)
@@ -172,6 +174,10 @@ class Switchboard:
             await recovery.recover_calls(self._services, [each for each in lost if each.call.id in suspects])
             suspects = {unfinished.call.id for unfinished in lost}
             self._unwanted &= suspects
+            known = {unfinished.call.id for unfinished in held}
+            for call_id in outlived & self._sessions.keys() - known:
+                self._sessions[call_id].hang_up()
+            outlived = self._sessions.keys() - known
 
     async def _list_unfinished(self) -> list[UnfinishedCall]:
         return await service.list_unfinished(self._services.database, gateway_id=self._gateway_id)

@@ -8,6 +8,8 @@ from ringdown.media import payloads, rtp
 END_PACKETS = 3
 _VOLUME = 10  # -10 dBm0
 _MAX_DURATION = 0xFFFF
+# No network holds a packet back for ten seconds (at 8 kHz): the sender has set its clock back.
+_JUMP_BACK = 80_000
 
 
 class DigitReceiver:
@@ -28,7 +30,7 @@ class DigitReceiver:
         event = payloads.parse_event(payload)
         if self._timestamp is not None:
             distance = rtp.timestamp_distance(timestamp, self._timestamp)
-            if distance < 0:
+            if -_JUMP_BACK <= distance < 0:
                 return None
             if distance == 0 or self._is_next_segment(event, distance):
                 self._timestamp, self._duration = timestamp, max(self._duration, event.duration)
@@ -41,7 +43,7 @@ class DigitReceiver:
     def _is_next_segment(self, event: payloads.TelephoneEvent, distance: int) -> bool:
         # RFC 4733 §2.5.1.3: an event longer than the duration field holds goes on under a new timestamp.
         is_full = self._duration > _MAX_DURATION - 0x0FFF
-        return is_full and not self._is_ended and event.event == self._event and distance <= _MAX_DURATION
+        return is_full and not self._is_ended and event.event == self._event and 0 < distance <= _MAX_DURATION
 
 
 @dataclass(slots=True)

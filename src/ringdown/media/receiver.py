@@ -73,7 +73,9 @@ class Receiver:
     def receive(self, packet: RtpPacket, now_s: float) -> str | None:
         """Takes one packet that arrived at `now_s`; gives the digit that it begins, if any. Raises `ValueError`."""
         payload_type, _, sequence_number, timestamp, ssrc, payload = packet
-        if ssrc != self._ssrc and not self._accept_source(packet):
+        if ssrc == self._ssrc:
+            self._candidate_ssrc = -1
+        elif not self._accept_source(packet):
             return None
         reception = self.reception
         assert reception is not None

@@ -115,12 +115,15 @@ class Recorder:
             if is_last:
                 self._append(self._encoder.flush())
                 self._seal()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:  # of the disk, the encoder, the first frame
             self.failure = f"{error}"
 
     def release(self) -> None:
         """Closes the file; in the writer's thread only."""
-        os.close(self._descriptor)
+        try:
+            os.close(self._descriptor)
+        except OSError as error:  # what was written late did not get there, as on a full network disk
+            self.failure = self.failure or f"{error}"
 
     def _append(self, encoded: bytes) -> None:
         if not encoded:

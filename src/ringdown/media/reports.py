@@ -19,9 +19,6 @@ class Reports:
         self.round_trip_ms: float | None = None
         self.remote_packets_lost: int | None = None
         self.remote_fraction_lost: float | None = None
-        self.remote_jitter: int | None = None
-        self.remote_cname: str | None = None
-        self.is_remote_gone = False
         # RFC 7022 §4.2: 96 random bits, so that the name tells nothing of the machine or the number.
         self._cname = base64.b64encode(secrets.token_bytes(12)).decode()
         self._last_sender_report = 0
@@ -66,10 +63,6 @@ class Reports:
                     self._read(packet.reports, sender.ssrc, unix_time_ns)
                 case rtcp.ReceiverReport():
                     self._read(packet.reports, sender.ssrc, unix_time_ns)
-                case rtcp.SourceDescription():
-                    self.remote_cname = packet.cname
-                case rtcp.Goodbye():
-                    self.is_remote_gone = True
 
     def _report_on(self, reception: Reception, unix_time_ns: int) -> rtcp.ReportBlock:
         delay_ns = unix_time_ns - self._last_sender_report_ns if self._last_sender_report else 0
@@ -84,7 +77,6 @@ class Reports:
                 continue
             self.remote_packets_lost = block.packets_lost
             self.remote_fraction_lost = block.fraction_lost / 256
-            self.remote_jitter = block.jitter
             if block.last_sender_report:
                 now = rtcp.to_middle(rtcp.to_ntp(unix_time_ns))
                 delay = (now - block.last_sender_report - block.delay_since_last) & 0xFFFFFFFF

@@ -264,10 +264,12 @@ class MediaSession:
             self._counters.invalid += 1
 
     def _send_report(self, *, is_last: bool) -> None:
+        target = self._target
+        if _is_nowhere(target):
+            return
         make = self._reports.make_goodbye if is_last else self._reports.make_report
         reception = self._receiver.reception
         datagram = make(sender=self._sender, reception=reception, unix_time_ns=time.time_ns())
-        target = self._target
         report_target = (target[0], target[1] + 1, *target[2:]) if target[1] < 65535 else target
         try:
             self._rtcp_socket.sendto(datagram, report_target)
@@ -277,10 +279,10 @@ class MediaSession:
     def _aim(self, is_sending: bool) -> None:
         """Points the sockets at the latch's target, in the form that this socket's family takes.
 
-        Port 0 and the unspecified address mean "send nothing" (RFC 3264 §5.1, §8.4).
+        Nowhere gets neither media nor reports (RFC 3264 §8.4).
         """
         target: Address = self._latch.target
-        self._is_sending = is_sending and target[1] != 0 and target[0] not in ("0.0.0.0", "::")
+        self._is_sending = is_sending and not _is_nowhere(target)
         if self._rtp_socket.family == socket.AF_INET6 and ":" not in target[0]:
             target = (f"::ffff:{target[0]}", target[1])
         self._target = target
@@ -292,3 +294,8 @@ class MediaSession:
                 self._rtp_socket.recvfrom(_DATAGRAM_BYTES)
             except OSError:
                 return
+
+
+def _is_nowhere(target: Address) -> bool:
+    """Whether it is port 0 or the unspecified address: a stream that is refused or held (RFC 3264 §5.1, §8.4)."""
+    return target[1] == 0 or target[0] in ("0.0.0.0", "::")

@@ -8,6 +8,7 @@ import structlog
 
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
+from ringdown.media.sockets import PortsExhausted
 from ringdown.phone.script import Script
 from ringdown.phone.talk import SAMPLE_RATE_HZ, Talk, TalkEvent
 from ringdown.providers.espeak import EspeakVoice
@@ -113,7 +114,12 @@ class Softphone:
         self._on_event(PhoneEvent("ended", at_ms=talked_ms))
 
     async def _answer(self, incoming: IncomingCall, watch: "asyncio.Task[None]") -> int:
-        media = await self._open_media()
+        try:
+            media = await self._open_media()
+        except PortsExhausted as error:
+            log.warning("no port for the call's audio", reason=str(error))
+            await incoming.reject(503)
+            return 0
         try:
             answer, negotiated = sdp.answer_offer(incoming.body, host=self._host, port=media.local_port)
             await incoming.answer(answer)

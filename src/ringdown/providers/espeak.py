@@ -199,18 +199,18 @@ class EspeakVoice:
         self._voice = voice
         self._words_per_minute = min(450, max(80, words_per_minute))
         self._pitch = min(99, max(0, pitch))
-        self._owned = EspeakServer() if server is None else None
-        self._server = server or self._owned or EspeakServer()
+        self._server = EspeakServer() if server is None else server
+        self._is_owner = server is None
 
     async def start(self) -> None:
         """Start the server if it is this voice's own. Raises `ProviderError`."""
-        if self._owned is not None:
-            await self._owned.start()
+        if self._is_owner:
+            await self._server.start()
 
     async def close(self) -> None:
         """Close the server if it is this voice's own."""
-        if self._owned is not None:
-            await self._owned.close()
+        if self._is_owner:
+            await self._server.close()
 
     def speak(self, text: str, *, sample_rate_hz: int) -> AsyncIterator[Speech]:
         """Stream `text` as audio, a word or two at a time. Closing the iterator cancels the rest.

@@ -104,12 +104,6 @@ async def find_pronunciations(
     return {word: found for word, found in known.items() if found}
 
 
-async def find_pronunciation(word: str, *, server: espeak.EspeakServer | None = None) -> str | None:
-    """The usual pronunciation of a word, or None. Raises `ProviderError`."""
-    found = await find_pronunciations([word], server=server)
-    return found[word][0] if word in found else None
-
-
 async def check_words(words: Iterable[str], *, server: espeak.EspeakServer | None = None) -> list[str]:
     """Those of `words` that cannot be recognized because they have no pronunciation. Raises `ProviderError`."""
     asked = list(dict.fromkeys(words))

@@ -121,10 +121,6 @@ class NameAddr:
         """The same address with this tag."""
         return NameAddr(self.uri, self.display, {**self.params, "tag": tag})
 
-    def without_tag(self) -> "NameAddr":
-        """The same address as it is before a dialog exists."""
-        return NameAddr(self.uri, self.display, {key: value for key, value in self.params.items() if key != "tag"})
-
 
 def split_host_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port` or `[v6]:port` as host and port; raises `ValueError`."""

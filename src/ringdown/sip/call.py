@@ -79,11 +79,6 @@ class OutgoingCall(Call):
         super().__init__(session, edge)
         self._outgoing = session
 
-    @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self._outgoing.invite.call_id
-
     async def send(self) -> None:
         """Send the INVITE; returns at once."""
         self._outgoing.send(self._edge.now())
@@ -101,11 +96,6 @@ class IncomingCall(Call):
     def __init__(self, session: IncomingSession, edge: Edge) -> None:
         super().__init__(session, edge)
         self._incoming = session
-
-    @property
-    def call_id(self) -> str:
-        """The Call-ID."""
-        return self._incoming.invite.call_id
 
     @property
     def request_uri(self) -> str:

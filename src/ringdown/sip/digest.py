@@ -62,6 +62,7 @@ class _Realm:
     challenge: Challenge
     nonce_count: int = 0
     stale_count: int = 0
+    is_answered: bool = True  # by the request under way
 
 
 class Authenticator:
@@ -74,7 +75,7 @@ class Authenticator:
     def accept_challenge(self, response: Response) -> bool:
         """Learn the challenges of a 401 or 407; true when a retry has a chance.
 
-        A realm is answered once; again only when it says that the nonce was stale, and then at most twice more.
+        A realm is answered once per request; again only when it says that the nonce was stale, at most twice more.
         """
         proxy = response.status == 407
         challenges = _strongest(response.headers.get_lines("Proxy-Authenticate" if proxy else "WWW-Authenticate"))
@@ -85,11 +86,18 @@ class Authenticator:
             known = self._realms.get((header, challenge.realm))
             if known is None:
                 self._realms[header, challenge.realm] = _Realm(header, challenge)
+            elif not known.is_answered:
+                known.challenge, known.nonce_count, known.is_answered = challenge, 0, True
             elif challenge.is_stale and challenge.nonce != known.challenge.nonce and known.stale_count < _MAX_STALE:
                 known.challenge, known.nonce_count, known.stale_count = challenge, 0, known.stale_count + 1
             else:
                 return False
         return True
+
+    def begin_request(self) -> None:
+        """Another request follows: a peer whose nonces hold for one request may challenge it anew."""
+        for realm in self._realms.values():
+            realm.is_answered, realm.stale_count = False, 0
 
     def authorize(self, method: str, uri: str) -> list[tuple[str, str]]:
         """The Authorization and Proxy-Authorization fields for the next request; empty before any challenge."""

@@ -18,12 +18,17 @@ class StreamFramer:
     def receive(self, data: bytes) -> list[bytes]:
         """Add bytes, take whole messages; raises `ValueError` when the stream cannot be cut any further.
 
-        After an error the connection must be closed: nobody knows where the next message starts.
+        After an error the connection must be closed: nobody knows where the next message starts. Messages that came
+        whole before the broken one are given first; the error follows with the next call.
         """
         self._buffer += data
-        messages = []
-        while (message := self._take()) is not None:
-            messages.append(message)
+        messages: list[bytes] = []
+        try:
+            while (message := self._take()) is not None:
+                messages.append(message)
+        except ValueError:
+            if not messages:
+                raise
         return messages
 
     @property
@@ -40,9 +45,10 @@ class StreamFramer:
                 raise ValueError("header section too large")
             if end < 0:
                 return None
-            self._expected = end + 4 + _content_length(bytes(self._buffer[:end]))
-            if self._expected > MAX_MESSAGE_BYTES:
+            expected = end + 4 + _content_length(bytes(self._buffer[:end]))
+            if expected > MAX_MESSAGE_BYTES:
                 raise ValueError("message too large")
+            self._expected = expected
         if len(self._buffer) < self._expected:
             return None
         message = bytes(self._buffer[: self._expected])

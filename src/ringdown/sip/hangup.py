@@ -19,6 +19,7 @@ class Hangup:
         self._dialog = dialog
         self._authenticator = authenticator
         self._on_done = on_done
+        authenticator.begin_request()
         self.status: int | None = None
         """The final response; `None` while there is none, or when the peer is gone."""
 

@@ -75,6 +75,12 @@ class IncomingSession(Session):
         else:
             super().bye(now)
 
+    def _may_renegotiate(self) -> bool:
+        return self._phase == "answered"
+
+    def _refuse_early_offer(self, server: ServerTransaction, now: float) -> None:
+        self._stack.refuse(server, 500, now=now, fields=[("Retry-After", "3")])  # §14.2, RFC 3311 §5.2
+
     def _receive_bye(self, server: ServerTransaction, now: float) -> None:
         if self._phase == "ringing":  # the caller ends the early dialog; its INVITE still needs an end (§15.1.2)
             self._respond(server, 200, now=now)

@@ -5,11 +5,13 @@ import functools
 import ipaddress
 import socket
 import sys
+import time
 
 _RECEIVE_BUFFER_BYTES = 1_048_576  # a burst of several hundred INVITEs while the loop is busy
 _PEER_TIMEOUT = 10  # seconds that a TCP peer may leave bytes unacknowledged, e.g. after a power cut
 _KEEP_ALIVE_IDLE = 30
 _KEEP_ALIVE_INTERVAL = 5
+_ROUTE_FRESH = 10  # seconds that a route is believed: a network may come up, or change, after the start
 DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
 
 
@@ -43,11 +45,13 @@ def map_to_family(host: str, family: socket.AddressFamily, *, is_dual: bool) -> 
     raise OSError("address family not supported by this endpoint")
 
 
-@functools.lru_cache(maxsize=1024)
 def local_address(peer: str) -> str:
-    """Our address on the route to a peer; to a name or an unreachable peer, on the default route."""
-    if not is_literal(peer):
-        return local_address(DEFAULT_ROUTE)
+    """Our address on the route to a peer, to a name on the default route; loopback where there is no route."""
+    return _find_local_address(peer if is_literal(peer) else DEFAULT_ROUTE, int(time.monotonic() // _ROUTE_FRESH))
+
+
+@functools.lru_cache(maxsize=1024)
+def _find_local_address(peer: str, _period: int) -> str:
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -13,7 +13,7 @@ from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
 from ringdown.sip.session import Session
 from ringdown.sip.stack import ALLOW, Stack, describe_sdp, parse_seconds
-from ringdown.sip.transaction import ClientTransaction, Destination
+from ringdown.sip.transaction import ClientTransaction, Destination, ServerTransaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +119,12 @@ class OutgoingSession(Session):
             self._finish(Rejected(408, NO_RESPONSE, is_local=True))
         else:
             self._finish(Rejected(503, TRANSPORT_FAILED, is_local=True))
+
+    def _may_renegotiate(self) -> bool:
+        return self._phase == "confirmed"
+
+    def _refuse_early_offer(self, server: ServerTransaction, now: float) -> None:
+        self._stack.refuse(server, 491, now=now)  # §14.2, RFC 3311 §5.2: our own offer is still open
 
     def _receive_progress(self, response: Response, now: float) -> None:
         is_first = self._phase == "calling"

@@ -62,8 +62,9 @@ class SessionDescription:
     @classmethod
     def parse(cls, data: bytes) -> "SessionDescription":
         """Parse a body; unknown lines are skipped. Raises `ValueError`."""
-        lines = data.decode(errors="replace").splitlines()
-        if not lines or lines[0].strip() != "v=0" or len(lines) > _MAX_LINES:
+        # Not `splitlines`: a session name may hold the other line separators of Unicode.
+        lines = data.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        if lines[0].strip() != "v=0" or len(lines) > _MAX_LINES:
             raise ValueError("not an SDP")
         session = cls()
         for line in lines[1:]:

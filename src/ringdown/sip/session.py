@@ -41,6 +41,14 @@ class Session(abc.ABC):
     def state(self) -> dict[str, Any]:
         """What another process needs to end this call: JSON-serializable, without the password."""
 
+    @abc.abstractmethod
+    def _may_renegotiate(self) -> bool:
+        """Whether the first offer has its answer, so that another one may follow."""
+
+    @abc.abstractmethod
+    def _refuse_early_offer(self, server: ServerTransaction, now: float) -> None:
+        """Answer an offer that came before that."""
+
     def receive_request(self, server: ServerTransaction, now: float) -> None:
         """A request within the dialog, other than ACK and CANCEL; raises `ValueError` if it is malformed."""
         request, dialog = server.request, self.dialog
@@ -90,6 +98,9 @@ class Session(abc.ABC):
     def _receive_offer(self, server: ServerTransaction, now: float) -> None:
         request = server.request
         assert self.dialog is not None
+        if not self._may_renegotiate() and (request.method == "INVITE" or request.body):
+            self._refuse_early_offer(server, now)
+            return
         self.dialog.refresh_target(request)
         if request.body and self.on_reoffer is not None:
             try:

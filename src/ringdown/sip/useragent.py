@@ -144,12 +144,14 @@ class UserAgent:
             self._stack.statistics.dropped += 1
             return
         server = self._stack.transactions.serve(request, source=source)
-        session = self._invited.get(invited.key) if invited is not None else None
-        if session is None:
+        if invited is None:
             self._stack.refuse(server, 481, now=now)
             return
-        self._stack.respond(server, 200, now=now, tag=session.dialog.local_tag)  # §9.2
-        session.receive_cancel(request, now)
+        # Without a session the INVITE was a re-INVITE or refused; either has its final response (§9.2).
+        session = self._invited.get(invited.key)
+        self._stack.respond(server, 200, now=now, tag=session.dialog.local_tag if session is not None else None)
+        if session is not None:
+            session.receive_cancel(request, now)
 
     def _receive_in_dialog(self, request: Request, source: Destination, now: float) -> None:
         session = self._stack.sessions.get((request.call_id, request.to.tag or ""))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ringdown.voice import brain, ports
+from ringdown.voice import brain
 from ringdown.voice.events import TurnLatency
 from ringdown.voice.reply import Reply
 
@@ -53,7 +53,6 @@ class Attempt:
     reply: Reply
     marks: Marks
     heard: brain.Heard | None = None
-    recognition: ports.Recognition | None = None
     proposal: brain.Proposal | None = None
     heard_from_ms: int = 0
     heard_until_ms: int = 0

@@ -214,8 +214,10 @@ class Conversation:
             return
         end = ConversationEnd("provider_error", str(error))
         if self._floor.is_closing:
-            # Not even the last words can be said.
-            self._stop(end)
+            # Not even the last words can be said: the conversation ends as it would have after them.
+            last = self._floor.attempt.reply if self._floor.attempt is not None else self._floor.reply
+            reason = last.ends.reason if last is not None and last.ends is not None else end.reason
+            self._stop(ConversationEnd(reason, end.detail))
             return
         self._floor.clear(is_deaf=True)
         self._floor.say(brain.FixedProposal(self._settings.apology), purpose="apology", ends=end)

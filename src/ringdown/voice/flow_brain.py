@@ -51,7 +51,7 @@ class FlowBrain:
         """The greeting, then the start node; what the caller said before is no answer to it."""
         del heard
         step = self._steps.open()
-        return _FlowProposal(self, step, before=sentences.render_template(greeting or "", self._variables))
+        return _FlowProposal(self, step, before=greeting or "")
 
     def consider(self, heard: brain.Heard) -> brain.Proposal:
         """The step that follows from `heard`."""

@@ -19,7 +19,7 @@ class JsonRequest(Request):
         """The whole body; raises `PayloadTooLarge`, whether or not its length was declared."""
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "")
-            if declared.isdigit() and int(declared) > MAX_JSON_BYTES:
+            if declared.isdecimal() and int(declared) > MAX_JSON_BYTES:
                 raise _too_large()
             pieces = []
             size = 0

@@ -75,6 +75,14 @@ def test_timestamps_of_presses_wrap_around() -> None:
     assert [receiver.receive(stamp, event) for stamp in (0xFFFFFF00, 0xFFFFFF00, 0x400)] == ["1", None, "1"]
 
 
+def test_digits_are_heard_after_the_sender_has_set_its_clock_back() -> None:
+    receiver = DigitReceiver()
+    event = payloads.serialize_event(payloads.TelephoneEvent(1, True, 10, 800))
+    assert [receiver.receive(stamp, event) for stamp in (9_000_000, 9_000_000 - 40_000, 500, 500)] == [
+        "1", None, "1", None,
+    ]  # fmt: skip
+
+
 def test_events_that_are_no_digits_are_ignored() -> None:
     assert DigitReceiver().receive(0, payloads.serialize_event(payloads.TelephoneEvent(16, False, 10, 160))) is None
 

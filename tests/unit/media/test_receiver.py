@@ -124,6 +124,15 @@ def test_one_straggler_of_another_source_disturbs_nothing() -> None:
     assert tones.purity(heard[640:]) > 0.99
 
 
+def test_a_second_source_between_the_packets_of_the_first_disturbs_nothing() -> None:
+    receiver = streams.make_receiver()
+    arrivals = streams.schedule(streams.make_packets(SECOND))
+    second = streams.schedule(streams.make_packets(tones.make_tone(900, 1000), ssrc=99, timestamp=5), start_ms=12)
+    heard = streams.play(receiver, [*arrivals, *second], ticks=50)
+    assert tones.find_tone(heard[640:]) == pytest.approx(500, abs=3)
+    assert tones.purity(heard[640:]) > 0.99
+
+
 def test_delay_is_worked_off_also_when_the_line_is_never_quiet() -> None:
     receiver = streams.make_receiver()
     arrivals = streams.schedule(streams.make_packets(tones.make_tone(500, 20_000)))
@@ -145,6 +154,24 @@ def test_a_far_clock_that_drifts_is_followed_without_growing_delay(drift: float)
     assert tones.find_tone(heard[100 * 320 : 145 * 320]) == pytest.approx(500, abs=5)
     assert receiver.statistics.concealed_ms <= 300
     assert receiver.jitter.statistics.late == 0
+
+
+@pytest.mark.parametrize("drift", [0.9999, 1.0001])
+def test_an_hour_of_a_far_clock_that_is_off_by_a_hundred_millionths_keeps_its_delay(drift: float) -> None:
+    # Never a pause: a tick that has nothing to play must come back to the usual depth, and a frame too many must go.
+    receiver = streams.make_receiver()
+    [packet, *_] = streams.make_packets(SECOND[:640])
+    sent, deepest = 0, 0
+    for tick in range(1, 180_001):
+        while 5 + sent * 20 * drift <= 20 * tick:
+            stamped = packet._replace(sequence_number=sent & 0xFFFF, timestamp=sent * 160)
+            receiver.receive(stamped, tick * 0.02)
+            sent += 1
+        receiver.pull()
+        deepest = max(deepest, len(receiver.jitter))
+    assert deepest <= 4
+    assert receiver.statistics.concealed_ms + 20 * receiver.jitter.statistics.dropped <= 800
+    assert receiver.packets_lost == 0
 
 
 def test_a_burst_after_a_network_stall_is_heard_whole_and_caught_up_in_the_pause() -> None:

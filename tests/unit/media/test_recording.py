@@ -174,6 +174,23 @@ async def test_a_full_disk_ends_the_recording_and_not_the_call() -> None:
     assert "No space" in recorder.failure
 
 
+async def test_a_recording_that_fails_leaves_the_others_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound, broken = (Recorder.open(tmp_path / name) for name in ("sound.mp3", "broken.mp3"))
+
+    class Encoder:
+        def encode(self, _pcm: bytes) -> bytes:
+            return b"no frame"
+
+    monkeypatch.setattr(broken, "_encoder", Encoder())
+    for frame in tones.frames(tones.make_tone(400, 200)):
+        broken.write(frame, SILENCE)
+        sound.write(frame, SILENCE)
+    assert await broken.close() == 200
+    assert broken.failure is not None
+    assert await sound.close() == 200
+    assert decode(sound.path)[0].shape[1] == 1600
+
+
 async def test_frames_of_the_wrong_length_are_refused(tmp_path: Path) -> None:
     recorder = Recorder.open(tmp_path / "call.mp3")
     with pytest.raises(ValueError, match="320"):

@@ -188,10 +188,13 @@ async def test_the_loop_stays_free_while_children_decode(
 async def test_a_crash_replays_the_utterance(recognizer: PocketsphinxRecognizer, espeak: EspeakServer) -> None:
     pcm = (await phone_speech.say(espeak, "technical support")) + bytes(160_000)
     expectation = Expectation("choice", ("technical support", "sales"))
+    [crashing] = recognizer.child_pids
+    os.kill(crashing, signal.SIGSTOP)  # lest it answers before it is killed
     decoding = asyncio.create_task(recognize(recognizer, pcm, expectation))
     await asyncio.sleep(0.02)
-    os.kill(recognizer.child_pids[0], signal.SIGKILL)
+    os.kill(crashing, signal.SIGKILL)
     assert (await decoding).text == "technical support"
+    assert recognizer.child_pids != [crashing]
 
 
 async def test_a_child_that_hangs_is_replaced(

@@ -60,6 +60,5 @@ async def test_words_nobody_can_say_are_reported_in_order(server: EspeakServer) 
 
 
 async def test_a_voice_process_is_started_when_none_is_lent() -> None:
-    assert await pronunciation.find_pronunciation("ringdown") == "R IH NG D AW N"
-    assert await pronunciation.find_pronunciation("yes") == "Y EH S"
-    assert await pronunciation.find_pronunciation("7") is None
+    found = await pronunciation.find_pronunciations(["ringdown", "yes", "7"])
+    assert {word: spoken[0] for word, spoken in found.items()} == {"ringdown": "R IH NG D AW N", "yes": "Y EH S"}

@@ -5,38 +5,12 @@ import random
 
 import pytest
 
-from ringdown.sip.digest import Challenge, Credentials
+from ringdown.sip.digest import Credentials
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Provisional, Rejected
-from ringdown.sip.incoming import IncomingSession
-from ringdown.sip.message import Request, Response, parse_message
-from ringdown.sip.outgoing import OutgoingSession
-from tests.unit.sip.network import Network, Node, is_authorized, is_request, is_status, lose_first
+from tests.unit.sip.calls import ANSWER, connect, in_dialog, make_pair, ring
+from tests.unit.sip.network import is_request, is_status, lose_first
 
-ANSWER = b"v=0\r\ns=answer\r\n"
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
-
-
-def make_pair() -> tuple[Network, Node, Node]:
-    network = Network()
-    return network, network.add("10.0.0.1"), network.add("10.0.0.2")
-
-
-def ring(network: Network, alice: Node, bob: Node, transport: str = "udp") -> tuple[OutgoingSession, IncomingSession]:
-    call = alice.dial(f"sip:bob@10.0.0.2;transport={transport}")
-    network.run(0.1)
-    incoming = bob.incoming[-1]
-    incoming.ring(network.now)
-    network.run(0.1)
-    return call, incoming
-
-
-def connect(
-    network: Network, alice: Node, bob: Node, transport: str = "udp"
-) -> tuple[OutgoingSession, IncomingSession]:
-    call, incoming = ring(network, alice, bob, transport)
-    incoming.answer(ANSWER, network.now)
-    network.run(0.1)
-    return call, incoming
 
 
 @TRANSPORTS
@@ -236,164 +210,6 @@ def test_a_callee_that_hangs_up_at_once_waits_for_the_ack() -> None:
     assert bob.events_of(incoming)[-1] == Ended("local")
 
 
-@pytest.mark.parametrize(("status", "challenge_header", "answer_header"), [
-    (401, "WWW-Authenticate", "Authorization"),
-    (407, "Proxy-Authenticate", "Proxy-Authorization"),
-])  # fmt: skip
-def test_a_challenge_is_answered_once_with_a_new_number(status: int, challenge_header: str, answer_header: str) -> None:
-    network, alice, bob = make_pair()
-    credentials = Credentials("alice", "secret")
-    call = alice.dial("sip:bob@10.0.0.2", credentials=credentials)
-    network.run(0.1)
-    first = bob.incoming[0]
-    first.reject(status, fields=[(challenge_header, 'Digest realm="r", nonce="n", qop="auth"')], now=network.now)
-    network.run(0.1)
-    second = bob.incoming[1]
-    answer = second.invite.headers.get(answer_header) or ""
-    assert is_authorized(answer, challenge=Challenge("r", "n", has_qop=True), credentials=credentials, method="INVITE")
-    assert second.invite.cseq == first.invite.cseq + 1
-    assert second.invite.call_id == first.invite.call_id
-    assert second.invite.via.branch != first.invite.via.branch
-    second.reject(status, fields=[(challenge_header, 'Digest realm="r", nonce="m", qop="auth"')], now=network.now)
-    network.run(0.1)
-    assert [event for event in alice.events_of(call) if isinstance(event, Rejected)] == [
-        Rejected(status, "Unauthorized" if status == 401 else "Proxy Authentication Required")
-    ]
-
-
-def test_a_challenge_without_credentials_is_a_refusal() -> None:
-    network, alice, bob = make_pair()
-    call = alice.dial("sip:bob@10.0.0.2")
-    network.run(0.1)
-    bob.incoming[0].reject(401, fields=[("WWW-Authenticate", 'Digest realm="r", nonce="n"')], now=network.now)
-    network.run(0.1)
-    assert alice.events_of(call) == [Rejected(401, "Unauthorized")]
-
-
-def test_a_challenged_bye_is_repeated_with_credentials() -> None:
-    network, alice, bob = make_pair()
-    call = alice.dial("sip:bob@10.0.0.2", credentials=Credentials("alice", "secret"))
-    network.run(0.1)
-    bob.incoming[0].answer(ANSWER, network.now)
-    network.run(0.1)
-    byes: list[Request] = []
-
-    def lose_first_bye(message: Request | Response) -> bool:
-        if isinstance(message, Request) and message.method == "BYE":
-            byes.append(message)
-        return message in byes[:1]
-
-    network.lose = lose_first_bye
-    call.bye(network.now)
-    network.pump()
-    challenge = [("Proxy-Authenticate", 'Digest realm="r", nonce="n"')]
-    network.inject(Response.build(byes[0], 407, fields=challenge).serialize(), to="10.0.0.1")
-    network.run(0.1)
-    assert byes[1].cseq == byes[0].cseq + 1
-    assert "Digest" in (byes[1].headers.get("Proxy-Authorization") or "")
-    assert bob.events_of(bob.incoming[0])[-1] == Ended("bye")
-
-
-def test_a_reoffer_is_answered_by_the_owner() -> None:
-    network, alice, bob = make_pair()
-    call, incoming = connect(network, alice, bob)
-    call.on_reoffer = lambda offer: b"v=0\r\ns=re-" + offer[-3:]
-    reinvite(network, incoming, body=b"v=0\r\nabc", branch="z9hG4bKre1", cseq=1)
-    assert b"s=re-abc" in last_response(bob).body
-    assert last_response(bob).status == 200
-
-
-def test_a_reoffer_that_cannot_be_met_is_488_and_the_call_goes_on() -> None:
-    network, alice, bob = make_pair()
-    call, incoming = connect(network, alice, bob)
-
-    def refuse(_offer: bytes) -> bytes:
-        raise ValueError("no common codec")
-
-    call.on_reoffer = refuse
-    reinvite(network, incoming, body=b"v=0\r\nabc", branch="z9hG4bKre1", cseq=1)
-    assert last_response(bob).status == 488
-    call.bye(network.now)
-    network.run(0.1)
-    assert bob.events_of(incoming)[-1] == Ended("bye")
-
-
-def test_a_reinvite_without_offer_gets_our_description() -> None:
-    network, alice, bob = make_pair()
-    _, incoming = connect(network, alice, bob)
-    reinvite(network, incoming, body=b"", branch="z9hG4bKre1", cseq=1)
-    assert last_response(bob).body == b"v=0\r\n"
-
-
-def test_an_out_of_order_request_is_refused() -> None:
-    network, alice, bob = make_pair()
-    _, incoming = connect(network, alice, bob)
-    reinvite(network, incoming, body=b"", branch="z9hG4bKre1", cseq=5)
-    reinvite(network, incoming, body=b"", branch="z9hG4bKre2", cseq=4)
-    assert last_response(bob).status == 500
-
-
-def test_a_second_answer_of_a_fork_is_acknowledged_and_hung_up() -> None:
-    network, alice, bob = make_pair()
-    call, incoming = connect(network, alice, bob)
-    fork = network.add("10.0.0.3")
-    other = Response.build(
-        incoming.invite, 200, tag="other-fork", fields=[("Contact", "<sip:fork@10.0.0.3>")], body=ANSWER
-    )
-    network.inject(other.serialize(), to="10.0.0.1")
-    network.inject(other.serialize(), to="10.0.0.1")
-    network.run(0.1)
-    assert fork.summary() == ["ACK", "BYE", "ACK"]
-    assert alice.events_of(call)[-1] == Answered(ANSWER)
-    call.bye(network.now)
-    network.run(0.1)
-    assert bob.events_of(incoming)[-1] == Ended("bye")
-
-
-def test_early_dialogs_of_several_forks_do_not_disturb_the_answer() -> None:
-    network, alice, bob = make_pair()
-    call, incoming = ring(network, alice, bob)
-    early = Response.build(incoming.invite, 183, tag="fork-2", fields=[("Contact", "<sip:fork@10.0.0.3>")], body=b"x")
-    network.inject(early.serialize(), to="10.0.0.1")
-    incoming.answer(ANSWER, network.now)
-    network.run(0.1)
-    call.bye(network.now)
-    network.run(0.1)
-    assert alice.events_of(call) == [
-        Provisional(180, "Ringing", b""),
-        Provisional(183, "Session Progress", b"x"),
-        Answered(ANSWER),
-        Ended("local"),
-    ]
-    assert bob.events_of(incoming)[-1] == Ended("bye")
-
-
-def test_an_answer_with_an_unusable_contact_is_still_acknowledged() -> None:
-    network, alice, bob = make_pair()
-    call, incoming = ring(network, alice, bob)
-    answer = Response.build(incoming.invite, 200, tag="t", fields=[("Contact", "<tel:123>")], body=ANSWER)
-    network.inject(answer.serialize(), to="10.0.0.1", source="10.0.0.2")
-    network.run(0.1)
-    assert alice.events_of(call)[-1] == Answered(ANSWER)
-    assert bob.summary()[-1] == "ACK"
-
-
-def test_record_routes_are_followed_in_reverse_by_the_caller() -> None:
-    network, alice, bob = make_pair()
-    proxy = network.add("10.0.0.8")
-    call, incoming = ring(network, alice, bob)
-    routes = [("Record-Route", "<sip:10.0.0.9;lr>, <sip:10.0.0.8;lr>"), ("Contact", "<sip:bob@10.0.0.2>")]
-    network.inject(Response.build(incoming.invite, 200, tag="t", fields=routes).serialize(), to="10.0.0.1")
-    network.run(0.1)
-    call.bye(network.now)
-    network.run(0.1)
-    assert proxy.summary()[:2] == ["ACK", "BYE"]
-    bye = proxy.received[1]
-    assert isinstance(bye, Request)
-    assert bye.uri == "sip:bob@10.0.0.2"
-    assert bye.headers.get_all("Route") == ["<sip:10.0.0.8;lr>", "<sip:10.0.0.9;lr>"]
-
-
 def test_the_reason_of_a_bye_is_passed_on() -> None:
     network, alice, bob = make_pair()
     call, incoming = connect(network, alice, bob)
@@ -431,28 +247,3 @@ def test_the_dialog_state_is_json_at_every_moment_and_is_told() -> None:
     assert [json.loads(state)["phase"] for state in told[-2:]] == ["confirmed", "ended"]
     assert json.loads(before)["phase"] == "early"
     assert not any("secret" in state or "Authorization" in state for state in told)
-
-
-def reinvite(network: Network, incoming: IncomingSession, *, body: bytes, branch: str, cseq: int) -> None:
-    network.inject(in_dialog(incoming, "INVITE", branch=branch, cseq=cseq, body=body), to="10.0.0.1", source="10.0.0.2")
-    network.run(0.1)
-
-
-def in_dialog(
-    incoming: IncomingSession,
-    method: str,
-    *,
-    branch: str,
-    cseq: int,
-    body: bytes = b"",
-    fields: list[tuple[str, str]] | None = None,
-) -> bytes:
-    via = f"SIP/2.0/UDP 10.0.0.2:5060;branch={branch};rport"
-    assert incoming.dialog is not None
-    return incoming.dialog.build_request(method, via=via, cseq=cseq, fields=fields or [], body=body).serialize()
-
-
-def last_response(node: Node) -> Response:
-    response = next(item for item in reversed(node.received) if isinstance(item, Response))
-    assert parse_message(response.serialize()) == response
-    return response

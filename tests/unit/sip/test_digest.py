@@ -60,6 +60,15 @@ def test_a_realm_is_answered_once() -> None:
     assert not authenticator.accept_challenge(challenge('Digest realm="r", nonce="2"'))
 
 
+def test_a_realm_whose_nonces_hold_for_one_request_is_answered_once_in_each() -> None:
+    authenticator = Authenticator(Credentials("u", "p"))
+    assert authenticator.accept_challenge(challenge('Digest realm="r", nonce="1"'))
+    authenticator.begin_request()
+    assert authenticator.accept_challenge(challenge('Digest realm="r", nonce="2", qop="auth"'))
+    assert 'nonce="2"' in authenticator.authorize("BYE", "sip:x")[0][1]
+    assert not authenticator.accept_challenge(challenge('Digest realm="r", nonce="3"'))
+
+
 def test_a_stale_nonce_is_answered_again_but_not_for_ever() -> None:
     authenticator = Authenticator(Credentials("u", "p"))
     assert authenticator.accept_challenge(challenge('Digest realm="r", nonce="1"'))

@@ -206,6 +206,10 @@ def test_a_stream_is_cut_by_content_length_whatever_the_pieces() -> None:
 def test_a_stream_that_cannot_be_cut_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         StreamFramer().receive(data)
+    framer = StreamFramer()
+    assert framer.receive(INVITE + data) == [INVITE]
+    with pytest.raises(ValueError, match=r".+"):
+        framer.receive(b"")
 
 
 @given(st.lists(st.binary(max_size=80), max_size=8))

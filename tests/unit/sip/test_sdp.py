@@ -21,6 +21,12 @@ def test_our_offer_and_answer_agree_on_both_sides() -> None:
     assert mine == NegotiatedAudio("192.0.2.2", 4000, "PCMU", 0, 101, 20, "sendrecv")
 
 
+def test_a_session_name_may_hold_any_character_but_the_end_of_a_line() -> None:
+    named = offer().replace(b"s=-", "s=a\u2028b\x0bc\x85d".encode())
+    assert answer_offer(named, "192.0.2.2", 4000)[1].encoding == "PCMU"
+    assert answer_offer(named.replace(b"\r\n", b"\n"), "192.0.2.2", 4000)[1].port == 4000
+
+
 def test_ipv6_addresses_are_written_and_read() -> None:
     ours = build_offer("2001:db8::1", 3000)
     assert b"c=IN IP6 2001:db8::1\r\n" in ours

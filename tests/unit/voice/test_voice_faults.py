@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,22 @@ def test_a_broken_voice_ends_the_call() -> None:
     assert played.end.reason == "provider_error"
     assert played.turns == []
     assert played.ended_ms < 1000
+
+
+@pytest.mark.parametrize(
+    ("reason", "limits"),
+    [
+        ("max_duration", {"max_duration_ms": 3000, "time_exceeded_message": "Our time is over."}),
+        ("inactivity", {"inactivity_messages": (InactivityMessage(3000, "Goodbye.", "END_BEHAVIOR_HANG_UP_STRICT"),)}),
+    ],
+)
+def test_last_words_that_cannot_be_said_leave_the_end_what_it_is(reason: str, limits: dict[str, Any]) -> None:
+    stage = Stage()
+    stage.speaker.faults = [BROKEN] * 2
+    settings = ConversationSettings(greeting=GreetingSettings(first_speaker="user"), **limits)
+    played = play(question(), [], stage=stage, settings=settings)
+    assert (played.end.reason, played.end.detail) == (reason, str(BROKEN))
+    assert played.turns == []
 
 
 def test_a_voice_that_breaks_in_a_sentence_goes_on_where_it_stopped() -> None:

@@ -73,17 +73,16 @@ async def renew_leases(
         await connection.execute(update, rows)
 
 
-async def list_dead_gateways(connection: AsyncConnection, before_ms: int) -> list[str]:
-    """Gateways that left live calls and renewed no lease since `before_ms`."""
-    is_live = attempts.c.state != "ended"
+async def list_leases(connection: AsyncConnection) -> dict[str, int]:
+    """When each gateway that has live calls renewed its lease last."""
+    renewed_at = sa.func.max(attempts.c.lease_renewed_at).label("renewed_at")
     query = (
-        sa.select(attempts.c.gateway_id)
-        .where(is_live)
+        sa.select(attempts.c.gateway_id, renewed_at)
+        .where(attempts.c.state != "ended")
         .group_by(attempts.c.gateway_id)
-        .having(sa.func.max(attempts.c.lease_renewed_at) < before_ms)
         .order_by(attempts.c.gateway_id)
     )
-    return list((await connection.execute(query)).scalars())
+    return {row.gateway_id: row.renewed_at for row in await connection.execute(query)}
 
 
 async def list_unfinished(connection: AsyncConnection, gateway_id: str) -> list[UnfinishedCall]:

@@ -43,6 +43,15 @@ async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -
     return dataclasses.replace(call, **changes)
 
 
+async def add_summary(
+    connection: AsyncConnection, organization_id: str, call_id: str, *, summary: str, now_ms: int
+) -> bool:
+    """Set the summary of an ended call that has none; False when there is no such call."""
+    is_lacking = calls.c.summary.is_(None) & calls.c.status.not_in(LIVE_STATUSES)
+    update = calls.update().where(is_call(organization_id, call_id) & is_lacking)
+    return (await connection.execute(update.values(summary=summary, updated_at=now_ms))).rowcount == 1
+
+
 async def list_ended_ids(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> set[str]:
     """Those of the ids whose calls exist and have ended."""
     is_ended = (calls.c.organization_id == organization_id) & calls.c.id.in_(call_ids)
