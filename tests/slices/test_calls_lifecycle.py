@@ -69,7 +69,7 @@ async def test_a_claim_that_crashed_after_its_commit_is_ambiguous_and_never_clai
     assert await service.claim_calls(tenant.database, gateway_id="gateway-1", limit=5) == []
     assert await service.claim_calls(tenant.database, gateway_id="gateway-2", limit=5) == []
     [left] = await service.list_unfinished(tenant.database, gateway_id="gateway-1")
-    assert (left.call.id, left.attempt_id, left.is_answered) == (call.id, claimed.attempt_id, False)
+    assert (left.call.id, left.attempt_id, left.call.started_at is not None) == (call.id, claimed.attempt_id, False)
 
 
 async def test_a_claim_that_crashed_before_its_commit_leaves_the_call_queued(
@@ -194,7 +194,7 @@ async def test_what_a_dead_gateway_left_is_found_with_its_dialog_and_media_clock
         tenant.database, gateway_id="gateway-1", media_ms_by_call={answered.id: 4_200, ended.id: 9_999}
     )
     left = await service.list_unfinished(tenant.database, gateway_id="gateway-1")
-    assert [(item.call.id, item.is_answered, item.media_ms) for item in left] == [
+    assert [(item.call.id, item.call.started_at is not None, item.media_ms) for item in left] == [
         (dialled.id, False, 0),
         (answered.id, True, 4_200),
     ]
