@@ -104,13 +104,14 @@ async def test_baresip_gives_up_before_we_answer(tmp_path: Path) -> None:
         assert await collect(incoming) == [Ended("cancelled")]
 
 
-async def test_we_refuse_baresip(tmp_path: Path) -> None:
+@pytest.mark.parametrize("status", [404, 486, 603])
+async def test_we_refuse_baresip(tmp_path: Path, status: int) -> None:
     async with run_baresip(tmp_path) as baresip, run_owner() as owner:
         await baresip.command("dial", owner.endpoint.local_uri("nobody"))
         incoming = await owner.next_call()
-        await incoming.reject(404)
+        await incoming.reject(status)
         closed = await baresip.wait_for("CALL_CLOSED")
-        assert "404" in closed["param"]
+        assert str(status) in closed["param"]
 
 
 @pytest.mark.parametrize("phase", ["ringing", "answered"])

@@ -110,7 +110,7 @@ class UserAgent:
             client.receive_refusal(now)
 
     def has_pending_requests(self) -> bool:
-        """Whether a BYE or CANCEL of ours is still unanswered."""
+        """Whether a request of ours other than an INVITE, such as a BYE or CANCEL, is still unanswered."""
         return self._stack.transactions.has_pending_requests()
 
     def _receive_request(self, request: Request, source: Destination, now: float) -> None:
