@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
+from ringdown.sip.admission import admit_all
 from ringdown.sip.call import Call, IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
@@ -48,7 +49,7 @@ async def run_owner(*, host: str = "127.0.0.1", port: int = 0, timing: Timing | 
         port=port,
         user_agent="Ringdown/test",
         on_invite=owner.incoming.put_nowait,
-        is_allowed=lambda _host, _request: True,
+        admit=admit_all,
         timing=timing,
     )
     try:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ringdown.sip.admission import admit_all
 from ringdown.sip.call import IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
@@ -301,9 +302,7 @@ async def test_an_owner_that_raises_does_not_stop_the_endpoint() -> None:
     def fail(_call: IncomingCall) -> None:
         raise RuntimeError("a fault of the owner")
 
-    bob = await Endpoint.start(
-        host="127.0.0.1", port=0, user_agent="Test", on_invite=fail, is_allowed=lambda _host, _request: True
-    )
+    bob = await Endpoint.start(host="127.0.0.1", port=0, user_agent="Test", on_invite=fail, admit=admit_all)
     async with run_owner(timing=FAST) as alice:
         for expected in (1, 2):
             call = await alice.dial(bob.local_uri("bob"))
@@ -319,7 +318,7 @@ async def test_a_forbidden_source_hears_nothing() -> None:
         port=0,
         user_agent="Test",
         on_invite=lambda _call: None,
-        is_allowed=lambda host, request: host != "127.0.0.1" or request.method == "OPTIONS",
+        admit=lambda source, request: "accept" if source.host != "127.0.0.1" or request.method == "OPTIONS" else "drop",
     )
     async with run_owner(timing=FAST) as alice:
         call = await alice.dial(bob.local_uri("bob"))

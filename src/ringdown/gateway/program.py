@@ -16,9 +16,9 @@ from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.switchboard import Switchboard
 from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
+from ringdown.sip.admission import Admit
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.endpoint import Endpoint
-from ringdown.sip.message import Request
 from ringdown.voice.detector import SpeechDetector
 from ringdown.voice.ports import ProviderError
 
@@ -65,16 +65,14 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
         await _carry_calls(services, ringing, asked=asked, urgent=urgent, ready=ready)
 
 
-async def _listen(
-    settings: Settings, ringing: "asyncio.Queue[IncomingCall]", is_allowed: Callable[[str, Request], bool]
-) -> Endpoint:
+async def _listen(settings: Settings, ringing: "asyncio.Queue[IncomingCall]", admit: Admit) -> Endpoint:
     try:
         return await Endpoint.start(
             host=settings.sip_host,
             port=settings.sip_port,
             user_agent=_USER_AGENT,
             on_invite=ringing.put_nowait,
-            is_allowed=is_allowed,
+            admit=admit,
         )
     except OSError as error:
         where = f"{settings.sip_host} port {settings.sip_port}"

@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import socket
 import time
-from collections.abc import Callable
 from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,7 +14,9 @@ from ringdown.agents.models import Agent
 from ringdown.db.engine import Database
 from ringdown.gateway.routes import Peer
 from ringdown.sip import endpoint
+from ringdown.sip.admission import Admission, Admit
 from ringdown.sip.message import Request
+from ringdown.sip.transaction import Destination
 from ringdown.telephony import store as number_store
 from ringdown.values import is_e164
 
@@ -25,14 +26,14 @@ _RESOLVE_TIMEOUT_S = 10.0
 _ADDRESSES_VALID_S = 60
 
 
-async def make_guard(peer: Peer | None) -> Callable[[str, Request], bool]:
+async def make_guard(peer: Peer | None) -> Admit:
     """The rule that says whose requests are heard: this machine's, and the outbound peer's. All others get nothing."""
     allowed = await _resolve(peer.host) if peer is not None else frozenset()
 
-    def is_allowed(source_host: str, _request: Request) -> bool:
-        return source_host in allowed or is_own_address(source_host)
+    def admit(source: Destination, _request: Request) -> Admission:
+        return "accept" if source.host in allowed or is_own_address(source.host) else "drop"
 
-    return is_allowed
+    return admit
 
 
 async def _resolve(host: str) -> frozenset[str]:

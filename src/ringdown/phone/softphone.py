@@ -12,7 +12,7 @@ from ringdown.media.sockets import PortsExhausted
 from ringdown.phone.script import Script
 from ringdown.phone.talk import SAMPLE_RATE_HZ, Talk, TalkEvent
 from ringdown.providers.espeak import EspeakVoice
-from ringdown.sip import sdp
+from ringdown.sip import admission, sdp
 from ringdown.sip.call import Call, IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
@@ -67,7 +67,7 @@ class Softphone:
             port=port,
             user_agent=_USER_AGENT,
             on_invite=self._rung,
-            is_allowed=lambda _source, _request: True,
+            admit=admission.admit_all,
         )
 
     @property

@@ -6,11 +6,11 @@ from typing import Any, Self
 
 from ringdown.sip import network
 from ringdown.sip.address import Uri, join_host_port
+from ringdown.sip.admission import Admit
 from ringdown.sip.call import Call, IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Ended, Event, Rejected
 from ringdown.sip.incoming import IncomingSession
-from ringdown.sip.message import Request
 from ringdown.sip.outgoing import Invitation
 from ringdown.sip.sockets import Sockets
 from ringdown.sip.stack import Statistics
@@ -29,7 +29,7 @@ class Endpoint:
         self,
         *,
         on_invite: Callable[[IncomingCall], None],
-        is_allowed: Callable[[str, Request], bool],
+        admit: Admit,
         user_agent: str,
         advertised_host: str | None,
         timing: Timing,
@@ -38,7 +38,7 @@ class Endpoint:
         self._timing = timing
         self._on_invite = on_invite
         self._advertised_host = advertised_host
-        self._agent = UserAgent(locate=self._locate, is_allowed=is_allowed, user_agent=user_agent, timing=timing)
+        self._agent = UserAgent(locate=self._locate, admit=admit, user_agent=user_agent, timing=timing)
         self._sockets = Sockets(
             on_message=self._receive,
             on_send_failure=self._fail_transmission,
@@ -60,18 +60,18 @@ class Endpoint:
         port: int,
         user_agent: str,
         on_invite: Callable[[IncomingCall], None],
-        is_allowed: Callable[[str, Request], bool],
+        admit: Admit,
         advertised_host: str | None = None,
         timing: Timing | None = None,
     ) -> Self:
         """Listen on `host` (IPv4, IPv6, or a wildcard) and `port` (0: any free one), UDP and TCP.
 
-        `is_allowed(source_host, request)` is asked before a request may start anything; false drops it silently.
+        `admit(source, request)` is asked before a request may start anything.
         `advertised_host` replaces the bound address in Via and Contact. Raises `OSError` when the port is taken.
         """
         endpoint = cls(
             on_invite=on_invite,
-            is_allowed=is_allowed,
+            admit=admit,
             user_agent=user_agent,
             advertised_host=advertised_host,
             timing=timing or Timing(),

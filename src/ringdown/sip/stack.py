@@ -90,11 +90,17 @@ class Stack:
         server.respond(response, now)
 
     def refuse(
-        self, server: ServerTransaction, status: int, *, now: float, fields: Iterable[tuple[str, str]] = ()
+        self,
+        server: ServerTransaction,
+        status: int,
+        *,
+        now: float,
+        fields: Iterable[tuple[str, str]] = (),
+        reason: str | None = None,
     ) -> None:
         """`respond`, and count it."""
         self.statistics.refused += 1
-        self.respond(server, status, now=now, fields=fields)
+        self.respond(server, status, now=now, fields=fields, reason=reason)
 
 
 def parse_seconds(value: str | None) -> int | None:

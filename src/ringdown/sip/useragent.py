@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ringdown.sip.address import Uri
+from ringdown.sip.admission import Admit, Refusal
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
@@ -22,20 +23,20 @@ class UserAgent:
     """All calls of one endpoint.
 
     After calling any method that takes `now` you must send what `data_to_send` gives, deliver what `events`
-    gives, and call `advance` at the instant that `next_timeout` names. `is_allowed(host, request)` is asked
-    for every request that starts something; a refused one is dropped without a word.
+    gives, and call `advance` at the instant that `next_timeout` names. `admit(source, request)` is asked
+    for every request that starts something.
     """
 
     def __init__(
         self,
         *,
         locate: Callable[[Destination], tuple[str, int]],
-        is_allowed: Callable[[str, Request], bool],
+        admit: Admit,
         user_agent: str,
         timing: Timing | None = None,
     ) -> None:
         self._stack = Stack(locate=locate, user_agent=user_agent, timing=timing or Timing())
-        self._is_allowed = is_allowed
+        self._admit = admit
         # The call that each INVITE transaction belongs to, for its CANCEL.
         self._invited: dict[tuple[str, ...], IncomingSession] = {}
 
@@ -124,10 +125,17 @@ class UserAgent:
             self._receive_cancel(request, source, now)
         elif request.to.tag is not None:
             self._receive_in_dialog(request, source, now)
-        elif not self._is_allowed(source.host, request):
-            self._stack.statistics.dropped += 1
-        else:
+        elif self._is_admitted(request, source, now):
             self._receive_new(transactions.serve(request, source=source), now)
+
+    def _is_admitted(self, request: Request, source: Destination, now: float) -> bool:
+        admission = self._admit(source, request)
+        if isinstance(admission, Refusal):
+            server = self._stack.transactions.serve(request, source=source)
+            self._stack.refuse(server, admission.status, now=now, fields=admission.fields, reason=admission.reason)
+        elif admission == "drop":
+            self._stack.statistics.dropped += 1
+        return admission == "accept"
 
     def _receive_ack(self, request: Request, server: ServerTransaction | None, now: float) -> None:
         if server is not None and server.receive_ack(now):
@@ -140,8 +148,7 @@ class UserAgent:
 
     def _receive_cancel(self, request: Request, source: Destination, now: float) -> None:
         invited = self._stack.transactions.find_server(request, method="INVITE")
-        if invited is None and not self._is_allowed(source.host, request):
-            self._stack.statistics.dropped += 1
+        if invited is None and not self._is_admitted(request, source, now):
             return
         server = self._stack.transactions.serve(request, source=source)
         if invited is None:
@@ -155,8 +162,7 @@ class UserAgent:
 
     def _receive_in_dialog(self, request: Request, source: Destination, now: float) -> None:
         session = self._stack.sessions.get((request.call_id, request.to.tag or ""))
-        if session is None and not self._is_allowed(source.host, request):
-            self._stack.statistics.dropped += 1
+        if session is None and not self._is_admitted(request, source, now):
             return
         server = self._stack.transactions.serve(request, source=source)
         if session is None:

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from itertools import count
 
+from ringdown.sip.admission import Admit, admit_all
 from ringdown.sip.digest import Challenge, Credentials, compute_digest, parse_digest
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
@@ -18,15 +19,13 @@ LATENCY = 0.01
 class Node:
     """One user agent at an address of the network, and everything that happened to it."""
 
-    def __init__(self, network: "Network", host: str, is_allowed: Callable[[str, Request], bool] | None = None) -> None:
+    def __init__(self, network: "Network", host: str, admit: Admit = admit_all) -> None:
         self.host = host
         self.network = network
         self.incoming: list[IncomingSession] = []
         self.log: list[tuple[object, Event]] = []
         self.received: list[Request | Response] = []
-        self.agent = UserAgent(
-            locate=lambda _: (host, 5060), is_allowed=is_allowed or (lambda _host, _request: True), user_agent="Test"
-        )
+        self.agent = UserAgent(locate=lambda _: (host, 5060), admit=admit, user_agent="Test")
 
     def events_of(self, owner: object) -> list[Event]:
         return [event for candidate, event in self.log if candidate is owner]

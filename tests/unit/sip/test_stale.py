@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ringdown.sip.admission import admit_all
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Answered, Ended
 from ringdown.sip.message import Request, Response
@@ -308,6 +309,6 @@ def test_a_dead_far_end_is_given_up() -> None:
     {"role": "caller", "phase": "early", "invite": "x", "transport": "udp", "host": "h", "port": 1, "dialog": {"a": 1}},
 ])  # fmt: skip
 def test_a_state_that_is_not_ours_is_a_value_error(state: dict[str, object]) -> None:
-    agent = UserAgent(locate=lambda _: ("10.0.0.1", 5060), is_allowed=lambda _h, _r: True, user_agent="Test")
+    agent = UserAgent(locate=lambda _: ("10.0.0.1", 5060), admit=admit_all, user_agent="Test")
     with pytest.raises(ValueError, match=r".+"):
         agent.end_stale(state, now=0.0)

@@ -77,7 +77,7 @@ def test_the_405_and_the_420_say_what_would_do() -> None:
 
 def test_a_stranger_gets_no_word_and_is_counted() -> None:
     network = Network()
-    agent = network.add(AGENT, is_allowed=lambda host, _request: host == "10.0.0.3")
+    agent = network.add(AGENT, admit=lambda source, _request: "accept" if source.host == "10.0.0.3" else "drop")
     peer = network.add(PEER)
     for method in ("INVITE", "OPTIONS", "REGISTER", "CANCEL", "ACK"):
         assert statuses(network, peer, write(method)) == []
