@@ -15,8 +15,8 @@ from ringdown.db.engine import Database
 from ringdown.gateway.routes import Peer
 from ringdown.sip import endpoint
 from ringdown.sip.admission import Admission, Admit
+from ringdown.sip.destination import Destination
 from ringdown.sip.message import Request
-from ringdown.sip.transaction import Destination
 from ringdown.telephony import store as number_store
 from ringdown.values import is_e164
 

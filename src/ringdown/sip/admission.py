@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from ringdown.sip.destination import Destination
 from ringdown.sip.message import Request
-from ringdown.sip.transaction import Destination
 
 
 @dataclass(frozen=True, slots=True)

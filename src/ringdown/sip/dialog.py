@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ringdown.sip.address import NameAddr, Uri
+from ringdown.sip.destination import Destination
 from ringdown.sip.message import Request, Response
-from ringdown.sip.transaction import Destination
 
 
 @dataclass(slots=True)

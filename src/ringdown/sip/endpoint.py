@@ -8,6 +8,7 @@ from ringdown.sip import network
 from ringdown.sip.address import Uri, join_host_port
 from ringdown.sip.admission import Admit
 from ringdown.sip.call import Call, IncomingCall, OutgoingCall
+from ringdown.sip.destination import Destination
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Ended, Event, Rejected
 from ringdown.sip.incoming import IncomingSession
@@ -15,7 +16,7 @@ from ringdown.sip.outgoing import Invitation
 from ringdown.sip.sockets import Sockets
 from ringdown.sip.stack import Statistics
 from ringdown.sip.stale import StaleEnding
-from ringdown.sip.transaction import Destination, Timing, Transmission
+from ringdown.sip.transaction import Timing, Transmission
 from ringdown.sip.useragent import UserAgent
 
 _CLOSE_GRACE = 2.0  # seconds that `close` gives to the BYEs and CANCELs under way

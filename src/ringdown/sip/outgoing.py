@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from ringdown.sip import hop, record, transaction
 from ringdown.sip.address import NameAddr, Uri
+from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import Dialog, new_tag
 from ringdown.sip.digest import Authenticator, Credentials
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Provisional, Rejected
@@ -13,7 +14,7 @@ from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
 from ringdown.sip.session import Session
 from ringdown.sip.stack import ALLOW, Stack, describe_sdp, parse_seconds
-from ringdown.sip.transaction import ClientTransaction, Destination, ServerTransaction
+from ringdown.sip.transaction import ClientTransaction, ServerTransaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ from itertools import count
 from typing import Any
 
 from ringdown.sip import icmp, network
+from ringdown.sip.destination import Destination
 from ringdown.sip.framing import StreamFramer
-from ringdown.sip.transaction import Destination, Transmission
+from ringdown.sip.transaction import Transmission
 
 _CONNECT_TIMEOUT = 5.0
 _RESOLVE_TIMEOUT = 5.0

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from ringdown.sip import transaction
 from ringdown.sip.address import join_host_port
+from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import new_tag
 from ringdown.sip.events import Event
 from ringdown.sip.message import Request, Response
-from ringdown.sip.transaction import Destination, ServerTransaction, Timing, Transactions
+from ringdown.sip.transaction import ServerTransaction, Timing, Transactions
 
 if TYPE_CHECKING:
     from ringdown.sip.session import Session

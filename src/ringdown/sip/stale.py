@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from ringdown.sip import hop, record
+from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import Dialog
 from ringdown.sip.digest import Authenticator, Credentials
 from ringdown.sip.events import Ended
@@ -10,7 +11,7 @@ from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
 from ringdown.sip.stack import Stack
 from ringdown.sip.timers import Timer
-from ringdown.sip.transaction import ClientTransaction, Destination
+from ringdown.sip.transaction import ClientTransaction
 
 # How many T1 an ending waits for the far end (4 s); its transactions go on after that.
 _PATIENCE = 8

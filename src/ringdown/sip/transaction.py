@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ringdown.sip import hop, timers
-from ringdown.sip.address import Uri
+from ringdown.sip.destination import Destination
 from ringdown.sip.message import BRANCH_COOKIE, Request, Response
 
 _MAX_REFUSALS = 3  # of a request and its retransmissions over UDP: 1.5 s
@@ -24,28 +24,6 @@ class Timing:
     def timeout(self) -> float:
         """64*T1: timers B, D, F, H, J, L and M."""
         return 64 * self.t1
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """Where bytes go to or came from; `host` may be a name, `connection` is the edge's number of a stream."""
-
-    transport: Literal["udp", "tcp"]
-    host: str
-    port: int
-    connection: int | None = field(default=None, compare=False)
-
-    @property
-    def is_reliable(self) -> bool:
-        """Whether the transport retransmits, so that we must not."""
-        return self.transport != "udp"
-
-    @classmethod
-    def from_uri(cls, uri: Uri) -> "Destination":
-        """The next hop of a `sip:` URI; raises `ValueError` for a transport that is not spoken."""
-        if uri.scheme != "sip" or uri.transport not in ("udp", "tcp"):
-            raise ValueError("unsupported transport")
-        return cls("tcp" if uri.transport == "tcp" else "udp", uri.params.get("maddr") or uri.host, uri.port or 5060)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ringdown.sip.address import Uri
 from ringdown.sip.admission import Admit, Refusal
+from ringdown.sip.destination import Destination
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
@@ -14,7 +15,7 @@ from ringdown.sip.message import Request, Response, Via, parse_message
 from ringdown.sip.outgoing import Invitation, OutgoingSession
 from ringdown.sip.stack import ALLOW, Stack, Statistics, list_unsupported
 from ringdown.sip.stale import StaleEnding
-from ringdown.sip.transaction import Destination, ServerTransaction, Timing, Transmission
+from ringdown.sip.transaction import ServerTransaction, Timing, Transmission
 
 _QUOTED_BRANCH = re.compile(rb"(?P<method>[A-Z]+) [^\r\n]*\r\nVia: [^\r\n]*?;branch=(?P<branch>[\w-]+)[;\r]")
 

@@ -5,7 +5,7 @@ import pytest
 from ringdown.gateway import reception
 from ringdown.gateway.routes import parse_peer
 from ringdown.sip import network
-from ringdown.sip.transaction import Destination
+from ringdown.sip.destination import Destination
 
 
 @pytest.mark.parametrize(

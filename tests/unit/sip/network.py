@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from itertools import count
 
 from ringdown.sip.admission import Admit, admit_all
+from ringdown.sip.destination import Destination
 from ringdown.sip.digest import Challenge, Credentials, compute_digest, parse_digest
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.outgoing import Invitation, OutgoingSession
-from ringdown.sip.transaction import Destination, Transmission
+from ringdown.sip.transaction import Transmission
 from ringdown.sip.useragent import UserAgent
 
 LATENCY = 0.01

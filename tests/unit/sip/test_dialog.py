@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import Dialog
 from ringdown.sip.message import Request, Response
-from ringdown.sip.transaction import Destination
 
 VIA = "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1"
 

@@ -3,16 +3,10 @@
 import pytest
 
 from ringdown.sip import hop
+from ringdown.sip.destination import Destination
 from ringdown.sip.message import Request, Response
 from ringdown.sip.timers import Timers
-from ringdown.sip.transaction import (
-    ClientTransaction,
-    Destination,
-    ServerTransaction,
-    Timing,
-    Transactions,
-    response_destination,
-)
+from ringdown.sip.transaction import ClientTransaction, ServerTransaction, Timing, Transactions, response_destination
 
 UDP = Destination("udp", "192.0.2.2", 5060)
 TCP = Destination("tcp", "192.0.2.2", 5060)
