@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from benchmarks import conversation_feeder, pair, report
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
+from ringdown.media.stream import StreamSettings
 from ringdown.voice import ports, turns
 from ringdown.voice.activity import VoiceTracker
 from ringdown.voice.conversation import Conversation
@@ -122,10 +123,9 @@ async def _run_subject(connection: Connection, calls: int) -> None:
             session = await MediaSession.open(clock=clock, host="127.0.0.1", port_min=20000, port_max=29999)
             conversation = _make_conversation(detector, voice)
             group.create_task(conversation.run())
-            session.start(
-                remote=("127.0.0.1", port), encoding="PCMU", payload_type=0, exchange=conversation.tick,
-                dtmf_payload_type=101, on_digit=conversation.press,
-            )  # fmt: skip
+            remote = ("127.0.0.1", port)
+            stream = StreamSettings(remote=remote, encoding="PCMU", payload_type=0, dtmf_payload_type=101)
+            session.start(stream, exchange=conversation.tick, on_digit=conversation.press)
             sessions.append(session)
             conversations.append(conversation)
         connection.send([session.local_port for session in sessions])

@@ -8,17 +8,22 @@ import time
 from multiprocessing.connection import Connection
 
 from ringdown.media import rtp
+from ringdown.media.srtp import Srtp
+from ringdown.media.stream import SrtpKeys
 
 _FRAME_S = 0.020
 _SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
 _TIMESTAMP = struct.Struct("@qq")
+_SUITE, _OUR_KEY, _THEIR_KEY = "AES_CM_128_HMAC_SHA1_80", bytes(range(30)), bytes(range(30, 60))
+SUBJECT_KEYS = SrtpKeys(_SUITE, _THEIR_KEY, _OUR_KEY)
 _PAYLOAD = bytes(range(128, 208)) * 2  # speech-like: neither silence nor one value
 
 
 class _FarEnd:
     """One call's far end: its socket, its stream, and when packets came back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_encrypted: bool) -> None:
+        self._srtp = Srtp(SrtpKeys(_SUITE, _OUR_KEY, _THEIR_KEY)) if is_encrypted else None
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -32,8 +37,9 @@ class _FarEnd:
         self._packet = packet._replace(
             sequence_number=(packet.sequence_number + 1) & 0xFFFF, timestamp=(packet.timestamp + 160) & 0xFFFFFFFF
         )
+        datagram = rtp.serialize(packet)
         try:
-            self.socket.send(rtp.serialize(packet))
+            self.socket.send(datagram if self._srtp is None else self._srtp.protect(datagram))
         except OSError:
             return
 
@@ -50,13 +56,13 @@ class _FarEnd:
         self._arrived_ns = arrived_ns
 
 
-def run(connection: Connection, calls: int) -> None:
+def run(connection: Connection, calls: int, *, is_encrypted: bool = False) -> None:
     """Sends its ports, gets the subject's ports and (begin, end) instants; sends what it measured.
 
     That is the gaps in microseconds, how many packets it sent, and how many of these it sent more than 20 ms late
     itself: a feeder that was held up by other programs says nothing about the subject.
     """
-    far_ends = [_FarEnd() for _ in range(calls)]
+    far_ends = [_FarEnd(is_encrypted=is_encrypted) for _ in range(calls)]
     connection.send([far_end.socket.getsockname()[1] for far_end in far_ends])
     ports, begin_s, end_s = connection.recv()
     epoll = select.epoll()

@@ -27,6 +27,11 @@ def below(name: str, value: float, unit: str, limit: float) -> Figure:
     return Figure(name, value, unit, f"< {limit:g}", value < limit)
 
 
+def at_least(name: str, value: float, unit: str, limit: float) -> Figure:
+    """A figure that must reach `limit`."""
+    return Figure(name, value, unit, f">= {limit:g}", value >= limit)
+
+
 def render_table(figures: Sequence[Figure]) -> str:
     """The figures as aligned lines: name, value, unit, target, verdict."""
     rows = [("figure", "value", "unit", "target", "")]

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
@@ -12,6 +12,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -48,6 +51,33 @@ class Settings(BaseSettings):
     outbound_peer: SecretStr | None = Field(
         None, description="Where calls go: `sip:user:password@host[:port][;transport=udp|tcp]`."
     )
+    public_host: str | None = Field(
+        None, description="Address that peers outside see: a name, an address, or `stun` to ask the STUN server."
+    )
+    stun_server: str | None = Field(None, description="STUN server, `host[:port]`, that tells our public address.")
+    sip_tls_port: int = Field(0, ge=0, le=65535, description="Port of SIP over TLS; 0 listens on none.")
+    sip_tls_certificate: Path | None = Field(None, description="PEM file of our certificate and its chain.")
+    sip_tls_private_key: Path | None = Field(None, description="PEM file of its private key.")
+    sip_tls_client_ca: Path | None = Field(
+        None, description="PEM file of the authorities whose client certificates are demanded."
+    )
+    sip_requests_per_second: int = Field(50, ge=1, description="SIP requests heard from one source, per second.")
+    sip_ban_seconds: int = Field(60, ge=0, description="How long a source that sends more is not heard, in seconds.")
+    trunks: tuple[dict[str, Any], ...] = Field(
+        (), repr=False, description="Trunks: `[[trunks]]` tables in `ringdown.toml`, or JSON in the environment."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Key of the secrets in the database; by default a file of the data folder."
+    )
+    allowed_destination_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Beginnings of the numbers that may be called, as in +1,+44; none allows all."
+    )
+    premium_numbers_allowed: bool = Field(
+        False, description="Allow calls to premium-rate, shared-cost, personal and satellite numbers."
+    )
+    no_media_seconds: int = Field(
+        30, ge=1, description="Seconds without a packet after which a call that is not held ends."
+    )
     max_calls: int = Field(100, ge=1, description="Live calls one gateway carries.")
     drain_seconds: int = Field(300, ge=0, description="How long live calls may go on after a stop was asked for.")
 
@@ -80,6 +110,32 @@ class Settings(BaseSettings):
             raise ValueError("must be names separated by commas, as in alloy,echo")
         return names
 
+    @field_validator("allowed_destination_prefixes", mode="before")
+    @classmethod
+    def _split_prefixes(cls, value: object) -> object:
+        prefixes = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if prefixes == [""]:
+            return ()
+        if isinstance(prefixes, (list, tuple)) and not all(
+            isinstance(prefix, str) and re.fullmatch(r"\+[1-9][0-9]{0,14}", prefix) for prefix in prefixes
+        ):
+            raise ValueError("must be prefixes with a plus sign separated by commas, as in +1,+44")
+        return prefixes
+
+    @field_validator("stun_server")
+    @classmethod
+    def _check_stun_server(cls, value: str | None) -> str | None:
+        if value is not None and _HOST_AND_PORT.fullmatch(value) is None:
+            raise ValueError("must look like host[:port]")
+        return value
+
+    @field_validator("public_host")
+    @classmethod
+    def _check_public_host(cls, value: str | None) -> str | None:
+        if value is not None and _HOST.fullmatch(value) is None:
+            raise ValueError("must be an address, a host name, or stun")
+        return value
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.rtp_port_max <= self.rtp_port_min:
@@ -91,6 +147,10 @@ class Settings(BaseSettings):
         ):
             if getattr(self, url) and not getattr(self, model):
                 raise ValueError(f"{model} is required with {url}")
+        if self.sip_tls_port and not (self.sip_tls_certificate and self.sip_tls_private_key):
+            raise ValueError("sip_tls_certificate and sip_tls_private_key are required with sip_tls_port")
+        if self.public_host == "stun" and self.stun_server is None:
+            raise ValueError("stun_server is required with public_host = stun")
         return self
 
     @classmethod

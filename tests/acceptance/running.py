@@ -21,7 +21,12 @@ _START_S = 60.0
 
 
 class Ringdown:
-    """`ringdown serve` with its own data folder and ports."""
+    """`ringdown serve` with its own data folder and ports.
+
+    `launcher` stands before its command, as in `ip netns exec …`.
+    """
+
+    launcher: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -51,7 +56,7 @@ class Ringdown:
 
     async def start(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ringdown", "serve",
+            *self.launcher, sys.executable, "-m", "ringdown", "serve",
             env=self.environment, cwd=self.folder,
             stdout=asyncio.subprocess.PIPE, stderr=(self.folder / "log").open("a"),
         )  # fmt: skip
@@ -139,10 +144,12 @@ class Phone:
 
 
 @contextlib.asynccontextmanager
-async def run_phone(port: int, *arguments: str) -> AsyncIterator[Phone]:
+async def run_phone(
+    port: int, *arguments: str, host: str = HOST, launcher: tuple[str, ...] = ()
+) -> AsyncIterator[Phone]:
     """A phone that listens on `port` (0: any) and follows `--step`s or other options."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ringdown.phone", "--json", "--listen", f"{HOST}:{port}", *arguments,
+        *launcher, sys.executable, "-m", "ringdown.phone", "--json", "--listen", f"{host}:{port}", *arguments,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     phone = Phone(process)

@@ -12,18 +12,19 @@ from dataclasses import dataclass, field
 from ringdown.voice import ports
 from ringdown.voice.detector import WINDOW_MS, WINDOW_SAMPLES
 
-FRAME_SAMPLES = 160
 FRAME_MS = 20
-SILENCE = bytes(FRAME_SAMPLES * 2)
+SILENCE = bytes(320)
 MS_PER_WORD = 200
 # A sound that is no word: voice to the detector, nothing to the recognizer.
 NOISE = "<noise>"
 
 
 class Codebook:
-    """Words as sample values, the same for all fakes of a test."""
+    """Words as sample values, the same for all fakes of a test; its audio has `sample_rate_hz`."""
 
-    def __init__(self) -> None:
+    def __init__(self, sample_rate_hz: int = 8000) -> None:
+        self.sample_rate_hz = sample_rate_hz
+        self.silence = bytes(sample_rate_hz * FRAME_MS // 1000 * 2)
         self._words: list[str] = []
 
     def encode(self, word: str) -> int:
@@ -34,14 +35,14 @@ class Codebook:
 
     def frame(self, word: str) -> bytes:
         """20 ms of a word."""
-        return array.array("h", [self.encode(word)] * FRAME_SAMPLES).tobytes()
+        return array.array("h", [self.encode(word)] * (len(self.silence) // 2)).tobytes()
 
     def decode(self, pcm: bytes) -> list[tuple[str, int, int]]:
         """Words in `pcm` with their first and last millisecond."""
         found: list[tuple[str, int, int]] = []
-        for index in range(0, len(pcm) // 2, FRAME_SAMPLES):
-            value = int.from_bytes(pcm[index * 2 : index * 2 + 2], "little", signed=True)
-            start_ms = index * 1000 // 8000
+        for number in range(len(pcm) // len(self.silence)):
+            at, start_ms = number * len(self.silence), number * FRAME_MS
+            value = int.from_bytes(pcm[at : at + 2], "little", signed=True)
             if value == 0:
                 continue
             word = self._words[value // 10 - 1]
@@ -101,6 +102,7 @@ class FakeRecognizer:
 
     def open(self, *, sample_rate_hz: int, language: str, expectation: ports.Expectation) -> "FakeUtterance":
         """Begin an utterance."""
+        assert sample_rate_hz == self.codebook.sample_rate_hz
         self.expectations.append(expectation)
         self.utterances.append(FakeUtterance(self))
         return self.utterances[-1]
@@ -155,6 +157,7 @@ class FakeSpeaker:
 
     async def speak(self, text: str, *, sample_rate_hz: int) -> AsyncIterator[ports.Speech]:
         """Stream the words of `text`."""
+        assert sample_rate_hz == self.codebook.sample_rate_hz
         self.texts.append(text)
         await asyncio.sleep(self.delay_s)
         if self.faults:

@@ -179,10 +179,18 @@ async def api(tenant: Tenant) -> Api:
     ringing = await tenant.add_call(seq=2_000_000, agent_id=agent.id, status="ringing")
     recorded = await tenant.add_call(seq=2_000_001, agent_id=agent.id, started_at=now, ended_at=now, has_recording=True)
     calls = [call.id for call in (*ended, ringing, recorded)]
+    trunk = {"name": "carrier", "hosts": ["sip.example.net"], "username": "alice", "password": "secret"}
+    trunk_id = (await tenant.client.post(f"{BASE}/telephony/trunks", json=trunk)).json()["data"]["id"]
+    numbers = [await tenant.add_number(f"+1202555011{digit}", trunk_id=trunk_id) for digit in range(5)]
     known: dict[str, list[Any]] = {
         "agent_id": [agent.id, agent.id, draft.id],
         "call_id": calls,
         "ids": [[calls[0]], [calls[1], "call_of_nobody"], calls[2:4]],
+        "trunk_id": [trunk_id, trunk_id, "trunk_of_nobody"],
+        "number_id": [*(number.id for number in numbers), "num_of_nobody"],
+        "hosts": [["sip.example.net:5080"], [{"host": "2001:db8::1", "weight": 2}], ["192.0.2.1"]],
+        "allowed_sources": [["203.0.113.0/24"], []],
+        "sip_server": ["sip.example.net", "sip.example.org:5080"],
         "voice_id": ["espeak:en-us", "espeak:en-gb"],
         "model": ["builtin", "gpt-4o", "ultravox-v0.7"],
         "language_hint": ["en", "de-DE"],

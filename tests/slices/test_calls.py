@@ -20,7 +20,7 @@ SIXTEEN = [
 ]  # fmt: skip
 ADDITIONAL = [
     "ended_reason", "outcome", "sentiment", "phone_number", "from_number", "to_number", "variables", "latency",
-    "analysis",
+    "analysis", "trunk_id", "media_quality", "transfer",
 ]  # fmt: skip
 TURNS = (
     TranscriptTurn(position=0, speaker="agent", text="Hello.", start_ms=500, end_ms=1240),

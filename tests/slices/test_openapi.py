@@ -13,6 +13,8 @@ from ringdown.calls.models import TranscriptTurn
 from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.db.engine import Database
+from ringdown.telephony import trunk_store
+from ringdown.telephony.models import TrunkStatus
 from tests.slices.conftest import BASE, Tenant
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -131,6 +133,43 @@ async def test_real_answers_of_agents_and_voices_are_as_documented(tenant: Tenan
         (f"{BASE}/voices/{{voice_id}}", await client.get(f"{BASE}/voices/{voices.json()['data'][0]['id']}")),
     ]:
         _check(document, path, response)
+
+
+async def test_real_answers_of_trunks_and_numbers_are_as_documented(tenant: Tenant, document: dict[str, Any]) -> None:
+    client, agent = tenant.client, await tenant.add_agent()
+    trunks, numbers = f"{BASE}/telephony/trunks", f"{BASE}/telephony/numbers"
+    created = await client.post(trunks, json={"name": "carrier", "hosts": ["x", {"host": "y", "port": 5080}]})
+    _check(document, trunks, created)
+    trunk_id = created.json()["data"]["id"]
+    status = TrunkStatus(organization_id=tenant.organization_id, trunk_id=trunk_id, gateway_id="a", checked_at=1)
+    async with tenant.database.write() as connection:
+        assert await trunk_store.put_status(connection, status)
+    imported = await client.post(f"{numbers}/import", json={"number": "+12025550101", "trunk_id": trunk_id})
+    _check(document, f"{numbers}/import", imported)
+    assignment = {"number_id": imported.json()["data"]["id"], "agent_id": agent.id, "assignment_type": "inbound"}
+    one, number = f"{trunks}/{trunk_id}", f"{numbers}/{imported.json()['data']['id']}"
+    base, number_base = f"{trunks}/{{trunk_id}}", f"{numbers}/{{number_id}}"
+    of_agent = f"{BASE}/telephony/agents/{{agent_id}}/numbers"
+    for path, response in [
+        (f"{numbers}/assign", await client.post(f"{numbers}/assign", json=assignment)),
+        (of_agent, await client.get(of_agent.format(agent_id=agent.id))),
+        (trunks, await client.get(trunks)),
+        (base, await client.get(one)),
+        (base, await client.patch(one, json={"codecs": ["PCMA"]})),
+        (base, await client.put(one, json={"codecs": ["GSM"]})),
+        (base, await client.delete(one)),
+        (numbers, await client.get(numbers)),
+        (number_base, await client.patch(number, json={"friendly_name": "Desk"})),
+        (f"{numbers}/unassign", await client.post(f"{numbers}/unassign", json=_without_agent(assignment))),
+        (number_base, await client.get(number)),
+        (number_base, await client.delete(number)),
+        (base, await client.delete(one)),
+    ]:
+        _check(document, path, response)
+
+
+def _without_agent(assignment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in assignment.items() if name != "agent_id"}
 
 
 async def test_health_is_ok_while_the_database_answers(

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from ringdown.accounts import service as account_service
 from ringdown.agents import api as agents_api
+from ringdown.agents import store as agent_store
 from ringdown.api import document, health
 from ringdown.calls import api as calls_api
 from ringdown.calls import recording_api
@@ -11,6 +12,9 @@ from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.store import calls as call_store
 from ringdown.config import Settings
 from ringdown.db.engine import Database
+from ringdown.secret import SecretBox
+from ringdown.telephony import api as trunk_api
+from ringdown.telephony import number_api
 from ringdown.voices import api as voices_api
 from ringdown.web import setup
 
@@ -29,7 +33,14 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     setup.install(app, settings=settings, database=database, authenticate=account_service.new_authenticator(database))
     app.state.recordings = RecordingStore.open(settings)
     app.state.recording_links = RecordingLinks(database, settings)
-    for router in (calls_api.router, agents_api.new_router(call_store.has_live_calls), voices_api.router):
+    box = SecretBox.open(settings)
+    for router in (
+        calls_api.router,
+        agents_api.new_router(call_store.has_live_calls),
+        voices_api.router,
+        number_api.new_router(box, agent_store.get_agent),
+        trunk_api.new_router(box),
+    ):
         app.include_router(router, prefix=BASE_PATH)
     app.include_router(calls_api.transcript_router)
     app.include_router(recording_api.router)

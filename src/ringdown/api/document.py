@@ -8,6 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from ringdown.agents.schemas import AgentObject
 from ringdown.calls.schemas import BulkDeleteObject, CallObject, RecordingObject, TranscriptObject
+from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
+from ringdown.telephony.schemas import TrunkObject
 from ringdown.voices.api import VoiceObject
 from ringdown.web import auth, envelope, idempotency, route
 
@@ -28,7 +30,18 @@ _IDEMPOTENCY_KEY = {
 }
 _REQUEST_ID = {"description": "Equal to `meta.request_id`.", "schema": {"type": "string"}}
 # What answers are made of; routes refer to them by name because answers do not pass through pydantic.
-_ANSWERS = (AgentObject, BulkDeleteObject, CallObject, RecordingObject, TranscriptObject, VoiceObject)
+_ANSWERS = (
+    AgentNumbersObject,
+    AgentObject,
+    BulkDeleteObject,
+    CallObject,
+    NumberObject,
+    RecordingObject,
+    TranscriptObject,
+    TrunkObject,
+    UnassignedNumberObject,
+    VoiceObject,
+)
 
 router = route.new_public_router(tag="Operation")
 

@@ -6,8 +6,8 @@ from fastapi import Depends, Query, Request, Response
 
 from ringdown import errors, values
 from ringdown.calls import cursor as cursors
+from ringdown.calls import live, record, rendering, schemas, service
 from ringdown.calls import query as queries
-from ringdown.calls import record, rendering, schemas, service
 from ringdown.calls.models import Call, CallSettings, PlaceCall
 from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.rendering import CallLinks
@@ -157,11 +157,65 @@ async def delete_call(request: Request, caller: AuthenticatedCaller, call_id: st
 @router.post("/{call_id}/hangup", summary="Hang up a call", status_code=201, responses=_MADE)
 async def hang_up_call(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
     """End a call. A queued call is cancelled at once; one that rings or talks ends a moment later."""
-    call = await service.hang_up_call(
+    call = await live.hang_up_call(
         context.get_database(request),
         settings=context.get_settings(request),
         organization_id=caller.organization_id,
         call_id=call_id,
+    )
+    return envelope.respond_created(request, rendering.render_call(call, links))
+
+
+@router.post("/{call_id}/hold", summary="Hold a call", status_code=201, responses=_MADE)
+async def hold_call(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
+    """Put the far party on hold: it hears music, and the agent rests. Needs a call that is `in_progress`."""
+    return await _hold(request, caller, call_id, links, is_held=True)
+
+
+@router.post("/{call_id}/resume", summary="Resume a call", status_code=201, responses=_MADE)
+async def resume_call(request: Request, caller: AuthenticatedCaller, call_id: str, links: Links) -> Response:
+    """Take a call off hold."""
+    return await _hold(request, caller, call_id, links, is_held=False)
+
+
+async def _hold(
+    request: Request, caller: AuthenticatedCaller, call_id: str, links: CallLinks, *, is_held: bool
+) -> Response:
+    call = await live.hold_call(
+        context.get_database(request), organization_id=caller.organization_id, call_id=call_id, is_held=is_held
+    )
+    return envelope.respond_created(request, rendering.render_call(call, links))
+
+
+@router.post("/{call_id}/digits", summary="Send digits", status_code=201, responses=_MADE)
+async def send_digits(
+    request: Request, caller: AuthenticatedCaller, call_id: str, body: schemas.SendDigits, links: Links
+) -> Response:
+    """Play keypad digits to the far party of a call that is `in_progress`."""
+    call = await live.send_digits(
+        context.get_database(request),
+        organization_id=caller.organization_id,
+        call_id=call_id,
+        digits=body.digits,
+    )
+    return envelope.respond_created(request, rendering.render_call(call, links))
+
+
+@router.post("/{call_id}/transfer", summary="Transfer a call", status_code=201, responses=_MADE)
+async def transfer_call(
+    request: Request, caller: AuthenticatedCaller, call_id: str, body: schemas.TransferCall, links: Links
+) -> Response:
+    """Hand the far party over to another number; the call's `transfer` tells how far that is.
+
+    `blind` hands it over at once. `attended` asks the other person first, while the far party hears music, and
+    returns to the agent when that person declines or cannot be reached.
+    """
+    call = await live.transfer_call(
+        context.get_database(request),
+        settings=context.get_settings(request),
+        organization_id=caller.organization_id,
+        call_id=call_id,
+        transfer=body.to_transfer(),
     )
     return envelope.respond_created(request, rendering.render_call(call, links))
 

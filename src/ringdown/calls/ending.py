@@ -27,6 +27,7 @@ def end_call(
         "cost_credits": cost_credits,
         "summary": finish.summary,
         "has_recording": finish.has_recording,
+        "media_quality": finish.media_quality,
         "latency_p50_ms": models.compute_percentile(latencies, 50),
         "latency_p95_ms": models.compute_percentile(latencies, 95),
         "analysis": {"structured_data": dict(finish.slots)} if finish.slots else None,

@@ -136,6 +136,41 @@ class TranscriptTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MediaQuality:
+    """How well the two sides could hear each other; None where it was not measured.
+
+    Packets and loss are those of the far party as they reached us; `mos` is 1 (bad) to 4.5 (excellent), estimated from
+    codec, loss, jitter and delay (ITU-T G.107).
+    """
+
+    codec: str
+    is_encrypted: bool
+    packets_received: int
+    packets_lost: int
+    loss_percent: float
+    jitter_ms: float
+    round_trip_ms: float | None = None
+    remote_loss_percent: float | None = None
+    mos: float | None = None
+
+
+TransferMode = Literal["blind", "attended"]
+TransferStatus = Literal["requested", "ringing", "talking", "connected", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """Handing the far party over to somebody else: to whom, how, how far it is, and why it failed."""
+
+    to: str
+    mode: TransferMode
+    status: TransferStatus = "requested"
+    reason: str | None = None
+    introduction: str | None = None
+    timeout_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """One conversation attempt, from ring to its ending. Instants are milliseconds UTC."""
 
@@ -166,6 +201,9 @@ class Call:
     latency_p50_ms: int | None = None
     latency_p95_ms: int | None = None
     analysis: Mapping[str, object] | None = None
+    trunk_id: str | None = None
+    media_quality: MediaQuality | None = None
+    transfer: Transfer | None = None
 
     @property
     def phone_number(self) -> str | None:
@@ -199,6 +237,7 @@ class FinishedCall:
     outcome: Outcome | None = None
     slots: Mapping[str, str] = field(default_factory=dict)
     has_recording: bool = False
+    media_quality: MediaQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +259,7 @@ class UnfinishedCall:
     media_ms: int
 
 
-CommandKind = Literal["hang_up"]
+CommandKind = Literal["hang_up", "hold", "resume", "send_digits", "transfer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +269,7 @@ class CallCommand:
     organization_id: str
     call_id: str
     kind: CommandKind
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 def find_outcome(ended_reason: EndedReason, *, is_answered: bool) -> Outcome:

@@ -1,10 +1,11 @@
 """Calls as the API shows them: the sixteen documented fields first and in order, then ours; pure."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringdown import values
-from ringdown.calls.models import Call, TranscriptTurn
+from ringdown.calls.models import Call, MediaQuality, TranscriptTurn, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ def render_call(call: Call, links: CallLinks) -> dict[str, object]:
         "variables": call.variables,
         "latency": {"p50_ms": call.latency_p50_ms, "p95_ms": call.latency_p95_ms},
         "analysis": call.analysis,
+        "trunk_id": call.trunk_id,
+        "media_quality": _render_quality(call.media_quality),
+        "transfer": _render_transfer(call.transfer),
     }
 
 
@@ -72,6 +76,16 @@ def render_turns(turns: Sequence[TranscriptTurn]) -> list[dict[str, object]]:
         }
         for turn in turns
     ]
+
+
+def _render_quality(quality: MediaQuality | None) -> dict[str, object] | None:
+    return None if quality is None else dataclasses.asdict(quality)
+
+
+def _render_transfer(transfer: Transfer | None) -> dict[str, object] | None:
+    if transfer is None:
+        return None
+    return {"to": transfer.to, "mode": transfer.mode, "status": transfer.status, "reason": transfer.reason}
 
 
 def _render_metadata(call: Call) -> Mapping[str, object]:

@@ -1,13 +1,23 @@
 """The JSON of calls: what requests may say, and what answers say."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from ringdown import values
 from ringdown.agents.schemas import CallTime, RequestBody, RingTime, other_name
-from ringdown.calls.models import CallSettings, CallStatus, Direction, EndedReason, Outcome
+from ringdown.calls.models import (
+    CallSettings,
+    CallStatus,
+    Direction,
+    EndedReason,
+    Outcome,
+    Transfer,
+    TransferMode,
+    TransferStatus,
+)
 
 MAX_BULK_IDS = 1000
 
@@ -97,6 +107,53 @@ class CreateCall(RequestBody):
     metadata: dict[str, JsonValue] | None = Field(None, description="Kept with the call and returned as it is.")
 
 
+class TransferCall(RequestBody):
+    """To whom the far party is handed over."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "phone_number": "+12125550123",
+                    "mode": "attended",
+                    "introduction": "Ana Lopez is calling about her order.",
+                    "timeout": "30s",
+                }
+            ]
+        }
+    )
+
+    @classmethod
+    def spellings(cls) -> Mapping[str, str]:
+        return {"to": "phone_number", "to_number": "phone_number"}
+
+    phone_number: Number
+    to: Annotated[None, other_name("phone_number"), WithJsonSchema({"type": "string", "deprecated": True})] = None
+    to_number: Annotated[None, other_name("phone_number"), WithJsonSchema({"type": "string", "deprecated": True})] = (
+        None
+    )
+    mode: TransferMode = Field(
+        "blind", description="`attended`: the agent asks the other person first, and comes back if that fails."
+    )
+    introduction: str | None = Field(
+        None, max_length=1000, description="What an attended transfer tells the other person about the caller."
+    )
+    timeout: RingTime | None = Field(None, description="How long the other phone rings; 30 s by default.")
+
+    def to_transfer(self) -> Transfer:
+        """The transfer that is asked for."""
+        asked = Transfer(to=self.phone_number, mode=self.mode, introduction=self.introduction)
+        return asked if self.timeout is None else replace(asked, timeout_ms=self.timeout)
+
+
+class SendDigits(RequestBody):
+    """Keypad digits to play to the far party."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"digits": "1234#"}]})
+
+    digits: Annotated[str, Field(pattern=r"^[0-9*#A-Da-dw,]{1,64}$", description="`w` and `,` wait half a second.")]
+
+
 class UpdateCall(RequestBody):
     """What may be changed of a call.
 
@@ -135,6 +192,29 @@ class LatencyObject(BaseModel):
 
     p50_ms: int | None
     p95_ms: int | None
+
+
+class QualityObject(BaseModel):
+    """How well the sides could hear each other."""
+
+    codec: str
+    is_encrypted: bool
+    packets_received: int
+    packets_lost: int
+    loss_percent: float
+    jitter_ms: float
+    round_trip_ms: float | None
+    remote_loss_percent: float | None = Field(description="What the far end lost of ours, as it reported.")
+    mos: float | None = Field(description="Estimated opinion score, 1 (bad) to 4.5 (excellent).")
+
+
+class TransferObject(BaseModel):
+    """How far a transfer is."""
+
+    to: str
+    mode: TransferMode
+    status: TransferStatus
+    reason: str | None = Field(description="Why it failed.")
 
 
 class CallObject(BaseModel):
@@ -199,6 +279,9 @@ class CallObject(BaseModel):
     variables: dict[str, str]
     latency: LatencyObject
     analysis: dict[str, Any] | None
+    trunk_id: str | None = Field(description="The trunk that carries the call; null for phones on this machine.")
+    media_quality: QualityObject | None = Field(description="How well the sides could hear each other; at the end.")
+    transfer: TransferObject | None = Field(description="The last transfer that was asked for.")
     transcript: list[TurnObject] | None = Field(
         None, description="On a single call, and in lists with `include=transcript`; null until the call was answered."
     )

@@ -4,7 +4,7 @@ Every state a call passes is guarded by the state before it, so that a gateway t
 `finish_call` or a crash after a commit changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,6 +16,7 @@ from ringdown.agents.models import Agent
 from ringdown.billing import ledger
 from ringdown.billing import service as billing
 from ringdown.calls import ending
+from ringdown.calls.lines import Lines
 from ringdown.calls.models import (
     Call,
     CallCommand,
@@ -24,6 +25,7 @@ from ringdown.calls.models import (
     FinishedCall,
     PlaceCall,
     TranscriptTurn,
+    Transfer,
     UnfinishedCall,
 )
 from ringdown.calls.store import attempts, commands, turns
@@ -31,12 +33,14 @@ from ringdown.calls.store import calls as store
 from ringdown.config import Settings
 from ringdown.db import wakeup
 from ringdown.db.engine import Database
+from ringdown.telephony import pace_store, permission, trunk_store
 from ringdown.telephony import store as number_store
+from ringdown.telephony.models import Trunk
+from ringdown.telephony.store import PhoneNumber
 from ringdown.web import idempotency
 
-#: Wake-up channels: a call was queued, a live call got a command.
+#: The wake-up channel of queued calls.
 QUEUED_CHANNEL = "calls_queued"
-COMMANDS_CHANNEL = "call_commands"
 
 
 async def place_call(database: Database, *, settings: Settings, organization_id: str, request: PlaceCall) -> Call:
@@ -58,6 +62,9 @@ async def insert_placed_call(
         raise errors.invalid("agent_id", f"the agent is {agent.status}; publish it before it can call")
     numbers = await number_store.list_outbound_numbers(connection, organization_id, agent.id)
     from_number = _choose_from_number(request.from_number, [number.phone_number for number in numbers])
+    trunk = await _find_trunk(connection, settings, request, numbers, from_number)
+    if (refusal := permission.find_refusal(request.phone_number, settings=settings, trunk=trunk)) is not None:
+        raise errors.invalid("phone_number", refusal.message)
     call = await _insert_call(
         connection,
         organization_id=organization_id,
@@ -69,11 +76,12 @@ async def insert_placed_call(
         settings=request.settings,
         variables=dict(request.variables),
         metadata=dict(request.metadata),
+        trunk_id=trunk.id if trunk is not None else None,
     )
     await idempotency.bind_resource(connection, call.id)
     if from_number is None:
         finish = FinishedCall(ended_reason="no_phone_number_configured")
-        return await _finish(connection, call, finish, settings=settings)
+        return await end_call(connection, call, finish, settings=settings)
     await billing.hold_for_call(connection, settings=settings, organization_id=organization_id, call_id=call.id)
     await wakeup.notify(connection, QUEUED_CHANNEL)
     return call
@@ -86,6 +94,25 @@ def _choose_from_number(wanted: str | None, available: list[str]) -> str | None:
         allowed = ", ".join(available) or "none is assigned"
         raise errors.invalid("from_number", f"must be one of the agent's outbound numbers: {allowed}")
     return wanted
+
+
+async def _find_trunk(
+    connection: AsyncConnection,
+    settings: Settings,
+    request: PlaceCall,
+    numbers: Sequence[PhoneNumber],
+    from_number: str | None,
+) -> Trunk | None:
+    """What carries the call: the trunk of the number it comes from, else the organization's only one."""
+    if settings.test_phone_enabled and request.phone_number == settings.test_phone_number:
+        return None
+    number = next((number for number in numbers if number.phone_number == from_number), None)
+    if number is None:
+        return None
+    if number.trunk_id is not None:
+        return await trunk_store.find_trunk(connection, number.organization_id, number.trunk_id)
+    enabled = [trunk for trunk in await trunk_store.list_all(connection, number.organization_id) if trunk.is_enabled]
+    return enabled[0] if len(enabled) == 1 else None
 
 
 async def _insert_call(connection: AsyncConnection, *, organization_id: str, **fields: Any) -> Call:
@@ -108,6 +135,7 @@ async def accept_inbound_call(
     agent: Agent,
     from_number: str | None,
     to_number: str | None,
+    trunk_id: str | None,
     dialog_state: Mapping[str, object],
 ) -> ClaimedCall:
     """Store a call that rings at this gateway, with its attempt. Raises `PaymentRequired`."""
@@ -120,6 +148,7 @@ async def accept_inbound_call(
             agent_id=agent.id,
             to_number=to_number,
             from_number=from_number,
+            trunk_id=trunk_id,
             settings=CallSettings(),
             variables={},
             metadata={},
@@ -141,14 +170,36 @@ async def claim_calls(database: Database, *, gateway_id: str, limit: int) -> lis
         if limit < 1 or not await store.has_queued(connection):
             return []
     async with database.write() as connection:
-        now = values.now_ms()
-        claimed = []
-        for call in await store.list_queued(connection, limit):
-            ringing = await store.update_call(connection, call, status="ringing", updated_at=now)
-            attempt_id = await attempts.insert_attempt(connection, ringing, gateway_id=gateway_id, now_ms=now)
-            agent = await agent_store.get_agent(connection, call.organization_id, call.agent_id)
-            claimed.append(ClaimedCall(ringing, agent, attempt_id))
+        now, claimed = values.now_ms(), list[ClaimedCall]()
+        lines = Lines(trunks={}, live={}, next_dial_at={}, now_ms=now)
+        while len(claimed) < limit:
+            queued = await store.list_queued(connection, limit - len(claimed), except_trunks=lines.full)
+            await _look_up_lines(connection, lines, queued)
+            taken = [call for call in queued if lines.take(call.trunk_id)]
+            for call in taken:
+                ringing = await store.update_call(connection, call, status="ringing", updated_at=now)
+                attempt_id = await attempts.insert_attempt(connection, ringing, gateway_id=gateway_id, now_ms=now)
+                agent = await agent_store.get_agent(connection, call.organization_id, call.agent_id)
+                claimed.append(ClaimedCall(ringing, agent, attempt_id))
+            if len(taken) == len(queued):
+                break  # nobody was turned away, so that nobody else waits
+        for trunk_id in lines.dialled:
+            owner = lines.trunks[trunk_id].organization_id
+            await pace_store.set_pace(connection, owner, trunk_id, lines.next_dial_at[trunk_id])
         return claimed
+
+
+async def _look_up_lines(connection: AsyncConnection, lines: Lines, queued: Sequence[Call]) -> None:
+    """Add what is to know of the trunks of these calls."""
+    wanted = {(call.organization_id, call.trunk_id) for call in queued if call.trunk_id is not None}
+    unknown = {(owner, trunk_id) for owner, trunk_id in wanted if trunk_id not in lines.trunks}
+    if not unknown:
+        return
+    found = await trunk_store.list_by_ids(connection, unknown)
+    lines.trunks = {**lines.trunks, **{trunk.id: trunk for trunk in found}}
+    paced = [(trunk.organization_id, trunk.id) for trunk in found if trunk.max_calls_per_second is not None]
+    lines.next_dial_at |= await pace_store.lock_paces(connection, paced)
+    lines.live |= await store.count_live_by_trunk(connection, [trunk for trunk in found if trunk.max_concurrent_calls])
 
 
 async def record_dialog(
@@ -185,6 +236,13 @@ async def renew_leases(database: Database, *, gateway_id: str, media_ms_by_call:
         await attempts.renew_leases(connection, gateway_id, media_ms_by_call, values.now_ms())
 
 
+async def set_transfer(database: Database, *, organization_id: str, call_id: str, transfer: Transfer) -> None:
+    """Store how far a transfer is."""
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        await store.update_call(connection, call, transfer=transfer, updated_at=values.now_ms())
+
+
 async def take_commands(database: Database, *, gateway_id: str) -> list[CallCommand]:
     """What this gateway's calls are asked to do, oldest first; each is returned once."""
     async with database.read() as connection:
@@ -206,22 +264,6 @@ async def list_leases(database: Database) -> Mapping[str, int]:
         return await attempts.list_leases(connection)
 
 
-async def hang_up_call(database: Database, *, settings: Settings, organization_id: str, call_id: str) -> Call:
-    """End a call: one that is queued at once (`cancelled`), one that rings or talks through its gateway.
-
-    Raises `NotFound`, or `ValidationFailed` when it has ended.
-    """
-    async with database.write() as connection:
-        call = await store.get_call(connection, organization_id, call_id, lock=True)
-        if not call.is_live:
-            raise errors.invalid("status", f"the call has ended ({call.status})")
-        if call.status == "queued":
-            return await _finish(connection, call, FinishedCall(ended_reason="cancelled"), settings=settings)
-        await commands.insert_command(connection, call, "hang_up")
-        await wakeup.notify(connection, COMMANDS_CHANNEL)
-        return call
-
-
 async def finish_call(
     database: Database, *, settings: Settings, organization_id: str, call_id: str, finish: FinishedCall
 ) -> bool:
@@ -233,7 +275,7 @@ async def finish_call(
         call = await store.get_call(connection, organization_id, call_id, lock=True)
         if not call.is_live:
             return False
-        await _finish(connection, call, finish, settings=settings)
+        await end_call(connection, call, finish, settings=settings)
         return True
 
 
@@ -246,7 +288,8 @@ async def add_summary(database: Database, *, organization_id: str, call_id: str,
         return await store.add_summary(connection, organization_id, call_id, summary=summary, now_ms=values.now_ms())
 
 
-async def _finish(connection: AsyncConnection, call: Call, finish: FinishedCall, *, settings: Settings) -> Call:
+async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall, *, settings: Settings) -> Call:
+    """`finish_call` within a transaction that holds the live call."""
     if call.is_transcribed:
         await turns.insert_turns(connection, call.organization_id, call.id, finish.turns)
     stored = await turns.list_turns(connection, call.organization_id, [call.id])

@@ -35,6 +35,9 @@ calls = sa.Table(
     sa.Column("latency_p50_ms", sa.Integer),
     sa.Column("latency_p95_ms", sa.Integer),
     sa.Column("analysis", JSON),
+    sa.Column("trunk_id", sa.Text, comment="carries the call; null for phones on this machine"),
+    sa.Column("media_quality", JSON),
+    sa.Column("transfer", JSON),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("organization_id", "seq", name="ux_calls_organization_id_seq"),
@@ -56,6 +59,15 @@ sa.Index(
     "ix_calls_live_of_agent",
     calls.c.organization_id,
     calls.c.agent_id,
+    sqlite_where=calls.c.ended_at.is_(None),
+    postgresql_where=calls.c.ended_at.is_(None),
+)
+
+# Lines that a trunk has in use, counted in the transaction that takes another one.
+sa.Index(
+    "ix_calls_live_of_trunk",
+    calls.c.organization_id,
+    calls.c.trunk_id,
     sqlite_where=calls.c.ended_at.is_(None),
     postgresql_where=calls.c.ended_at.is_(None),
 )
@@ -108,6 +120,7 @@ commands = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("call_id", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("arguments", JSON, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Index("ix_call_commands_call", "organization_id", "call_id"),
 )

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringdown.config import Settings
-from ringdown.gateway.routes import Routes, find_test_phone_host
+from ringdown.gateway.routes import find_test_phone_host, parse_peer
 from ringdown.lifecycle import CannotStart
+from ringdown.telephony import service
 
 
 def make_data_folder(folder: Path) -> None:
@@ -64,8 +65,18 @@ def check_ports(settings: Settings) -> None:
 
 def check_peer(settings: Settings) -> None:
     """Refuse an outbound peer that cannot be read. Raises `CannotStart`."""
+    if settings.outbound_peer is None:
+        return
     try:
-        Routes(settings)
+        parse_peer(settings.outbound_peer.get_secret_value())
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+
+
+def check_trunks(settings: Settings) -> None:
+    """Refuse trunks of the settings that cannot be read. Raises `CannotStart`."""
+    try:
+        service.read_trunks(settings)
     except ValueError as error:
         raise CannotStart(f"{error}.") from error
 

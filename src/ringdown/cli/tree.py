@@ -1,5 +1,6 @@
 """The process tree of one machine: which programs `serve` and `demo` start, and with which environment."""
 
+import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,8 @@ def build_environment(settings: Settings) -> dict[str, str]:
 def _render(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
+        return json.dumps(value)
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
     return str(value)
@@ -51,6 +54,7 @@ async def run_tree(
     with preflight.hold_data_folder(settings.data_dir):
         preflight.check_ports(settings)
         preflight.check_peer(settings)
+        preflight.check_trunks(settings)
         prepared = await first_run.prepare(settings)
         on_prepared(prepared)
         environment = build_environment(settings)

@@ -16,21 +16,35 @@ from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.model_brain import ModelBrain
 from ringdown.voice.sentences import render_template
 
+_CONSENT = "takes_call"
+_CONSULTATION_MS = 120_000
 _DOCUMENTED_VAD = AgentVadSettings()
 _OUR_VAD = settings.VadSettings()
 
 
 def build_conversation(
-    *, agent: Agent, call: Call, speech: Speech, detector: SpeechDetector, on_event: Callable[[Event], None]
+    *,
+    agent: Agent,
+    call: Call,
+    speech: Speech,
+    detector: SpeechDetector,
+    on_event: Callable[[Event], None],
+    sample_rate_hz: int = 8000,
 ) -> Conversation:
-    """The conversation of one call. The call's own settings win over the agent's."""
+    """The conversation of one call, at the sample rate of its media. The call's own settings win over the agent's."""
     variables = {"agent_name": agent.name, "phone_number": call.phone_number or "", **call.variables}
     template = call.settings.greeting or agent.greeting.text
     greeting = _render(template, variables)
     is_receptionist = agent.flow is None and speech.model is None
     return Conversation(
         # The receptionist's flow says the greeting itself, and fills in the variables.
-        settings=_build_settings(agent, call, variables, greeting=None if is_receptionist else greeting),
+        settings=_build_settings(
+            agent,
+            call,
+            variables,
+            greeting=None if is_receptionist else greeting,
+            sample_rate_hz=sample_rate_hz,
+        ),
         brain=_build_brain(agent, speech, variables, greeting=template if greeting else None),
         recognizer=speech.recognizer,
         speaker=speech.speaker,
@@ -55,7 +69,7 @@ def _build_brain(agent: Agent, speech: Speech, variables: Mapping[str, str], *, 
 
 
 def _build_settings(
-    agent: Agent, call: Call, variables: Mapping[str, str], *, greeting: str | None
+    agent: Agent, call: Call, variables: Mapping[str, str], *, greeting: str | None, sample_rate_hz: int
 ) -> settings.ConversationSettings:
     return settings.ConversationSettings(
         language=agent.language_hint,
@@ -78,7 +92,49 @@ def _build_settings(
         max_duration_ms=call.settings.max_duration_ms or agent.max_duration_ms,
         time_exceeded_message=_render(agent.time_exceeded_message, variables),
         vad=_build_vad(agent.vad),
+        sample_rate_hz=sample_rate_hz,
     )
+
+
+def build_consultation(
+    *, introduction: str, language: str, speech: Speech, detector: SpeechDetector, sample_rate_hz: int
+) -> Conversation:
+    """The conversation with somebody who is to take a caller over: introduces the caller and asks for consent."""
+    ask = "Will you take the call? Say yes or no, or press one for yes and two for no."
+    flow = Flow.parse(
+        {
+            "start": "ask",
+            "nodes": {
+                "ask": {
+                    "say": f"{introduction} {ask}",
+                    "listen": {"kind": "yes_no"},
+                    "slot": _CONSENT,
+                    "keypad": {"1": "yes", "2": "no"},
+                    "reprompt": ask,
+                    "max_reprompts": 2,
+                    "next": {"yes": "accept", "no": "decline"},
+                    "on_failure": "decline",
+                },
+                "accept": {"say": "Thank you. I am connecting you.", "end": "hang_up"},
+                "decline": {"say": "Thank you. Goodbye.", "end": "hang_up"},
+            },
+        }
+    )
+    return Conversation(
+        settings=settings.ConversationSettings(
+            language=language, max_duration_ms=_CONSULTATION_MS, sample_rate_hz=sample_rate_hz
+        ),
+        brain=FlowBrain(flow=flow, variables={}, language=language),
+        recognizer=speech.recognizer,
+        speaker=speech.speaker,
+        detector=detector,
+        on_event=lambda _event: None,
+    )
+
+
+def has_consented(conversation: Conversation) -> bool:
+    """Whether the person takes the call."""
+    return conversation.report().slots.get(_CONSENT) == "yes"
 
 
 def _render(text: str | None, variables: Mapping[str, str]) -> str | None:

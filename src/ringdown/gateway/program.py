@@ -3,22 +3,32 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 
 from ringdown.calls import service
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
-from ringdown.db.engine import open_database
-from ringdown.gateway import reception, recovery, routes
-from ringdown.gateway.session import Services
+from ringdown.db.engine import Database, open_database
+from ringdown.gateway import recovery, routes
+from ringdown.gateway.guard import Guard
+from ringdown.gateway.nat import PublicAddress
+from ringdown.gateway.services import Services
 from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.switchboard import Switchboard
+from ringdown.gateway.trunks import TrunkBook
 from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
-from ringdown.sip.admission import Admit
+from ringdown.secret import SecretBox, SecretUnreadable
+from ringdown.sip.admission import Admission, Admit
 from ringdown.sip.call import IncomingCall
+from ringdown.sip.destination import Destination
 from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.message import Request
+from ringdown.sip.tls import TlsServer
+from ringdown.telephony import service as telephony
+from ringdown.telephony.models import Trunk
 from ringdown.voice.detector import SpeechDetector
 from ringdown.voice.ports import ProviderError
 
@@ -33,12 +43,9 @@ def make_gateway_id(host: str, port: int) -> str:
 async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Event, ready: Callable[[], None]) -> None:
     """Carry calls until `asked` is set and the live calls have ended; `urgent` ends them at once.
 
-    Raises `CannotStart` when its port cannot be had or the outbound peer cannot be read.
+    Raises `CannotStart` when its ports cannot be had, or a trunk, certificate or secret cannot be read.
     """
-    try:
-        dial_plan = routes.Routes(settings)
-    except ValueError as error:
-        raise CannotStart(f"{error}.") from error
+    peer = _read_peer(settings)
     async with contextlib.AsyncExitStack() as stack:
         database = open_database(settings.sqlalchemy_url)
         stack.push_async_callback(database.close)
@@ -50,8 +57,18 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             except ProviderError as error:
                 raise CannotStart(f"The gateway cannot start its speech ({error}).") from error
         ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
-        endpoint = await _listen(settings, ringing, await reception.make_guard(dial_plan.peer))
+        doorkeeper = _Doorkeeper()
+        endpoint = await _listen(settings, ringing, doorkeeper.admit)
         stack.push_async_callback(endpoint.close)
+        gateway_id = make_gateway_id(settings.sip_host, endpoint.port)
+        book = TrunkBook(database, SecretBox.open(settings), endpoint, gateway_id=gateway_id, peer=peer)
+        stack.push_async_callback(book.close)
+        await _open_trunks(settings, database, book)
+        doorkeeper.guard = Guard(
+            book, requests_per_second=settings.sip_requests_per_second, ban_s=settings.sip_ban_seconds
+        )
+        public_address = PublicAddress(settings)
+        await public_address.refresh(endpoint)
         services = Services(
             settings=settings,
             database=database,
@@ -59,10 +76,38 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             clock=clock,
             detector=detector,
             speech=speech,
-            routes=dial_plan,
+            trunks=book,
+            public_address=public_address,
             spool=Spool(settings.data_dir / "spool", RecordingStore.open(settings)),
         )
-        await _carry_calls(services, ringing, asked=asked, urgent=urgent, ready=ready)
+        await _carry_calls(services, ringing, gateway_id=gateway_id, asked=asked, urgent=urgent, ready=ready)
+
+
+class _Doorkeeper:
+    """Nothing is heard before the trunks are known."""
+
+    def __init__(self) -> None:
+        self.guard: Guard | None = None
+
+    def admit(self, source: Destination, request: Request) -> Admission:
+        return "drop" if self.guard is None else self.guard.admit(source, request)
+
+
+def _read_peer(settings: Settings) -> Trunk | None:
+    if settings.outbound_peer is None:
+        return None
+    try:
+        return routes.parse_peer(settings.outbound_peer.get_secret_value())
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+
+
+async def _open_trunks(settings: Settings, database: Database, book: TrunkBook) -> None:
+    try:
+        await telephony.sync_trunks(database, settings)
+        await book.refresh()
+    except SecretUnreadable as error:
+        raise CannotStart(f"{error}") from error
 
 
 async def _listen(settings: Settings, ringing: "asyncio.Queue[IncomingCall]", admit: Admit) -> Endpoint:
@@ -73,21 +118,37 @@ async def _listen(settings: Settings, ringing: "asyncio.Queue[IncomingCall]", ad
             user_agent=_USER_AGENT,
             on_invite=ringing.put_nowait,
             admit=admit,
+            tls=_read_tls(settings),
+            public_host=None if settings.public_host == "stun" else settings.public_host,
         )
+    except ssl.SSLError as error:
+        raise CannotStart(f"The gateway cannot use its TLS certificate ({error.reason or error}).") from error
     except OSError as error:
         where = f"{settings.sip_host} port {settings.sip_port}"
         raise CannotStart(f"The gateway cannot listen on {where} ({error.strerror}).") from error
+
+
+def _read_tls(settings: Settings) -> TlsServer | None:
+    certificate, private_key = settings.sip_tls_certificate, settings.sip_tls_private_key
+    if not settings.sip_tls_port or certificate is None or private_key is None:
+        return None
+    return TlsServer(
+        port=settings.sip_tls_port,
+        certificate=certificate,
+        private_key=private_key,
+        client_ca=settings.sip_tls_client_ca,
+    )
 
 
 async def _carry_calls(
     services: Services,
     ringing: "asyncio.Queue[IncomingCall]",
     *,
+    gateway_id: str,
     asked: asyncio.Event,
     urgent: asyncio.Event,
     ready: Callable[[], None],
 ) -> None:
-    gateway_id = make_gateway_id(services.settings.sip_host, services.endpoint.port)
     left = await service.list_unfinished(services.database, gateway_id=gateway_id)
     switchboard = Switchboard(services, gateway_id=gateway_id)
     async with asyncio.TaskGroup() as group:
@@ -97,6 +158,8 @@ async def _carry_calls(
             group.create_task(switchboard.renew_leases()),
             group.create_task(switchboard.obey_commands()),
             group.create_task(switchboard.end_lost_calls()),
+            group.create_task(services.trunks.watch()),
+            group.create_task(services.public_address.watch(services.endpoint)),
         ]
         recovering = group.create_task(recovery.recover_calls(services, left))
         ready()

@@ -1,9 +1,10 @@
-"""Who may ring and who is rung: an agent by its number, by its id, or the oldest one for a phone on this machine."""
+"""Who is rung by an INVITE: an agent by its number in any spelling, or by its name for a phone on this machine."""
 
-import asyncio
 import ipaddress
 import socket
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,37 +13,29 @@ from ringdown.accounts import store as account_store
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
 from ringdown.db.engine import Database
-from ringdown.gateway.routes import Peer
-from ringdown.sip import endpoint
-from ringdown.sip.admission import Admission, Admit
-from ringdown.sip.destination import Destination
-from ringdown.sip.message import Request
+from ringdown.gateway.trunks import TrunkBook
+from ringdown.sip import digest, endpoint
+from ringdown.sip.address import NameAddr
+from ringdown.sip.call import IncomingCall
+from ringdown.telephony import numbering
 from ringdown.telephony import store as number_store
+from ringdown.telephony.models import Trunk
 from ringdown.values import is_e164
 
 # The user part of `sip:agent@…`, by which any softphone on this machine reaches the oldest active agent.
 _ANY_AGENT = "agent"
-_RESOLVE_TIMEOUT_S = 10.0
+_HOME_REGION = "US"
 _ADDRESSES_VALID_S = 60
 
 
-async def make_guard(peer: Peer | None) -> Admit:
-    """The rule that says whose requests are heard: this machine's, and the outbound peer's. All others get nothing."""
-    allowed = await _resolve(peer.host) if peer is not None else frozenset()
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An incoming call whose agent was found; `trunk` is None for a phone on this machine."""
 
-    def admit(source: Destination, _request: Request) -> Admission:
-        return "accept" if source.host in allowed or is_own_address(source.host) else "drop"
-
-    return admit
-
-
-async def _resolve(host: str) -> frozenset[str]:
-    try:
-        async with asyncio.timeout(_RESOLVE_TIMEOUT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), None, type=socket.SOCK_DGRAM)
-    except (OSError, TimeoutError):
-        return frozenset()  # calls to the peer will fail and say so; nobody else is let in
-    return frozenset(str(address[0]) for *_, address in found)
+    agent: Agent
+    trunk: Trunk | None
+    from_number: str
+    to_number: str
 
 
 def is_own_address(host: str) -> bool:
@@ -66,19 +59,74 @@ def _can_bind(host: str, _period: float) -> bool:
     return True
 
 
-async def find_agent(database: Database, request_uri: str) -> Agent | None:
-    """The active agent that an INVITE for `request_uri` rings."""
-    user = endpoint.parse_user(request_uri) or ""
+def list_trunks(book: TrunkBook, incoming: IncomingCall) -> list[Trunk]:
+    """The trunks that an admitted INVITE can have come over; none for a phone on this machine."""
+    found = book.list_by_source(incoming.source[0])
+    username = _read_login(incoming.header("Authorization"))
+    if not found and username is not None and (trunk := book.find_by_login(username)) is not None:
+        found = [trunk]
+    return found
+
+
+def _read_login(authorization: str | None) -> str | None:
+    """The digest user name of an INVITE that was let in."""
+    if authorization is None:
+        return None
+    try:
+        return digest.parse_digest(authorization).get("username")
+    except ValueError:
+        return None
+
+
+async def receive(database: Database, book: TrunkBook, incoming: IncomingCall) -> Arrival | None:
+    """The agent that the INVITE rings; None when nobody has that number.
+
+    The called number may stand in the Request-URI, in P-Called-Party-ID (RFC 7315) or in To. A trunk reaches only the
+    numbers of its own organization; a phone on this machine also reaches agents by id, and `agent`.
+    """
+    trunks = list_trunks(book, incoming)
     async with database.read() as connection:
-        agent = await (_find_by_number(connection, user) if is_e164(user) else _find_by_name(connection, user))
-    return agent if agent is not None and agent.status == "active" else None
+        for user in _list_called(incoming):
+            arrival = await _find(connection, user, incoming, trunks)
+            if arrival is not None:
+                return arrival
+    return None
 
 
-async def _find_by_number(connection: AsyncConnection, phone_number: str) -> Agent | None:
+async def _find(
+    connection: AsyncConnection, user: str, incoming: IncomingCall, trunks: Sequence[Trunk]
+) -> Arrival | None:
+    for trunk in trunks:
+        for reading in trunk.list_readings(user):
+            agent = await _find_by_number(connection, reading, organization_id=trunk.organization_id)
+            if agent is not None:
+                return Arrival(agent, trunk, _find_caller(incoming, trunk), reading)
+    if trunks and not is_own_address(incoming.source[0]):
+        return None
+    agent, reading = await find_agent(connection, user)
+    return None if agent is None else Arrival(agent, None, show_number(incoming.from_uri), reading)
+
+
+async def find_agent(connection: AsyncConnection, user: str) -> tuple[Agent | None, str]:
+    """The active agent that a phone on this machine reaches by `user`, and what the record shows of that."""
+    for reading in numbering.list_readings(user, "e164", region=_HOME_REGION):
+        agent = await _find_by_number(connection, reading)
+        if agent is not None:
+            return agent, reading
+    agent = await _find_by_name(connection, user)
+    return (agent if agent is not None and agent.status == "active" else None), user
+
+
+async def _find_by_number(
+    connection: AsyncConnection, phone_number: str, *, organization_id: str | None = None
+) -> Agent | None:
     number = await number_store.find_number(connection, phone_number)
     if number is None or number.inbound_agent_id is None:
         return None
-    return await agent_store.get_agent(connection, number.organization_id, number.inbound_agent_id)
+    if organization_id not in (None, number.organization_id):
+        return None
+    agent = await agent_store.get_agent(connection, number.organization_id, number.inbound_agent_id)
+    return agent if agent.status == "active" else None
 
 
 async def _find_by_name(connection: AsyncConnection, name: str) -> Agent | None:
@@ -92,7 +140,33 @@ async def _find_by_name(connection: AsyncConnection, name: str) -> Agent | None:
     return None
 
 
-def find_number(uri: str) -> str:
+def _list_called(incoming: IncomingCall) -> Iterator[str]:
+    party = incoming.header("P-Called-Party-ID")
+    for uri in (incoming.request_uri, _read_uri(party), incoming.to_uri):
+        user = endpoint.parse_user(uri) if uri else None
+        if user:
+            yield user
+
+
+def _find_caller(incoming: IncomingCall, trunk: Trunk) -> str:
+    """The caller's number as the carrier vouches for it, else as From shows it."""
+    for uri in (_read_uri(incoming.header("P-Asserted-Identity")), incoming.from_uri):
+        number = trunk.read_number(endpoint.parse_user(uri) or "") if uri else None
+        if number is not None:
+            return number
+    return incoming.from_uri
+
+
+def _read_uri(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return NameAddr.parse(value).uri
+    except ValueError:
+        return None
+
+
+def show_number(uri: str) -> str:
     """What the call record shows for a SIP URI: its phone number, or the URI itself where the user is none."""
     user = endpoint.parse_user(uri) or ""
     return user if is_e164(user) else uri

@@ -1,7 +1,7 @@
 """What a live call leaves behind while it runs: dialog, turns, recording; and its one end."""
 
 import asyncio
-from collections.abc import Mapping
+import dataclasses
 
 import structlog
 
@@ -12,21 +12,27 @@ from ringdown.calls.models import (
     ClaimedCall,
     Ending,
     FinishedCall,
+    MediaQuality,
     Outcome,
     TranscriptTurn,
+    Transfer,
     TurnLatency,
 )
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
 from ringdown.db.engine import Database
+from ringdown.gateway.leg import Leg
 from ringdown.gateway.patience import keep_trying
 from ringdown.media.recording import Recorder
+from ringdown.media.wheel import FRAME_MS
 from ringdown.sip.call import Call
 from ringdown.voice import events as voice
 
 log = structlog.get_logger(__name__)
 
-_SILENT_FRAME = bytes(320)
+# Early media: as much of an announcement as is worth keeping, and less than which is only a click.
+_MAX_EARLY_FRAMES = 30_000 // FRAME_MS
+_MIN_EARLY_FRAMES = 1000 // FRAME_MS
 
 
 class CallRecord:
@@ -40,43 +46,104 @@ class CallRecord:
         self._recorder: Recorder | None = None
         self._turns: list[TranscriptTurn] = []
         self._unsaved_turns: asyncio.Queue[TranscriptTurn] = asyncio.Queue()
+        self._dialogs: list[Call] = []
+        self._dialog_changed = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._early: list[bytes] = []
+        self._quality: MediaQuality | None = None
         self.started_at: int | None = None
 
-    async def store_dialog(self, dialog_state: Mapping[str, object]) -> None:
-        """Keep what is needed to end the SIP dialog after a crash."""
+    async def keep_dialog(self, call: Call) -> None:
+        """Store what is needed to end this SIP dialog after a crash; again, beside the call, whenever it changes.
+
+        A call has several while another host is tried or the far party is being transferred.
+        """
+        self._dialogs.append(call)
+        call.on_dialog_change = lambda _state: self._dialog_changed.set()
+        await self._store_dialogs()
+        if self._following is None:
+            self._following = asyncio.create_task(self._store_changes())
+
+    async def stop_following(self) -> None:
+        """The dialogs are over, or are ended without being stored any more. Safe twice."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    async def _store_dialogs(self) -> None:
+        states = [call.dialog_state for call in self._dialogs]
+        self._dialogs = [call for call, state in zip(self._dialogs, states, strict=True) if state["phase"] != "ended"]
         await keep_trying(
             lambda: service.record_dialog(
                 self._database,
                 organization_id=self._claimed.call.organization_id,
                 attempt_id=self._claimed.attempt_id,
-                dialog_state=dialog_state,
+                dialog_state={"dialogs": [state for state in states if state["phase"] != "ended"]},
             )
         )
 
-    def follow_dialog(self, call: Call) -> "asyncio.Task[None]":
-        """Keep it again whenever the dialog grows: a new branch after a digest challenge, a tag; to be cancelled.
-
-        Beside the call: a slow database holds up no audio.
-        """
-        changed = asyncio.Event()
-        call.on_dialog_change = lambda _state: changed.set()
-        return asyncio.create_task(self._store_changes(call, changed))
-
-    async def _store_changes(self, call: Call, changed: asyncio.Event) -> None:
+    async def _store_changes(self) -> None:
+        """Beside the call: a slow database holds up no audio."""
         while True:
-            await changed.wait()
-            changed.clear()
-            await self.store_dialog(call.dialog_state)
+            await self._dialog_changed.wait()
+            self._dialog_changed.clear()
+            await self._store_dialogs()
 
-    def begin(self) -> None:
-        """The far party answered: media time 0 is now, and the recording begins."""
+    async def store_transfer(self, transfer: Transfer) -> None:
+        """Store how far a transfer is."""
+        call = self._claimed.call
+        await keep_trying(
+            lambda: service.set_transfer(
+                self._database, organization_id=call.organization_id, call_id=call.id, transfer=transfer
+            )
+        )
+
+    def hear_early(self, far_pcm: bytes, _at_ms: int) -> None:
+        """Take 20 ms of what the far end plays before it answers: an announcement says why a call failed."""
+        if len(self._early) < _MAX_EARLY_FRAMES:
+            self._early.append(far_pcm)
+
+    def note_media(self, leg: Leg) -> None:
+        """The media ends: keep how good it was."""
+        figures, agreed = leg.media.statistics, leg.agreed
+        assert agreed is not None
+        expected = figures.packets_received + figures.packets_lost
+        self._quality = MediaQuality(
+            codec=agreed.encoding,
+            is_encrypted=agreed.crypto is not None,
+            packets_received=figures.packets_received,
+            packets_lost=figures.packets_lost,
+            loss_percent=round(100 * figures.packets_lost / expected, 2) if expected else 0.0,
+            jitter_ms=round(figures.jitter_ms, 1),
+            round_trip_ms=None if figures.round_trip_ms is None else round(figures.round_trip_ms, 1),
+            remote_loss_percent=(
+                None if figures.remote_fraction_lost is None else round(100 * figures.remote_fraction_lost, 2)
+            ),
+            mos=None if figures.mos is None else round(figures.mos, 2),
+        )
+        log.info(
+            "media ended",
+            call_id=self._claimed.call.id,
+            **{name: value for name, value in dataclasses.asdict(self._quality).items() if value is not None},
+            packets_late=figures.packets_late,
+            packets_sent=figures.packets_sent,
+            ticks_late=figures.ticks_late,
+            ticks_unsent=figures.ticks_unsent,
+        )
+
+    def begin(self, sample_rate_hz: int = 8000) -> None:
+        """The far party answered: media time 0 is now, and the recording begins, at the sample rate of the media."""
         self.started_at = values.now_ms()
+        self._early.clear()
+        self._open_recorder(sample_rate_hz)
+
+    def _open_recorder(self, sample_rate_hz: int) -> None:
         wanted = self._claimed.call.settings.recording_enabled
         if wanted is None:
             wanted = self._claimed.agent.recording_enabled is not False
         if wanted:
             try:
-                self._recorder = Recorder.open(self._spool.path(self._claimed.call))
+                self._recorder = Recorder.open(self._spool.path(self._claimed.call), sample_rate_hz)
             except OSError as error:  # a call without a recording is better than none
                 log.error("call cannot be recorded", call_id=self._claimed.call.id, error=str(error))
 
@@ -94,7 +161,7 @@ class CallRecord:
         """Take 20 ms of both sides."""
         if self._recorder is not None:
             self._recorder.pad_to(at_ms)
-            self._recorder.write(far_pcm, near_pcm or _SILENT_FRAME)
+            self._recorder.write(far_pcm, near_pcm or bytes(len(far_pcm)))
 
     def hear(self, event: voice.Event) -> None:
         """Take what the conversation tells."""
@@ -130,6 +197,7 @@ class CallRecord:
             outcome=_find_outcome(report),
             slots=report.slots if report else {},
             has_recording=await self._keep_recording(),
+            media_quality=self._quality,
         )
         await keep_trying(
             lambda: service.finish_call(
@@ -158,7 +226,17 @@ class CallRecord:
             )
         )
 
+    def _record_early(self) -> None:
+        """A call that nobody answered: what was heard instead is its recording."""
+        if self.started_at is not None or len(self._early) < _MIN_EARLY_FRAMES:
+            return
+        self._open_recorder(len(self._early[0]) * 1000 // (2 * FRAME_MS))
+        if self._recorder is not None:
+            for far_pcm in self._early:
+                self._recorder.write(far_pcm, bytes(len(far_pcm)))
+
     async def _keep_recording(self) -> bool:
+        self._record_early()
         if self._recorder is None:
             return False
         try:

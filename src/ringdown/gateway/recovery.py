@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, cast
 
 import structlog
 
 from ringdown.calls.models import Call, UnfinishedCall
 from ringdown.calls.recovery import finish_crashed
+from ringdown.gateway import routes
 from ringdown.gateway.patience import keep_trying
-from ringdown.gateway.session import Services
+from ringdown.gateway.services import Services
 from ringdown.sip.digest import Credentials
 
 log = structlog.get_logger(__name__)
@@ -25,20 +27,20 @@ async def recover_calls(services: Services, left: Sequence[UnfinishedCall]) -> N
 
 
 async def _recover(services: Services, unfinished: UnfinishedCall) -> None:
-    told = "none"
-    if unfinished.dialog_state is not None:
-        told = await services.endpoint.end_stale_dialog(
-            dict(unfinished.dialog_state), credentials=_find_credentials(services, unfinished.call)
-        )
+    credentials = _find_credentials(services, unfinished.call)
+    dialogs = cast("list[dict[str, Any]]", (unfinished.dialog_state or {}).get("dialogs", []))
+    told = await asyncio.gather(
+        *(services.endpoint.end_stale_dialog(state, credentials=credentials) for state in dialogs)
+    )
     await keep_trying(
         lambda: finish_crashed(
             services.database, settings=services.settings, unfinished=unfinished, spool=services.spool
         )
     )
-    log.warning("call recovered after a crash", call_id=unfinished.call.id, told_far_end=told)
+    log.warning("call recovered after a crash", call_id=unfinished.call.id, told_far_end=", ".join(told) or "none")
 
 
 def _find_credentials(services: Services, call: Call) -> Credentials | None:
     """What answers a peer that challenges the BYE; it is no part of the stored dialog."""
-    route = services.routes.find(call.to_number or "") if call.direction == "outbound" else None
-    return route.credentials if route is not None else None
+    trunk = services.trunks.find(call.trunk_id)
+    return routes.find_credentials(trunk) if trunk is not None else None

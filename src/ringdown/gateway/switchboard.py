@@ -5,15 +5,19 @@ from collections.abc import Coroutine
 
 import structlog
 
-from ringdown.calls import service
-from ringdown.calls.models import CallCommand, ClaimedCall, UnfinishedCall
+from ringdown.calls import live, service
+from ringdown.calls.models import Call, CallCommand, ClaimedCall, UnfinishedCall
 from ringdown.db import engine
 from ringdown.db.wakeup import Wakeup
-from ringdown.errors import NotFound, PaymentRequired
+from ringdown.errors import PaymentRequired
 from ringdown.gateway import reception, recovery
 from ringdown.gateway.patience import keep_trying
-from ringdown.gateway.session import CallSession, Services
+from ringdown.gateway.reception import Arrival
+from ringdown.gateway.services import Services
+from ringdown.gateway.session import CallSession
+from ringdown.sip.call import Call as SipCall
 from ringdown.sip.call import IncomingCall
+from ringdown.telephony.models import Trunk
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +25,11 @@ log = structlog.get_logger(__name__)
 _LEASE_INTERVAL_S = 1.0
 # Wake-ups only shorten these waits.
 _CLAIM_INTERVAL_S = 1.0
+# The pace of trunks is kept by looking again so soon while calls wait for it.
+_PACED_CLAIM_INTERVAL_S = 0.2
 _COMMAND_INTERVAL_S = 0.5
 _LOST_INTERVAL_S = 10.0
+_TRY_LATER = {"Retry-After": "5"}
 # A call that was being answered when the others were hung up is hung up this much later.
 _HANG_UP_INTERVAL_S = 0.2
 
@@ -79,7 +86,7 @@ class Switchboard:
         async with Wakeup(self._services.database, service.QUEUED_CHANNEL) as wakeup:
             while True:
                 await keep_trying(self._claim)
-                await wakeup.wait(_CLAIM_INTERVAL_S)
+                await wakeup.wait(_PACED_CLAIM_INTERVAL_S if self._services.trunks.has_rates else _CLAIM_INTERVAL_S)
 
     async def _claim(self) -> None:
         async with self._claiming:
@@ -88,8 +95,15 @@ class Switchboard:
             for claimed in await service.claim_calls(
                 self._services.database, gateway_id=self._gateway_id, limit=self._room
             ):
-                session = CallSession(self._services, claimed)
+                session = CallSession(self._services, claimed, trunk=self._find_trunk(claimed.call))
                 self._start(self._hold(session, session.run_outbound()))
+
+    def _find_trunk(self, call: Call) -> Trunk | None:
+        """What carries an outbound call: its number's trunk, the organization's only one, the outbound peer."""
+        trunks = self._services.trunks
+        if call.trunk_id is not None:
+            return trunks.find(call.trunk_id)
+        return trunks.find_only(call.organization_id) or trunks.peer
 
     async def take_calls(self, ringing: "asyncio.Queue[IncomingCall]") -> None:
         """Take every INVITE: ring the agent it names, or refuse."""
@@ -97,41 +111,62 @@ class Switchboard:
             self._start(self._take(await ringing.get()))
 
     async def _take(self, incoming: IncomingCall) -> None:
+        if (replaced := incoming.replaced_call) is not None:
+            self._replace(replaced, incoming)
+            return
         if self._is_draining or self.live_calls > self._services.settings.max_calls:
-            await incoming.reject(503, "Draining" if self._is_draining else "At capacity")
+            await incoming.reject(503, "Draining" if self._is_draining else "At capacity", _TRY_LATER)
             return
         try:
-            claimed = await self._admit(incoming)
+            arrival = await reception.receive(self._services.database, self._services.trunks, incoming)
+            if arrival is None:
+                log.info("no agent for this call", source=incoming.source[0])
+                await incoming.reject(404)
+                return
+            if self._is_full(arrival.trunk):
+                await incoming.reject(503, "At capacity", _TRY_LATER)
+                return
+            claimed = await self._admit(incoming, arrival)
         except PaymentRequired:
             await incoming.reject(402)
-        except NotFound:
-            log.info("no agent for this call", source=incoming.source[0])
-            await incoming.reject(404)
         except engine.UNAVAILABLE as error:
             log.warning("call refused: database away", error=str(error))
-            await incoming.reject(503, "Try again later", {"Retry-After": "5"})
+            await incoming.reject(503, "Try again later", _TRY_LATER)
         else:
-            session = CallSession(self._services, claimed)
+            session = CallSession(self._services, claimed, trunk=arrival.trunk)
             await self._hold(session, session.run_inbound(incoming))
         finally:
             await incoming.reject(500)  # nothing, unless a fault of ours got here
 
-    async def _admit(self, incoming: IncomingCall) -> ClaimedCall:
-        """Ring the agent, and store the call. Raises `NotFound` and `PaymentRequired`."""
-        database = self._services.database
-        agent = await reception.find_agent(database, incoming.request_uri)
-        if agent is None:
-            raise NotFound("Agent", incoming.request_uri)
+    def _is_full(self, trunk: Trunk | None) -> bool:
+        if trunk is None or trunk.max_concurrent_calls is None:
+            return False
+        return self._count_calls().get(trunk.id, 0) >= trunk.max_concurrent_calls
+
+    def _count_calls(self) -> dict[str, int]:
+        """The live calls of each trunk, by its id."""
+        trunks = [session.trunk.id for session in self._sessions.values() if session.trunk is not None]
+        return {trunk_id: trunks.count(trunk_id) for trunk_id in set(trunks)}
+
+    def _replace(self, replaced: SipCall, incoming: IncomingCall) -> None:
+        """Somebody was handed a call of ours, and calls in its place (RFC 3891)."""
+        for session in self._sessions.values():
+            if session.is_peer(replaced):
+                session.replace(incoming)
+
+    async def _admit(self, incoming: IncomingCall, arrival: Arrival) -> ClaimedCall:
+        """Ring the agent, and store the call. Raises `PaymentRequired`."""
         await incoming.ring()
         return await service.accept_inbound_call(
-            database,
+            self._services.database,
             settings=self._services.settings,
             gateway_id=self._gateway_id,
-            organization_id=agent.organization_id,
-            agent=agent,
-            from_number=reception.find_number(incoming.from_uri),
-            to_number=reception.find_number(incoming.request_uri),
-            dialog_state=incoming.dialog_state,
+            organization_id=arrival.agent.organization_id,
+            agent=arrival.agent,
+            from_number=arrival.from_number,
+            to_number=arrival.to_number,
+            trunk_id=arrival.trunk.id if arrival.trunk is not None else None,
+            dialog_state={"dialogs": [incoming.dialog_state]},
         )
 
     async def renew_leases(self) -> None:
@@ -142,11 +177,12 @@ class Switchboard:
 
     async def _renew(self) -> None:
         media_ms = {call_id: session.media_ms for call_id, session in self._sessions.items()}
+        self._services.trunks.note_calls(self._count_calls())
         await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
 
     async def obey_commands(self) -> None:
         """Carry out what the API asks of live calls; never returns."""
-        async with Wakeup(self._services.database, service.COMMANDS_CHANNEL) as wakeup:
+        async with Wakeup(self._services.database, live.COMMANDS_CHANNEL) as wakeup:
             while True:
                 for command in await keep_trying(self._take_commands):
                     if (session := self._sessions.get(command.call_id)) is not None:

@@ -120,6 +120,8 @@ class Recorder:
 
     def release(self) -> None:
         """Closes the file; in the writer's thread only."""
+        # 200 KiB that the collector knows nothing of; an ended call may wait for it for a long time.
+        del self._encoder
         try:
             os.close(self._descriptor)
         except OSError as error:  # what was written late did not get there, as on a full network disk
@@ -186,8 +188,7 @@ class _Writer(threading.Thread):
         while self._is_needed():
             self._wake.wait(max(0.0, self._due[0][0] - time.monotonic()) if self._due else FLUSH_S)
             self._wake.clear()
-            while self._added:
-                self._due.append((time.monotonic() + FLUSH_S, self._added.popleft()))
+            self._take_added()
             while self._finished:
                 self._close(*self._finished.popleft())
             while self._due and self._due[0][0] <= time.monotonic():
@@ -202,7 +203,12 @@ class _Writer(threading.Thread):
             _Writer._current = None
             return False
 
+    def _take_added(self) -> None:
+        while self._added:
+            self._due.append((time.monotonic() + FLUSH_S, self._added.popleft()))
+
     def _close(self, recorder: Recorder, tell: Callable[[], None]) -> None:
+        self._take_added()  # or one that was added and finished since the last look would stay due for ever
         recorder.flush(is_last=True)
         recorder.release()
         self._due = deque(entry for entry in self._due if entry[1] is not recorder)

@@ -16,9 +16,11 @@ class Reports:
     """The RTCP side of a session: what we tell of ourselves, and what the far end tells of us."""
 
     def __init__(self) -> None:
+        self.reports_received = 0
         self.round_trip_ms: float | None = None
         self.remote_packets_lost: int | None = None
         self.remote_fraction_lost: float | None = None
+        self.remote_jitter: int | None = None  # in timestamp units of what we send
         # RFC 7022 §4.2: 96 random bits, so that the name tells nothing of the machine or the number.
         self._cname = base64.b64encode(secrets.token_bytes(12)).decode()
         self._last_sender_report = 0
@@ -55,7 +57,9 @@ class Reports:
 
     def receive(self, datagram: bytes, *, sender: Sender, unix_time_ns: int) -> None:
         """Takes a compound of the far end. Raises `ValueError`."""
-        for packet in rtcp.parse(datagram):
+        packets = rtcp.parse(datagram)
+        self.reports_received += 1
+        for packet in packets:
             match packet:
                 case rtcp.SenderReport():
                     self._last_sender_report = rtcp.to_middle(packet.ntp_time)
@@ -77,6 +81,7 @@ class Reports:
                 continue
             self.remote_packets_lost = block.packets_lost
             self.remote_fraction_lost = block.fraction_lost / 256
+            self.remote_jitter = block.jitter
             if block.last_sender_report:
                 now = rtcp.to_middle(rtcp.to_ntp(unix_time_ns))
                 delay = (now - block.last_sender_report - block.delay_since_last) & 0xFFFFFFFF

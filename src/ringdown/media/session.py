@@ -1,61 +1,31 @@
-"""One call's media: its two sockets, its stream in and out, on the media clock; knows no SIP and no conversation."""
+"""One call's media: its stream in and out, on the media clock; knows no SIP and no conversation."""
 
 import socket
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from ringdown.media import payloads, rtp, sockets
+from ringdown.media import payloads, sockets, stun
 from ringdown.media.clock import MediaClock
-from ringdown.media.latch import Address, SourceLatch
+from ringdown.media.rate import RateConverter
 from ringdown.media.receiver import Receiver
 from ringdown.media.reports import Reports
 from ringdown.media.sender import Sender
+from ringdown.media.statistics import MediaStatistics
+from ringdown.media.stream import StreamSettings
+from ringdown.media.transport import MediaTransport
 from ringdown.media.wheel import FRAME_MS, LATE_MS
 
 SEND_WINDOW_MS = 60
-_DATAGRAM_BYTES = 2048
+# A NAT forgets a UDP binding after 30 s without a packet from inside, some sooner (RFC 6263 §4.1: every 15 s).
+_KEEP_OPEN_TICKS = 15_000 // FRAME_MS
 
 Exchange = Callable[[bytes, int], bytes | None]
 OnDigit = Callable[[str, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class MediaStatistics:
-    """What one call has sent and received so far.
-
-    `packets_late` came after their turn; `packets_foreign` came from elsewhere, `packets_invalid` were no RTP or of a
-    payload type nobody agreed on; `ticks_late` ran more than 40 ms after their deadline; the remote values are what the
-    far end last reported.
-    """
-
-    packets_received: int
-    packets_lost: int
-    packets_late: int
-    packets_duplicate: int
-    packets_foreign: int
-    packets_invalid: int
-    packets_sent: int
-    jitter_ms: float
-    concealed_ms: int
-    dropped_ms: int
-    ticks_late: int
-    ticks_unsent: int
-    round_trip_ms: float | None
-    remote_packets_lost: int | None
-    remote_fraction_lost: float | None
-
-
-@dataclass(slots=True)
-class _Counters:
-    foreign: int = 0
-    invalid: int = 0
-    ticks_late: int = 0
-    ticks_unsent: int = 0
+Far = Callable[[bytes, int], None]
 
 
 class MediaSession:
-    """The media of one call, from `open` (ports for the SDP) over `start` (answered) to `close`.
+    """The media of one call, from `open` (ports for the SDP) over `listen` and `start` (answered) to `close`.
 
     Media time is the number of ticks since `start` times 20 ms and follows the wall clock: after a stall the missed
     ticks are run at once, with `exchange` called for each; their packets are sent only while less than 60 ms overdue,
@@ -64,16 +34,20 @@ class MediaSession:
 
     def __init__(self, *, clock: MediaClock, rtp_socket: socket.socket, rtcp_socket: socket.socket) -> None:
         self._clock = clock
-        self._rtp_socket = rtp_socket
-        self._rtcp_socket = rtcp_socket
-        self._counters = _Counters()
+        self._transport = MediaTransport(rtp_socket, rtcp_socket)
         self._reports = Reports()
         self._ticks = 0
         self._report_tick = self._reports.next_interval_ticks(is_first=True)
+        self._ticks_late = 0
+        self._ticks_unsent = 0
+        self._invalid_events = 0
         self._last_packet_at_ms: int | None = None
+        self._expected_from_ms = 0  # the far party has not been on hold since
+        self._stream: StreamSettings | None = None
         self._is_started = False
         self._is_closed = False
-        self._is_sending = True
+        self._is_sending = False
+        self.sample_rate_hz = 0
         self.local_port: int = rtp_socket.getsockname()[1]
 
     @classmethod
@@ -82,57 +56,124 @@ class MediaSession:
         rtp_socket, rtcp_socket = sockets.open_port_pair(host, port_min=port_min, port_max=port_max)
         return cls(clock=clock, rtp_socket=rtp_socket, rtcp_socket=rtcp_socket)
 
+    async def discover_address(self, server: tuple[str, int], *, timeout_s: float = 2.0) -> tuple[str, int]:
+        """Where the world sees the RTP port, before `listen` and `start`. Raises `stun.NotDiscovered`."""
+        if self._stream is not None or self._is_closed:
+            raise RuntimeError("an address is discovered before the media starts")
+        return await stun.discover(self._transport.rtp_socket, server=server, timeout_s=timeout_s)
+
+    def listen(
+        self, stream: StreamSettings, *, far: Far, on_digit: OnDigit | None = None, sample_rate_hz: int | None = None
+    ) -> None:
+        """Hears early media, before the answer; sends silence where the stream is to be sent.
+
+        `far(pcm, at_ms)` gets what `exchange` of `start` would. May be called again for another early dialog. `start`
+        follows at the answer. Raises `ValueError` and `RuntimeError` as `start`.
+        """
+
+        def exchange(far_pcm: bytes, at_ms: int) -> None:
+            far(far_pcm, at_ms)
+
+        self._begin(stream, exchange=exchange, on_digit=on_digit, sample_rate_hz=sample_rate_hz)
+
     def start(
         self,
+        stream: StreamSettings,
         *,
-        remote: tuple[str, int],
-        encoding: str,
-        payload_type: int,
         exchange: Exchange,
-        dtmf_payload_type: int | None = None,
         on_digit: OnDigit | None = None,
-        trusted_hosts: Collection[str] = (),
-        is_sending: bool = True,
+        sample_rate_hz: int | None = None,
     ) -> None:
-        """Begins to send and to hear; media time starts at zero.
+        """Begins to send and to hear; media time starts at zero, after `listen` anew.
 
         Once per tick `exchange(far_pcm, at_ms)` gets 20 ms of the far party (16-bit mono PCM) and returns as much to
-        send, or None for silence; `on_digit(digit, at_ms)` tells a key press. Neither may block or raise. `remote` is
-        an address of numbers; RTP is heard from it or from `trusted_hosts` (`SourceLatch`). Raises `ValueError`.
+        send, or None for silence; `on_digit(digit, at_ms)` tells a key press. Neither may block or raise.
+        `sample_rate_hz`, 8000 or 16000, is that of the PCM for the whole call; by default the codec's own. Raises
+        `ValueError` for what cannot be spoken and leaves everything as it was; `RuntimeError` the second time.
         """
+        self._begin(stream, exchange=exchange, on_digit=on_digit, sample_rate_hz=sample_rate_hz)
+        self._is_started = True
+
+    def _begin(
+        self, stream: StreamSettings, *, exchange: Exchange, on_digit: OnDigit | None, sample_rate_hz: int | None
+    ) -> None:
         if self._is_started or self._is_closed:
             raise RuntimeError("a media session starts once")
-        codec = payloads.get_codec(encoding)
-        self._latch = SourceLatch(remote, trusted_hosts)
-        self._receiver = Receiver(codec=codec, payload_type=payload_type, dtmf_payload_type=dtmf_payload_type)
-        self._sender = Sender(codec=codec, payload_type=payload_type, dtmf_payload_type=dtmf_payload_type)
-        self._exchange = exchange
-        self._on_digit = on_digit
-        self._aim(is_sending)
-        self._discard_waiting()
-        self._is_started = True
-        self._clock.watch(self._rtp_socket, self._receive)
-        self._clock.watch(self._rtcp_socket, self._receive_report)
-        self._clock.add(self)
+        codec = payloads.get_codec(stream.encoding)
+        self._transport.aim(stream)
+        is_first = self._stream is None
+        if is_first:
+            self._receiver = Receiver(
+                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
+            )
+            self._sender = Sender(
+                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
+            )
+        self.sample_rate_hz = sample_rate_hz or codec.sample_rate_hz
+        self._exchange, self._on_digit = exchange, on_digit or _ignore_digit
+        self._take_over(stream)
+        self._ticks = self._expected_from_ms = 0
+        self._last_packet_at_ms = None
+        self._report_tick = self._reports.next_interval_ticks(is_first=True)
+        self._transport.restart()
+        if is_first:
+            self._transport.discard_waiting()
+            self._clock.watch(self._transport.rtp_socket, self._receive)
+            self._clock.watch(self._transport.rtcp_socket, self._receive_report)
+            self._clock.add(self)
 
-    def redirect(
-        self,
-        *,
-        remote: tuple[str, int],
-        encoding: str,
-        payload_type: int,
-        dtmf_payload_type: int | None = None,
-        trusted_hosts: Collection[str] = (),
-        is_sending: bool = True,
-    ) -> None:
+    def redirect(self, stream: StreamSettings) -> None:
         """Takes over what a re-INVITE agreed on; media time, SSRC and sequence numbers go on. Raises `ValueError`."""
-        codec = payloads.get_codec(encoding)
-        latch = SourceLatch(remote, trusted_hosts)
-        if latch.negotiated != self._latch.negotiated:
-            self._latch = latch
-        self._receiver.change(codec=codec, payload_type=payload_type, dtmf_payload_type=dtmf_payload_type)
-        self._sender.change(codec=codec, payload_type=payload_type, dtmf_payload_type=dtmf_payload_type)
-        self._aim(is_sending)
+        payloads.get_codec(stream.encoding)
+        self._transport.aim(stream)
+        self._take_over(stream)
+
+    def _take_over(self, stream: StreamSettings) -> None:
+        codec = payloads.get_codec(stream.encoding)
+        if self._stream is not None:
+            if self.is_held:
+                self._expected_from_ms = self.media_ms
+            self._receiver.change(
+                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
+            )
+            self._sender.change(
+                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
+            )
+        self._stream = stream
+        self._is_sending = stream.is_sending and not self._transport.is_nowhere
+        self._choose_conversion(codec.sample_rate_hz)
+
+    def _choose_conversion(self, codec_rate_hz: int) -> None:
+        """Lets a tick call the exchange itself where nothing stands between it and the codec."""
+        assert self._stream is not None
+        rates = (codec_rate_hz, self.sample_rate_hz)
+        if rates[0] == rates[1]:
+            self._to_near = self._to_far = None
+        else:
+            self._to_near = RateConverter(from_hz=rates[0], to_hz=rates[1])
+            self._to_far = RateConverter(from_hz=rates[1], to_hz=rates[0])
+        is_plain = self._to_near is None and self._stream.is_receiving
+        self._perform = self._exchange if is_plain else self._exchange_converted
+
+    def _exchange_converted(self, far_pcm: bytes, at_ms: int) -> bytes | None:
+        assert self._stream is not None
+        if self._to_near is not None:
+            far_pcm = self._to_near.convert(far_pcm)
+        if not self._stream.is_receiving:
+            far_pcm = bytes(len(far_pcm))
+        pcm = self._exchange(far_pcm, at_ms)
+        return pcm if pcm is None or self._to_far is None else self._to_far.convert(pcm)
+
+    def attach(self, exchange: Exchange, *, on_digit: OnDigit | None = None) -> tuple[Exchange, OnDigit]:
+        """Swaps who hears and speaks from the next tick on; gives who did before, for `attach` to bring back.
+
+        Without `on_digit` key presses go on to whom they went before.
+        """
+        before = self._exchange, self._on_digit
+        self._exchange, self._on_digit = exchange, on_digit or self._on_digit
+        if self._perform == before[0]:
+            self._perform = exchange
+        return before
 
     def send_digits(self, digits: str, *, duration_ms: int = 160, pause_ms: int = 100) -> None:
         """Plays keypad digits as RFC 4733 events; audio is muted meanwhile.
@@ -146,13 +187,12 @@ class MediaSession:
         if self._is_closed:
             return
         self._is_closed = True
-        if self._is_started:
+        if self._stream is not None:
             self._clock.remove(self)
-            self._clock.unwatch(self._rtp_socket)
-            self._clock.unwatch(self._rtcp_socket)
+            self._clock.unwatch(self._transport.rtp_socket)
+            self._clock.unwatch(self._transport.rtcp_socket)
             self._send_report(is_last=True)
-        self._rtp_socket.close()
-        self._rtcp_socket.close()
+        self._transport.close()
 
     @property
     def media_ms(self) -> int:
@@ -165,51 +205,69 @@ class MediaSession:
         return self._last_packet_at_ms
 
     @property
+    def is_held(self) -> bool:
+        """Whether either side keeps the other waiting, so that nobody need send anything."""
+        return self._stream is not None and not (self._is_sending and self._stream.is_receiving)
+
+    @property
+    def silent_ms(self) -> int:
+        """Media time without a packet, not counting hold; 0 while held."""
+        if self.is_held:
+            return 0
+        return self.media_ms - max(self._last_packet_at_ms or 0, self._expected_from_ms)
+
+    @property
     def is_sending_digits(self) -> bool:
         """Whether `send_digits` is still at work."""
-        return self._is_started and self._sender.is_sending_digits
+        return self._stream is not None and self._sender.is_sending_digits
 
     @property
     def statistics(self) -> MediaStatistics:
-        """The call's figures so far. Raises `RuntimeError` before `start`."""
-        if not self._is_started:
+        """The call's figures so far. Raises `RuntimeError` before `listen` and `start`."""
+        if self._stream is None:
             raise RuntimeError("a media session has no statistics before it starts")
-        receiver, jitter, counters = self._receiver, self._receiver.jitter.statistics, self._counters
+        receiver, jitter = self._receiver, self._receiver.jitter.statistics
+        transport, reports = self._transport, self._reports
+        clock_rate_hz = payloads.get_codec(self._stream.encoding).sample_rate_hz
         return MediaStatistics(
             packets_received=receiver.packets_received,
             packets_lost=receiver.packets_lost,
             packets_late=jitter.late,
             packets_duplicate=jitter.duplicates,
-            packets_foreign=counters.foreign,
-            packets_invalid=counters.invalid + receiver.statistics.unknown_payload_types,
+            packets_foreign=transport.packets_foreign,
+            packets_invalid=transport.packets_invalid
+            + self._invalid_events
+            + receiver.statistics.unknown_payload_types,
+            packets_unauthenticated=transport.packets_unauthenticated,
             packets_sent=self._sender.packet_count,
             jitter_ms=receiver.reception.jitter_ms if receiver.reception else 0.0,
             concealed_ms=receiver.statistics.concealed_ms,
             dropped_ms=jitter.dropped * FRAME_MS,
-            ticks_late=counters.ticks_late,
-            ticks_unsent=counters.ticks_unsent,
-            round_trip_ms=self._reports.round_trip_ms,
-            remote_packets_lost=self._reports.remote_packets_lost,
-            remote_fraction_lost=self._reports.remote_fraction_lost,
+            ticks_late=self._ticks_late,
+            ticks_unsent=self._ticks_unsent,
+            reports_received=reports.reports_received,
+            round_trip_ms=reports.round_trip_ms,
+            remote_packets_lost=reports.remote_packets_lost,
+            remote_fraction_lost=reports.remote_fraction_lost,
+            remote_jitter_ms=None if reports.remote_jitter is None else reports.remote_jitter * 1000 / clock_rate_hz,
+            clock_drift_ppm=None,
+            mos=None,
+            foreign_sources=transport.list_foreign(),
         )
 
     def tick(self, overdue_ms: int) -> None:
         """One frame in and one out; called by the clock."""
         at_ms = self._ticks * FRAME_MS
         self._ticks += 1
-        pcm = self._exchange(self._receiver.pull(is_overdue=overdue_ms >= FRAME_MS), at_ms)
+        pcm = self._perform(self._receiver.pull(is_overdue=overdue_ms >= FRAME_MS), at_ms)
         if overdue_ms > LATE_MS:
-            self._counters.ticks_late += 1
+            self._ticks_late += 1
         if not self._is_sending or overdue_ms >= SEND_WINDOW_MS:
-            self._counters.ticks_unsent += 1
+            self._ticks_unsent += 1
             self._sender.skip(1)
-        else:
-            datagram = self._sender.next(pcm)
-            try:
-                self._rtp_socket.sendto(datagram, self._target)
-            except OSError:
-                # No route, or a full buffer: the far end sees a lost packet, and the media timeout judges.
-                self._counters.ticks_unsent += 1
+            self._keep_open()
+        elif not self._transport.send(self._sender.next(pcm)):
+            self._ticks_unsent += 1
         if self._ticks >= self._report_tick:
             self._report_tick = self._ticks + self._reports.next_interval_ticks()
             self._send_report(is_last=False)
@@ -218,84 +276,41 @@ class MediaSession:
         """Time that passed in a long stall without being run; called by the clock."""
         self._ticks += ticks
         self._sender.skip(ticks)
-        self._counters.ticks_unsent += ticks
+        self._ticks_unsent += ticks
+
+    def _keep_open(self) -> None:
+        """Lets the NATs in between know that a held stream still lives."""
+        if self._ticks % _KEEP_OPEN_TICKS == 0 and not self._is_sending and not self._transport.is_nowhere:
+            self._transport.send(b"")
 
     def _receive(self, now_s: float) -> None:
-        try:
-            datagram, source = self._rtp_socket.recvfrom(_DATAGRAM_BYTES)
-        except OSError:
+        at_ms = self._ticks * FRAME_MS
+        packet = self._transport.receive(at_ms, self._receiver.is_expected)
+        if packet is None:
             return
-        at_ms, latch = self._ticks * FRAME_MS, self._latch
-        is_latched = source == latch.latched
-        if not is_latched and not latch.is_candidate(source, at_ms):
-            self._counters.foreign += 1
-            return
+        self._last_packet_at_ms = at_ms
         try:
-            packet = rtp.parse(datagram)
-            if not is_latched and not self._try_latch(packet, source, at_ms):
-                self._counters.invalid += 1
-                return
             digit = self._receiver.receive(packet, now_s)
         except ValueError:
-            self._counters.invalid += 1
+            self._invalid_events += 1
             return
-        self._last_packet_at_ms = latch.heard_at_ms = at_ms
-        if digit is not None and self._on_digit is not None:
+        if digit is not None and self._stream is not None and self._stream.is_receiving:
             self._on_digit(digit, at_ms)
 
-    def _try_latch(self, packet: rtp.RtpPacket, source: Address, at_ms: int) -> bool:
-        if not self._receiver.is_expected(packet):
-            return False
-        self._latch.latch(source, at_ms)
-        self._aim(self._is_sending)
-        return True
-
     def _receive_report(self, _now_s: float) -> None:
-        try:
-            datagram, source = self._rtcp_socket.recvfrom(_DATAGRAM_BYTES)
-        except OSError:
-            return
-        if not self._latch.is_trusted(source):
-            self._counters.foreign += 1
+        datagram = self._transport.receive_report()
+        if datagram is None:
             return
         try:
             self._reports.receive(datagram, sender=self._sender, unix_time_ns=time.time_ns())
         except ValueError:
-            self._counters.invalid += 1
+            self._transport.packets_invalid += 1
 
     def _send_report(self, *, is_last: bool) -> None:
-        target = self._target
-        if _is_nowhere(target):
-            return
         make = self._reports.make_goodbye if is_last else self._reports.make_report
         reception = self._receiver.reception
-        datagram = make(sender=self._sender, reception=reception, unix_time_ns=time.time_ns())
-        report_target = (target[0], target[1] + 1, *target[2:]) if target[1] < 65535 else target
-        try:
-            self._rtcp_socket.sendto(datagram, report_target)
-        except OSError:
-            return
-
-    def _aim(self, is_sending: bool) -> None:
-        """Points the sockets at the latch's target, in the form that this socket's family takes.
-
-        Nowhere gets neither media nor reports (RFC 3264 §8.4).
-        """
-        target: Address = self._latch.target
-        self._is_sending = is_sending and not _is_nowhere(target)
-        if self._rtp_socket.family == socket.AF_INET6 and ":" not in target[0]:
-            target = (f"::ffff:{target[0]}", target[1])
-        self._target = target
-
-    def _discard_waiting(self) -> None:
-        """Throws away what came before the call was answered: it would only be heard late."""
-        for _ in range(1000):
-            try:
-                self._rtp_socket.recvfrom(_DATAGRAM_BYTES)
-            except OSError:
-                return
+        self._transport.send_report(make(sender=self._sender, reception=reception, unix_time_ns=time.time_ns()))
 
 
-def _is_nowhere(target: Address) -> bool:
-    """Whether it is port 0 or the unspecified address: a stream that is refused or held (RFC 3264 §5.1, §8.4)."""
-    return target[1] == 0 or target[0] in ("0.0.0.0", "::")
+def _ignore_digit(_digit: str, _at_ms: int) -> None:
+    pass

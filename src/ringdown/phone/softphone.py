@@ -9,6 +9,7 @@ import structlog
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.media.sockets import PortsExhausted
+from ringdown.media.stream import StreamSettings
 from ringdown.phone.script import Script
 from ringdown.phone.talk import SAMPLE_RATE_HZ, Talk, TalkEvent
 from ringdown.providers.espeak import EspeakVoice
@@ -196,11 +197,14 @@ class Softphone:
                 finished.set()
 
         talk = Talk(self._script, sounds=self._sounds, on_event=on_talk)
-        media.start(
+        stream = StreamSettings(
             remote=(negotiated.host, negotiated.port),
             encoding=negotiated.encoding,
             payload_type=negotiated.payload_type,
             dtmf_payload_type=negotiated.dtmf_payload_type,
+        )
+        media.start(
+            stream,
             exchange=talk.exchange,
             on_digit=lambda digit, at_ms: self._on_event(PhoneEvent("digit", digit, at_ms)),
         )

@@ -13,6 +13,10 @@ _SCHEMES = ("sip", "sips")
 Params = dict[str, str | None]
 
 
+class UnsupportedScheme(ValueError):
+    """A URI of a scheme that is none of ours, maybe well formed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Uri:
     """A `sip:`, `sips:` or `tel:` URI (RFC 3261 §19.1); the host is without brackets, escapes are kept as written."""
@@ -36,7 +40,7 @@ class Uri:
             number, _, params_text = rest.partition(";")
             return cls(scheme, number, "", params=parse_params(params_text))
         if scheme not in _SCHEMES:
-            raise ValueError("unsupported URI scheme")
+            raise UnsupportedScheme("unsupported URI scheme")
         userinfo, at, hostpart = rest.rpartition("@")
         hostpart, _, headers = hostpart.partition("?")
         hostport, _, params_text = hostpart.partition(";")

@@ -1,13 +1,24 @@
 """Dialogs: identity, route set and sequence numbers of a call (RFC 3261 §12); knows no transaction and no socket."""
 
+import ipaddress
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from ringdown.sip.address import NameAddr, Uri
-from ringdown.sip.destination import Destination
+from ringdown.sip.destination import DEFAULT_PORTS, Destination, TlsClient
 from ringdown.sip.message import Request, Response
+
+# RFC 1918, 6598 (carriers' NAT), 3927 and 4291 (link-local), 4193, loopback.
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fe80::/10", "fc00::/7", "::1/128"),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -24,6 +35,12 @@ class Dialog:
     local_cseq: int
     remote_cseq: int | None = None
     route_set: list[str] = field(default_factory=list)
+    source: Destination | None = None
+    """Where the peer's last message came from."""
+    is_rewritten: bool = False
+    """Whether the peer wrote another address than that into its Via, so that a NAT is on the way."""
+    security: TlsClient | None = None
+    """How TLS connections to the peer are made; not written down."""
 
     @classmethod
     def from_response(cls, invite: Request, response: Response) -> "Dialog":
@@ -86,9 +103,32 @@ class Dialog:
             replace(self, remote_target=target)._check_usable()
             self.remote_target = target
 
+    def note_source(self, source: Destination, via_host: str | None = None) -> None:
+        """A message of the peer came from there; `via_host` is what the top Via of a request says."""
+        self.source = source
+        if via_host is not None:
+            self.is_rewritten = _is_literal(via_host) and via_host != source.host
+
     def next_hop(self) -> Destination:
-        """Where a request of this dialog goes; raises `ValueError` for a transport that is not spoken."""
-        return Destination.from_uri(Uri.parse(self._first_route() or self.remote_target))
+        """Where a request of this dialog goes; raises `ValueError` for a transport that is not spoken.
+
+        A private address that the peer's messages do not come from cannot be reached, so they decide (RFC 5626's
+        reason, without its outbound). Over TLS the connection that the peer made is used again (RFC 5923).
+        """
+        uri = Uri.parse(self._first_route() or self.remote_target)
+        hop, source = Destination.from_uri(uri), self.source
+        if source is None:
+            return hop if self.security is None else replace(hop, security=self.security)
+        if hop.host != source.host:
+            if not (is_private(hop.host) and (self.is_rewritten or not is_private(source.host))):
+                return hop if hop.transport != "tls" else replace(hop, security=self.security)
+            hop = source
+        elif source.is_reliable and "transport" not in uri.params and uri.scheme == "sip":
+            hop = Destination(source.transport, hop.host, uri.port or DEFAULT_PORTS[source.transport])
+        if hop.transport == "tls":
+            connection = source.connection if source.transport == "tls" else None
+            hop = replace(hop, connection=connection, security=self.security)
+        return hop
 
     def build_request(
         self, method: str, *, via: str, cseq: int, fields: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -110,13 +150,18 @@ class Dialog:
         return Request.build(method, uri, [*head, *fields], body)
 
     def to_dict(self) -> dict[str, Any]:
-        """The dialog as JSON-serializable values."""
-        return asdict(self)
+        """The dialog as JSON-serializable values, without secrets."""
+        values = {name: getattr(self, name) for name in _WRITTEN}
+        values["route_set"] = list(self.route_set)
+        if self.source is not None:
+            values["source"] = [self.source.transport, self.source.host, self.source.port]
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Dialog":
-        """The dialog that `to_dict` wrote."""
-        return cls(**values)
+        """The dialog that `to_dict` wrote, also a former release's."""
+        source = values.get("source")
+        return cls(**{**values, "source": None if source is None else Destination(*source)})
 
     def _check_usable(self) -> None:
         self.next_hop()
@@ -124,6 +169,28 @@ class Dialog:
 
     def _first_route(self) -> str | None:
         return NameAddr.parse(self.route_set[0]).uri if self.route_set else None
+
+
+_WRITTEN = tuple(name for name in Dialog.__slots__ if name != "security")
+
+
+@lru_cache(maxsize=1024)
+def is_private(host: str) -> bool:
+    """Whether this is the literal of an address that is not reachable from everywhere."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
+@lru_cache(maxsize=1024)
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def new_tag() -> str:

@@ -4,7 +4,16 @@ from ringdown.sip.address import parse_number
 from ringdown.sip.message import MAX_MESSAGE_BYTES
 
 MAX_HEAD_BYTES = 32_768
+_MAX_CONTENT_LENGTH = 2**32  # what is believed to be a length at all
 _LENGTH_NAMES = (b"content-length", b"l")
+
+
+class MessageTooLarge(ValueError):
+    """A message whose body is larger than we take; `head` is its start line and header fields."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__("message too large")
+        self.head = head
 
 
 class StreamFramer:
@@ -45,9 +54,10 @@ class StreamFramer:
                 raise ValueError("header section too large")
             if end < 0:
                 return None
-            expected = end + 4 + _content_length(bytes(self._buffer[:end]))
+            head = bytes(self._buffer[:end])
+            expected = end + 4 + _content_length(head)
             if expected > MAX_MESSAGE_BYTES:
-                raise ValueError("message too large")
+                raise MessageTooLarge(head)
             self._expected = expected
         if len(self._buffer) < self._expected:
             return None
@@ -58,8 +68,12 @@ class StreamFramer:
 
 
 def _content_length(head: bytes) -> int:
+    """The length of the body; two different ones would let a peer hide a message in another's body."""
+    lengths = set()
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() in _LENGTH_NAMES:
-            return parse_number(value.strip().decode("latin-1"), maximum=MAX_MESSAGE_BYTES)
-    return 0
+            lengths.add(parse_number(value.strip().decode("latin-1"), maximum=MAX_MESSAGE_BYTES))
+    if len(lengths) > 1:
+        raise ValueError("more than one Content-Length")
+    return lengths.pop() if lengths else 0

@@ -17,6 +17,7 @@ from ringdown.sip.address import (
 
 MAX_MESSAGE_BYTES = 65_535  # what a UDP datagram can hold; the same bound keeps a stream peer from filling memory
 MAX_HEADER_LINES = 200
+MAX_LINE_CHARS = 16_384  # of one header field with its folded lines; a signed identity is the longest in use
 BRANCH_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 _MAX_CSEQ = 2**31 - 1
 
@@ -51,10 +52,13 @@ _KNOWN = {
         "CSeq",
         "Expires",
         "Max-Forwards",
+        "Min-SE",
         "P-Asserted-Identity",
         "Proxy-Authenticate",
         "Proxy-Authorization",
         "Proxy-Require",
+        "RAck",
+        "RSeq",
         "Reason",
         "Record-Route",
         "Require",
@@ -67,35 +71,56 @@ _KNOWN = {
         "WWW-Authenticate",
     )
 } | _COMPACT
+_SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Content-Length"))  # two would be read in two ways
 _TOKEN_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 
 REASONS = {
     100: "Trying",
     180: "Ringing",
+    181: "Call Is Being Forwarded",
+    182: "Queued",
     183: "Session Progress",
     200: "OK",
+    202: "Accepted",
+    300: "Multiple Choices",
+    301: "Moved Permanently",
+    302: "Moved Temporarily",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    406: "Not Acceptable",
     407: "Proxy Authentication Required",
     408: "Request Timeout",
+    410: "Gone",
+    413: "Request Entity Too Large",
     415: "Unsupported Media Type",
     416: "Unsupported URI Scheme",
     420: "Bad Extension",
+    421: "Extension Required",
+    422: "Session Interval Too Small",
+    423: "Interval Too Brief",
+    469: "Bad Info Package",
     480: "Temporarily Unavailable",
     481: "Call/Transaction Does Not Exist",
     482: "Loop Detected",
     483: "Too Many Hops",
+    484: "Address Incomplete",
     486: "Busy Here",
     487: "Request Terminated",
     488: "Not Acceptable Here",
+    489: "Bad Event",
     491: "Request Pending",
     500: "Server Internal Error",
     501: "Not Implemented",
     503: "Service Unavailable",
+    504: "Server Time-out",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    600: "Busy Everywhere",
     603: "Decline",
+    604: "Does Not Exist Anywhere",
 }
 
 
@@ -115,6 +140,13 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = [(_canonical(name), value) for name, value in fields]
+
+    @classmethod
+    def of_canonical(cls, fields: list[tuple[str, str]]) -> "Headers":
+        """From fields whose names are canonical already; keeps the list."""
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        return headers
 
     def add(self, name: str, value: str) -> None:
         """Append one field; the value must be a single line."""
@@ -177,7 +209,7 @@ class Via:
             transport, _, sent_by = last.strip().partition(" ")
             protocol, rest = "/".join([*(piece.strip() for piece in pieces), transport]), f"{sent_by};{tail}"
         name, version, transport = [*protocol.split("/"), "", ""][:3]
-        if name.upper() != "SIP" or version != "2.0" or not transport:
+        if name.upper() != "SIP" or version != "2.0" or not transport or ";;" in rest:
             raise ValueError("malformed Via")
         sent_by, _, params_text = rest.strip().partition(";")
         host, port = split_host_port(sent_by)
@@ -300,7 +332,10 @@ def parse_message(data: bytes) -> Request | Response:
         raise ValueError("no end of headers")
     text = head.decode(errors="replace")
     if "\x00" in text:
-        raise ValueError("NUL in headers")
+        # Only a quoted-string may hold one, escaped (§25.1); nothing behind us is made for it.
+        text = text.replace("\\\x00", "\\\ufffd")
+        if "\x00" in text:
+            raise ValueError("NUL in headers")
     start_line, _, rest = text.partition("\r\n")
     headers = _parse_headers(rest)
     length_text = headers.get("Content-Length")
@@ -341,29 +376,34 @@ def _parse_headers(text: str) -> Headers:
             if not fields:
                 raise ValueError("folded line without a header")
             name, value = fields[-1]
-            fields[-1] = (name, f"{value} {line.strip()}")
+            fields[-1] = (name, f"{value} {line.strip()}".lstrip())
             continue
         name, colon, value = line.partition(":")
-        name = name.rstrip()
-        if not colon or not is_token(name) or "\n" in value or "\r" in value:
+        known = _KNOWN.get(name)
+        if known is None:
+            name = name.rstrip()
+            known = _canonical(name) if is_token(name) else ""
+        if not colon or not known or "\n" in value or "\r" in value:
             raise ValueError("malformed header line")
-        fields.append((name, value.strip()))
-    return Headers(fields)
+        fields.append((known, value.strip()))
+    if len(text) > MAX_LINE_CHARS and any(len(value) > MAX_LINE_CHARS for _, value in fields):
+        raise ValueError("header line too long")
+    return Headers.of_canonical(fields)
 
 
 def _mandatory(headers: Headers) -> _Mandatory:
     found: dict[str, str] = {}
     for name, value in headers:
-        if name in ("Via", "From", "To", "Call-ID", "CSeq"):
+        if name in _SINGLE or name == "Via":
             if name not in found:
                 found[name] = value
             elif name != "Via":
                 raise ValueError(f"more than one {name}")
+    found.pop("Content-Length", None)
     if len(found) != 5:
         raise ValueError("a mandatory header is missing")
-    number, _, method = found["CSeq"].partition(" ")
-    method = method.strip()
-    if not is_token(method) or not found["Call-ID"]:
+    number, *method = found["CSeq"].split()
+    if len(method) != 1 or not is_token(method[0]) or not found["Call-ID"]:
         raise ValueError("malformed CSeq or Call-ID")
     return {
         "via": Via.parse(split_list(found["Via"])[0]),
@@ -371,7 +411,7 @@ def _mandatory(headers: Headers) -> _Mandatory:
         "to": NameAddr.parse(found["To"]),
         "call_id": found["Call-ID"],
         "cseq": parse_number(number, maximum=_MAX_CSEQ),
-        "cseq_method": method,
+        "cseq_method": method[0],
     }
 
 

@@ -12,6 +12,13 @@ _PEER_TIMEOUT = 10  # seconds that a TCP peer may leave bytes unacknowledged, e.
 _KEEP_ALIVE_IDLE = 30
 _KEEP_ALIVE_INTERVAL = 5
 _ROUTE_FRESH = 10  # seconds that a route is believed: a network may come up, or change, after the start
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8"),
+        *("fc00::/7", "fe80::/10", "::1/128"),
+    )
+)
 DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
 
 
@@ -24,13 +31,27 @@ def is_literal(host: str) -> bool:
     return True
 
 
+def is_private(host: str) -> bool:
+    """Whether an address is of a private, shared, link-local or loopback network: never seen on the internet."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in private for private in _PRIVATE if private.version == address.version)
+
+
+def needs_public_address(peer: str) -> bool:
+    """Whether a peer sees us by our public address: one on this machine or in a private network does not."""
+    return not is_private(peer) and local_address(peer) != peer
+
+
 def is_wildcard(host: str) -> bool:
     """Whether the host means every address of this machine."""
     return host in ("0.0.0.0", "::")
 
 
 def normalize(host: str) -> str:
-    """A peer's address as messages show it: no zone, IPv4 not mapped into IPv6."""
+    """A peer's address as messages show it: no zone, IPv4 not mapped into IPv6; zones are kept by the sockets."""
     host = host.partition("%")[0]
     return host[7:] if host.startswith("::ffff:") and "." in host else host
 
@@ -47,39 +68,42 @@ def map_to_family(host: str, family: socket.AddressFamily, *, is_dual: bool) -> 
 
 def local_address(peer: str) -> str:
     """Our address on the route to a peer, to a name on the default route; loopback where there is no route."""
-    return _find_local_address(peer if is_literal(peer) else DEFAULT_ROUTE, int(time.monotonic() // _ROUTE_FRESH))
+    found = _find_local_address(peer if is_literal(peer) else DEFAULT_ROUTE, int(time.monotonic() // _ROUTE_FRESH))
+    return found or ("::1" if ":" in peer else "127.0.0.1")
+
+
+def has_route(peer: str) -> bool:
+    """Whether this machine knows a way to an address."""
+    return _find_local_address(peer, int(time.monotonic() // _ROUTE_FRESH)) is not None
 
 
 @functools.lru_cache(maxsize=1024)
-def _find_local_address(peer: str, _period: int) -> str:
+def _find_local_address(peer: str, _period: int) -> str | None:
     family = socket.AF_INET6 if ":" in peer else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((peer, 9))  # connecting a datagram socket sends nothing
         except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+            return None
         host: str = probe.getsockname()[0]
         return normalize(host)
 
 
 def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """A UDP and a listening TCP socket on the same port; port 0 takes any that is free for both. Raises `OSError`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     attempts = 50 if port == 0 else 1
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         attempts -= 1
         datagram = socket.socket(family, socket.SOCK_DGRAM)
         stream = socket.socket(family, socket.SOCK_STREAM)
         try:
-            for sock in (datagram, stream):
-                sock.setblocking(False)
-                if host == "::":
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if host == "::":
+                datagram.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            datagram.setblocking(False)
             datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             datagram.bind((host, port))
-            stream.bind((host, datagram.getsockname()[1]))
-            stream.listen(128)
+            _listen(stream, host, datagram.getsockname()[1])
         except OSError:
             datagram.close()
             stream.close()
@@ -87,6 +111,26 @@ def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
                 raise
         else:
             return datagram, stream
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; raises `OSError`."""
+    stream = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        _listen(stream, host, port)
+    except OSError:
+        stream.close()
+        raise
+    return stream
+
+
+def _listen(stream: socket.socket, host: str, port: int) -> None:
+    if host == "::":
+        stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    stream.setblocking(False)
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    stream.bind((host, port))
+    stream.listen(128)
 
 
 def watch_peer(stream: socket.socket) -> None:

@@ -1,20 +1,25 @@
 """An outgoing call: INVITE, challenges, progress, answer, cancel, forks (RFC 3261 §13.2, §9.1); does no I/O."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ringdown.sip import hop, record, transaction
-from ringdown.sip.address import NameAddr, Uri
+from ringdown.sip.address import NameAddr, Uri, split_list, unquote
 from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import Dialog, new_tag
 from ringdown.sip.digest import Authenticator, Credentials
+from ringdown.sip.errand import Errand, Outcome
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Provisional, Rejected
-from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
+from ringdown.sip.refresh import Interval, SessionTimer, describe_request
+from ringdown.sip.reliable import ProgressOrder, is_reliable
 from ringdown.sip.session import Session
 from ringdown.sip.stack import ALLOW, Stack, describe_sdp, parse_seconds
 from ringdown.sip.transaction import ClientTransaction, ServerTransaction
+
+_MAX_EARLY_DIALOGS = 16
+_MAX_CONTACTS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +32,30 @@ class Invitation:
     to_uri: str | None = None
     body: bytes = b""
     credentials: Credentials | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
+    hop: Destination | None = None
+    """Where the INVITE really goes, and how TLS connections to that peer are made."""
+    session_timer: SessionTimer | None = None
+
+    def header_fields(self) -> list[tuple[str, str]]:
+        """The extra headers as pairs; a name may repeat."""
+        return list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
 
 
 class OutgoingSession(Session):
     """One call that we place; raises `ValueError` when the target or a header cannot be used."""
 
+    is_caller = True
+
     def __init__(self, stack: Stack, invitation: Invitation, *, call_id: str) -> None:
-        super().__init__(stack, authenticator=Authenticator(invitation.credentials))
+        timer = invitation.session_timer or SessionTimer()
+        super().__init__(stack, authenticator=Authenticator(invitation.credentials), session_timer=timer)
         self._invitation = invitation
-        self._local_sdp = invitation.body
-        route = invitation.headers.get("Route")
-        hop = NameAddr.parse(route).uri if route else invitation.target
-        self.destination = Destination.from_uri(Uri.parse(hop))
+        self.local_sdp = invitation.body
+        self._routes = [value for name, value in invitation.header_fields() if name.lower() == "route"]
+        self.destination = invitation.hop or Destination.from_uri(
+            Uri.parse(NameAddr.parse(split_list(self._routes[0])[0]).uri if self._routes else invitation.target)
+        )
         self._from = NameAddr(invitation.from_uri, invitation.from_display, {"tag": new_tag()}).serialize()
         self._to = NameAddr(invitation.to_uri or _without_transport(invitation.target)).serialize()
         self._call_id = call_id
@@ -49,6 +65,13 @@ class OutgoingSession(Session):
         self._phase: Literal["unsent", "calling", "proceeding", "confirmed", "failed"] = "unsent"
         self._transaction: ClientTransaction | None = None
         self._is_cancelled = False
+        # The early dialogs of this INVITE and their descriptions, by To tag.
+        self._early: dict[str, Dialog] = {}
+        self._descriptions: dict[str, bytes] = {}
+        self._order = ProgressOrder()
+        # The tags of the dialogs whose offer was answered before the call was.
+        self._answered_early: set[str] = set()
+        self._may_raise_interval = timer.mode != "off"
         # The ACK of each 2xx by its To tag, repeated when the 2xx is (§13.2.2.4).
         self._acks: dict[str, tuple[bytes, Destination]] = {}
         self._register(call_id, self.invite.from_.tag or "")
@@ -64,6 +87,7 @@ class OutgoingSession(Session):
             "transport": self.destination.transport,
             "host": self.destination.host,
             "port": self.destination.port,
+            "server_name": None if self.destination.security is None else self.destination.security.server_name,
             "dialog": None if self.dialog is None else self.dialog.to_dict(),
         }
 
@@ -72,10 +96,10 @@ class OutgoingSession(Session):
         if self._phase != "unsent" or self.is_over:
             return
         self._phase = "calling"
-        self._transaction = self._stack.transactions.request(
+        self._transaction = self.stack.transactions.request(
             self.invite, destination=self.destination, user=self, now=now
         )
-        self._changed()
+        self.changed()
 
     def cancel(self, now: float) -> None:
         """Stop ringing; `Ended("cancelled")` follows with the final response, or after 8*T1.
@@ -89,7 +113,7 @@ class OutgoingSession(Session):
             return
         self._is_cancelled = True
         if self._phase == "unsent":
-            self._finish(Ended("cancelled"))
+            self._finish(Ended("cancelled"), now)
             return
         self._wait_for_peer(Ended("cancelled"), now)
         if self._phase == "proceeding":
@@ -111,112 +135,207 @@ class OutgoingSession(Session):
         else:
             self._receive_refusal(response, now)
 
-    def on_failure(self, failure: Literal["timeout", "transport"], _now: float) -> None:
+    def on_failure(self, failure: Literal["timeout", "transport"], now: float) -> None:
         """Nobody answered the INVITE, or it could not be sent."""
         self._phase = "failed"
         if self._is_cancelled:
-            self._finish(Ended("cancelled"))
+            self._finish(Ended("cancelled"), now)
         elif failure == "timeout":
-            self._finish(Rejected(408, NO_RESPONSE, is_local=True))
+            self._finish(Rejected(408, NO_RESPONSE, is_local=True), now)
         else:
-            self._finish(Rejected(503, TRANSPORT_FAILED, is_local=True))
+            fault = None if self._transaction is None else self._transaction.fault
+            self._finish(Rejected(503, TRANSPORT_FAILED, is_local=True, fault=fault), now)
 
-    def _may_renegotiate(self) -> bool:
+    @property
+    def is_up(self) -> bool:
+        """Whether the peer has answered."""
         return self._phase == "confirmed"
 
+    def may_renegotiate(self, remote_tag: str) -> bool:
+        """See `Session.may_renegotiate`."""
+        return self.is_up or remote_tag in self._answered_early
+
     def _refuse_early_offer(self, server: ServerTransaction, now: float) -> None:
-        self._stack.refuse(server, 491, now=now)  # §14.2, RFC 3311 §5.2: our own offer is still open
+        self.stack.refuse(server, 491, now=now)  # §14.2, RFC 3311 §5.2: our own offer is still open
+
+    def _find_dialog(self, remote_tag: str) -> Dialog | None:
+        return super()._find_dialog(remote_tag) if self.is_up else self._early.get(remote_tag)
 
     def _receive_progress(self, response: Response, now: float) -> None:
         is_first = self._phase == "calling"
         if is_first:
             self._phase = "proceeding"
-        if response.to.tag is not None:
-            self.dialog = Dialog.from_answer(self.invite, response)
-        if is_first or response.to.tag is not None:
-            self._changed()
-        if response.status > 100:
-            self._emit(Provisional(response.status, response.reason, response.body))
+        tag = response.to.tag
+        if tag is not None:
+            self.dialog = self._keep_early(tag, response)
+        if is_first or tag is not None:
+            self.changed()
+        if response.status > 100 and self._is_in_order(response, now):
+            if response.body and tag is not None:
+                self._descriptions[tag] = response.body
+            self._emit(Provisional(response.status, response.reason, response.body, tag or ""))
         if is_first and self._is_cancelled:
             self._send_cancel(now)
+
+    def _keep_early(self, tag: str, response: Response) -> Dialog:
+        dialog = self._early.get(tag)
+        if dialog is None:
+            dialog = self._build_dialog(response)
+            if len(self._early) < _MAX_EARLY_DIALOGS:
+                self._early[tag] = dialog
+        else:
+            fresh = self._build_dialog(response)
+            dialog.remote_target, dialog.route_set = fresh.remote_target, fresh.route_set
+        return dialog
+
+    def _build_dialog(self, response: Response) -> Dialog:
+        dialog = Dialog.from_answer(self.invite, response)
+        dialog.security = self.destination.security
+        self._note_source(dialog, self.stack.source)
+        return dialog
+
+    def _is_in_order(self, response: Response, now: float) -> bool:
+        """Whether the owner hears of it; a reliable one is confirmed with a PRACK (RFC 3262 §4)."""
+        if not is_reliable(response):
+            return True
+        rseq = self._order.take(response)
+        dialog = self._early.get(response.to.tag or "")
+        if rseq is None or dialog is None:
+            return False
+        if response.body:
+            self._answered_early.add(dialog.remote_tag)
+        body = self._answer_offer(response)
+        errand = Errand(
+            self.stack,
+            dialog,
+            "PRACK",
+            authenticator=self.authenticator,
+            on_done=_ignore,
+            fields=[("RAck", f"{rseq} {self.invite.cseq} INVITE"), *describe_sdp(body)],
+            body=body,
+        )
+        errand.send(now)
+        return True
+
+    def _answer_offer(self, response: Response) -> bytes:
+        """Our answer to the offer of a peer whom we sent none; raises `ValueError` when it cannot be met."""
+        if self._invitation.body or not response.body or self.local_sdp:
+            return b""
+        return self._renegotiation.answer_offer(response.body)
 
     def _receive_answer(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
         if tag in self._acks:
-            self._stack.transactions.send(*self._acks[tag])
+            self.stack.transactions.send(*self._acks[tag])
             return
-        dialog = Dialog.from_answer(self.invite, response)
+        dialog = self._build_dialog(response)
+        early = self._early.get(tag)
+        if early is not None:
+            dialog.local_cseq, dialog.remote_cseq = early.local_cseq, early.remote_cseq
         is_fork = self._phase == "confirmed"
-        self._send_ack(dialog, tag, is_fork=is_fork)
-        if is_fork or self._is_cancelled or self.is_over:
+        is_unwanted = is_fork or self._is_cancelled or self.is_over
+        if is_unwanted:
+            self._send_ack(dialog, tag, is_fork=is_fork)
             if not is_fork:
                 self._phase, self.dialog = "confirmed", dialog
             self._hang_up_fork(dialog, now)
             return
         self.dialog = dialog
         self._phase = "confirmed"
-        self._changed()
-        self._emit(Answered(response.body))
+        try:
+            body = self._answer_offer(response)
+        except ValueError:  # the offer of the 2xx cannot be met: it is acknowledged all the same
+            self._send_ack(dialog, tag, is_fork=False)
+            self.bye(now)
+            return
+        self._send_ack(dialog, tag, is_fork=False, body=body)
+        self.expiry.take_response(response, now)
+        self.changed()
+        self._emit(Answered(response.body or self._descriptions.get(tag, b"")))
 
     def _receive_refusal(self, response: Response, now: float) -> None:
-        if response.status in (401, 407) and not self._is_cancelled and self._authenticator.accept_challenge(response):
+        if not self._is_cancelled and self._is_curable(response):
             self.dialog = None
+            self._early.clear()
             self.invite = self._build_invite(cseq=self.invite.cseq + 1)
             self._phase = "unsent"
             self.send(now)
             return
         self._phase = "failed"
         if self._is_cancelled:
-            self._finish(Ended("cancelled"))
-        else:
-            retry_after = parse_seconds(response.headers.get("Retry-After"))
-            self._finish(Rejected(response.status, response.reason, retry_after))
+            self._finish(Ended("cancelled"), now)
+            return
+        rejected = Rejected(
+            response.status,
+            response.reason,
+            parse_seconds(response.headers.get("Retry-After")),
+            contacts=_sort_contacts(response) if response.status < 400 else (),
+            warning=_read_warning(response),
+        )
+        self._finish(rejected, now)
+
+    def _is_curable(self, response: Response) -> bool:
+        """Whether the INVITE may be sent again: with credentials, or once with a longer session interval."""
+        if response.status in (401, 407):
+            return self.authenticator.accept_challenge(response)
+        if response.status == 422 and self._may_raise_interval:
+            self._may_raise_interval = False
+            self.expiry.take_refusal(response)
+            return True
+        return False
 
     def _send_cancel(self, now: float) -> None:
         assert self._transaction is not None
         cancel = hop.build_cancel(self.invite)
-        self._stack.transactions.request(cancel, destination=self.destination, user=_Ignored(), now=now)
-        self._transaction.expire_after(self._stack.timing.timeout, now)  # §9.1: then treat it as cancelled
+        self.stack.transactions.request(cancel, destination=self.destination, user=_Ignored(), now=now)
+        self._transaction.expire_after(self.stack.timing.timeout, now)  # §9.1: then treat it as cancelled
 
-    def _send_ack(self, dialog: Dialog, tag: str, *, is_fork: bool) -> None:
+    def _send_ack(self, dialog: Dialog, tag: str, *, is_fork: bool, body: bytes = b"") -> None:
         destination = dialog.next_hop()
         credentials = [(name, value) for name, value in self.invite.headers if name.endswith("Authorization")]
         ack = dialog.build_request(
-            "ACK", via=self._stack.build_via(destination), cseq=self.invite.cseq, fields=credentials
+            "ACK",
+            via=self.stack.build_via(destination),
+            cseq=self.invite.cseq,
+            fields=[*credentials, *describe_sdp(body)],
+            body=body,
         )
         data = ack.serialize()
         self._acks[tag] = (data, destination)
         on_failure = None if is_fork else self._fail_ack
-        self._stack.transactions.send(data, destination, on_failure)
+        self.stack.transactions.send(data, destination, on_failure)
 
-    def _fail_ack(self, _now: float) -> None:
-        self._finish(Ended("transport"))
+    def _fail_ack(self, now: float) -> None:
+        self._finish(Ended("transport"), now)
 
     def _hang_up_fork(self, dialog: Dialog, now: float) -> None:
-        hangup = Hangup(self._stack, dialog, authenticator=self._authenticator, on_done=self._fork_settled)
-        hangup.send(now)
+        errand = Errand(self.stack, dialog, "BYE", authenticator=self.authenticator, on_done=self._fork_settled)
+        errand.send(now)
 
-    def _fork_settled(self, _now: float) -> None:
+    def _fork_settled(self, _outcome: Outcome, now: float) -> None:
         if self._is_cancelled:
-            self._finish(Ended("cancelled"))
+            self._finish(Ended("cancelled"), now)
 
     def _build_invite(self, *, cseq: int) -> Request:
         invitation = self._invitation
-        extra = [(name, value) for name, value in invitation.headers.items() if name != "Route"]
-        route = invitation.headers.get("Route")
+        extra = [(name, value) for name, value in invitation.header_fields() if name.lower() != "route"]
+        wish = self.expiry.wish
+        interval = Interval(wish.expires_s) if wish.mode == "request" else None
         branch = record.name_attempt(self._branch, cseq)
-        fields = [("Via", self._stack.build_via(self.destination, branch))]
-        fields += [("Route", route)] if route else []
+        fields = [("Via", self.stack.build_via(self.destination, branch))]
+        fields += [("Route", route) for route in self._routes]
         fields += [
             ("Max-Forwards", "70"),
             ("From", self._from),
             ("To", self._to),
             ("Call-ID", self._call_id),
             ("CSeq", f"{cseq} INVITE"),
-            ("Contact", self._stack.build_contact(_user_of(invitation.from_uri), self.destination)),
+            ("Contact", self.stack.build_contact(_user_of(invitation.from_uri), self.destination)),
             ("Allow", ALLOW),
-            ("User-Agent", self._stack.user_agent),
-            *self._authenticator.authorize("INVITE", invitation.target),
+            *self.expiry.supported_fields(),
+            *describe_request(interval, wish),
+            ("User-Agent", self.stack.user_agent),
+            *self.authenticator.authorize("INVITE", invitation.target),
             *extra,
             *describe_sdp(invitation.body),
         ]
@@ -231,6 +350,30 @@ class _Ignored:
 
     def on_failure(self, failure: Literal["timeout", "transport"], now: float) -> None:
         """Nothing to do."""
+
+
+def _ignore(_outcome: Outcome, _now: float) -> None:
+    """A PRACK changes nothing for the call, whatever becomes of it."""
+
+
+def _sort_contacts(response: Response) -> tuple[str, ...]:
+    """The addresses of a 3xx, the most wanted first (§8.1.3.4)."""
+    found: list[tuple[float, str]] = []
+    for value in response.headers.get_all("Contact"):
+        try:
+            contact = NameAddr.parse(value)
+            found.append((float(contact.params.get("q") or 1.0), contact.uri))
+        except ValueError:
+            continue
+    return tuple(uri for _, uri in sorted(found, key=lambda item: -item[0])[:_MAX_CONTACTS])
+
+
+def _read_warning(response: Response) -> str | None:
+    value = response.headers.get("Warning")
+    if value is None:
+        return None
+    _, quote, text = value.partition('"')
+    return unquote(quote + text.strip()) if quote else value
 
 
 def _user_of(uri: str) -> str | None:

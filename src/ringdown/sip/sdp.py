@@ -1,84 +1,83 @@
-"""SDP offer and answer for one audio stream: PCMU, PCMA, telephone-event (RFC 3264, RFC 8866, RFC 4733)."""
+"""SDP offer and answer for one audio stream: codecs, keypad events, hold, SRTP keys (RFC 3264, RFC 4733, RFC 4568)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from ringdown.sip.address import is_host, parse_number
+from ringdown.sip.sdp_crypto import (
+    NO_COMMON_SUITE,
+    CryptoKey,
+    NegotiatedCrypto,
+    accept_crypto,
+    conclude_crypto,
+    new_keys,
+)
+from ringdown.sip.sdp_description import REVERSED, Direction, MediaDescription, SessionDescription
 
-Encoding = Literal["PCMU", "PCMA"]
-Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+__all__ = [
+    "DEFAULT_ENCODINGS",
+    "NO_COMMON_CODEC",
+    "NO_COMMON_SUITE",
+    "SRTP_REFUSED",
+    "SRTP_REQUIRED",
+    "CryptoKey",
+    "Direction",
+    "Encoding",
+    "NegotiatedAudio",
+    "NegotiatedCrypto",
+    "SessionDescription",
+    "Srtp",
+    "answer_offer",
+    "build_offer",
+    "new_keys",
+    "read_answer",
+]
 
-DEFAULT_ENCODINGS: tuple[Encoding, ...] = ("PCMU", "PCMA")
+Encoding = Literal["PCMU", "PCMA", "G722", "OPUS"]
+Srtp = Literal["off", "optional", "required"]
+
+DEFAULT_ENCODINGS: tuple[Encoding, ...] = ("PCMU", "PCMA", "G722", "OPUS")
 NO_COMMON_CODEC = "no common codec"
-_STATIC: dict[Encoding, int] = {"PCMU": 0, "PCMA": 8}  # RFC 3551 §6
-_ASSUMED = {0: "PCMU/8000", 8: "PCMA/8000"}
-_DTMF_TYPE = 101
-_REVERSED: dict[Direction, Direction] = {
-    "sendrecv": "sendrecv",
-    "sendonly": "recvonly",
-    "recvonly": "sendonly",
-    "inactive": "inactive",
+SRTP_REQUIRED = "the peer offers no SRTP, which is required here"
+SRTP_REFUSED = "the peer requires SRTP"
+_NAMES: dict[Encoding, str] = {
+    "PCMU": "PCMU/8000",
+    "PCMA": "PCMA/8000",
+    "G722": "G722/8000",  # RFC 3551 §4.5.2: 8000 by mistake, though the sound has 16 kHz
+    "OPUS": "opus/48000/2",  # RFC 7587 §7: always these figures
 }
+_TYPES: dict[Encoding, int] = {"PCMU": 0, "PCMA": 8, "G722": 9, "OPUS": 111}
+_COMFORT_NOISE_TYPE = 13
+_DTMF_TYPES = {8000: 101, 48_000: 110}
+_PLAIN = ("RTP/AVP", "RTP/AVPF")
+_SECURE = ("RTP/SAVP", "RTP/SAVPF")
+_DTLS = ("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF")
+_SENDING = ("sendrecv", "sendonly")
+_RECEIVING = ("sendrecv", "recvonly")
 _HELD = ("0.0.0.0", "::")  # RFC 2543 hold
-_MAX_LINES = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NegotiatedAudio:
-    """What both sides agreed on: send RTP to `host`:`port`; `direction` is ours (`recvonly`: do not send)."""
+    """What both sides agreed on: send RTP to `host`:`port`; `direction` is ours (`recvonly`: do not send).
+
+    The clock rates are those of RTP timestamps (G.722: 8000). `ptime_ms` is what the peer wishes to receive,
+    10 to 60 in whole tens, for Opus a length that a packet can have.
+    """
 
     host: str
     port: int
+    rtcp_host: str
+    rtcp_port: int
     encoding: Encoding
     payload_type: int
+    clock_rate_hz: int
     dtmf_payload_type: int | None
+    dtmf_clock_hz: int
+    comfort_noise_payload_type: int | None
     ptime_ms: int
     direction: Direction
-
-
-@dataclass(slots=True)
-class MediaDescription:
-    """One `m=` line with what belongs to it; `encodings` maps payload type to `NAME/8000` in the offered order."""
-
-    kind: str
-    port: int
-    profile: str
-    formats: list[str]
-    host: str | None = None
-    encodings: dict[int, str] = field(default_factory=dict)
-    direction: Direction | None = None
-    ptime_ms: int | None = None
-
-
-@dataclass(slots=True)
-class SessionDescription:
-    """The parts of an SDP that matter to one audio stream."""
-
-    host: str | None = None
-    direction: Direction = "sendrecv"
-    media: list[MediaDescription] = field(default_factory=list)
-
-    @classmethod
-    def parse(cls, data: bytes) -> "SessionDescription":
-        """Parse a body; unknown lines are skipped. Raises `ValueError`."""
-        # Not `splitlines`: a session name may hold the other line separators of Unicode.
-        lines = data.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        if lines[0].strip() != "v=0" or len(lines) > _MAX_LINES:
-            raise ValueError("not an SDP")
-        session = cls()
-        for line in lines[1:]:
-            kind, equals, value = line.partition("=")
-            if not equals:
-                if line.strip():
-                    raise ValueError("malformed SDP line")
-            elif kind == "m":
-                session.media.append(_parse_media(value))
-            elif kind == "c":
-                _take_connection(session, value)
-            elif kind == "a":
-                _take_attribute(session, value.strip())
-        return session
+    crypto: NegotiatedCrypto | None
 
 
 def build_offer(
@@ -89,13 +88,30 @@ def build_offer(
     session_id: int = 1,
     version: int = 1,
     direction: Direction = "sendrecv",
+    srtp: Srtp = "off",
+    keys: Sequence[CryptoKey] = (),
+    ptime_ms: int = 20,
+    has_dtmf: bool = True,
+    has_comfort_noise: bool = True,
 ) -> bytes:
-    """Our offer of one audio stream with keypad events, received at `host`:`port`."""
-    types = {_STATIC[encoding]: f"{encoding}/8000" for encoding in encodings}
-    types[_DTMF_TYPE] = "telephone-event/8000"
-    return "\r\n".join(
-        [*_session_lines(host, session_id, version), *_audio_lines(port, types, direction, 20), ""]
-    ).encode()
+    """Our offer of one audio stream, received at `host`:`port`.
+
+    With SRTP `optional` the keys go into an RTP/AVP line, which a peer without SRTP answers as it is; with `required`
+    into an RTP/SAVP line. `keys` come from `new_keys` and are needed again to read the answer.
+    """
+    if srtp != "off" and not keys:
+        raise ValueError("an offer of SRTP needs keys")
+    types = {_TYPES[encoding]: _NAMES[encoding] for encoding in encodings}
+    clock_rates = {_clock_rate(name) for name in types.values()}
+    if has_comfort_noise and 8000 in clock_rates:
+        types[_COMFORT_NOISE_TYPE] = "CN/8000"
+    if has_dtmf:
+        types |= {_DTMF_TYPES[clock_rate]: f"telephone-event/{clock_rate}" for clock_rate in sorted(clock_rates)}
+    lines = _session_lines(host, session_id, version)
+    lines.append(f"m=audio {port} {'RTP/SAVP' if srtp == 'required' else 'RTP/AVP'} {' '.join(map(str, types))}")
+    lines += _audio_lines(types, direction, ptime_ms)
+    lines += [f"a=crypto:{key.serialize()}" for key in keys if srtp != "off"]
+    return "\r\n".join([*lines, ""]).encode()
 
 
 def answer_offer(
@@ -106,68 +122,157 @@ def answer_offer(
     encodings: Sequence[Encoding] = DEFAULT_ENCODINGS,
     session_id: int = 1,
     version: int = 1,
+    srtp: Srtp = "off",
+    keys: Sequence[CryptoKey] = (),
+    direction: Direction | None = None,
+    has_dtmf: bool = True,
 ) -> tuple[bytes, NegotiatedAudio]:
     """Our answer and what was agreed: the first offered codec that we speak, in the offer's payload types (§6.1).
 
-    Further streams are refused with port 0. Raises `ValueError` ("no common codec", or what is malformed).
+    `direction` is the most we want (`sendonly`: we hold the peer). Of several audio streams the first usable one is
+    taken, with SRTP before without if we may choose; the others are refused with port 0. `keys` are ours from before,
+    so that a re-INVITE does not change them; else new ones are made. Raises `ValueError`: `NO_COMMON_CODEC`,
+    `SRTP_REQUIRED`, `SRTP_REFUSED`, `NO_COMMON_SUITE`, or what is malformed.
     """
     session = SessionDescription.parse(offer)
-    index, audio = _choose_audio(session)
-    agreed = _negotiate(session, audio, encodings=encodings)
-    types = {agreed.payload_type: f"{agreed.encoding}/8000"}
+    index, audio = _choose_audio(session, encodings, srtp)
+    ours: CryptoKey | None = None
+    crypto: NegotiatedCrypto | None = None
+    if audio.crypto and srtp != "off":
+        try:
+            ours, crypto = accept_crypto(audio.crypto, keys)
+        except ValueError:
+            if srtp == "required" or audio.profile in _SECURE:
+                raise
+    agreed = _negotiate(
+        session, audio, encodings=encodings, direction=direction or "sendrecv", has_dtmf=has_dtmf, crypto=crypto
+    )
+    types = {agreed.payload_type: _NAMES[agreed.encoding]}
+    if agreed.comfort_noise_payload_type is not None:
+        types[agreed.comfort_noise_payload_type] = "CN/8000"
     if agreed.dtmf_payload_type is not None:
-        types[agreed.dtmf_payload_type] = "telephone-event/8000"
+        types[agreed.dtmf_payload_type] = f"telephone-event/{agreed.dtmf_clock_hz}"
     lines = _session_lines(host, session_id, version)
     for position, media in enumerate(session.media):
         if position == index:
-            lines += _audio_lines(port, types, agreed.direction, agreed.ptime_ms)
+            lines.append(f"m=audio {port} {audio.profile} {' '.join(map(str, types))}")
+            lines += _audio_lines(types, agreed.direction, agreed.ptime_ms)
+            lines += [] if ours is None else [f"a=crypto:{ours.serialize()}"]
         else:
             lines.append(f"m={media.kind} 0 {media.profile} {' '.join(media.formats)}")
     return "\r\n".join([*lines, ""]).encode(), agreed
 
 
-def read_answer(answer: bytes, *, encodings: Sequence[Encoding] = DEFAULT_ENCODINGS) -> NegotiatedAudio:
-    """What the peer's answer to our offer settles on; raises `ValueError` as `answer_offer` does (§7)."""
+def read_answer(
+    answer: bytes,
+    *,
+    encodings: Sequence[Encoding] = DEFAULT_ENCODINGS,
+    keys: Sequence[CryptoKey] = (),
+    srtp: Srtp = "off",
+    direction: Direction = "sendrecv",
+    has_dtmf: bool = True,
+) -> NegotiatedAudio:
+    """What the peer's answer to our offer settles on (§7); give what the offer was built with.
+
+    Raises `ValueError` as `answer_offer` does.
+    """
     session = SessionDescription.parse(answer)
-    _, audio = _choose_audio(session)
-    return _negotiate(session, audio, encodings=encodings)
+    _, audio = _choose_audio(session, encodings, srtp)
+    crypto = conclude_crypto(audio.crypto, keys) if audio.crypto and srtp != "off" else None
+    return _negotiate(session, audio, encodings=encodings, direction=direction, has_dtmf=has_dtmf, crypto=crypto)
 
 
-def _choose_audio(session: SessionDescription) -> tuple[int, MediaDescription]:
+def _choose_audio(
+    session: SessionDescription, encodings: Sequence[Encoding], srtp: Srtp
+) -> tuple[int, MediaDescription]:
+    """The stream to use and its place; the error says what the best of the others lacks."""
+    fault = NO_COMMON_CODEC
+    fitting: list[tuple[int, MediaDescription]] = []
     for index, media in enumerate(session.media):
-        if media.kind == "audio" and media.port and media.profile == "RTP/AVP":
-            return index, media
-    raise ValueError(NO_COMMON_CODEC)
+        if media.kind != "audio" or not media.port or _find_codec(media, encodings) is None:
+            continue
+        if media.profile in _DTLS or (media.profile in _SECURE and srtp == "off"):
+            fault = SRTP_REFUSED if srtp == "off" else NO_COMMON_SUITE
+        elif media.profile in _PLAIN and srtp == "required" and not media.crypto:
+            fault = SRTP_REQUIRED
+        elif media.profile in _SECURE and not media.crypto:
+            fault = NO_COMMON_SUITE
+        elif media.profile in (*_PLAIN, *_SECURE):
+            fitting.append((index, media))
+    if not fitting:
+        raise ValueError(fault)
+    return next((pair for pair in fitting if pair[1].crypto and srtp != "off"), fitting[0])
+
+
+def _find_codec(media: MediaDescription, encodings: Sequence[Encoding]) -> tuple[int, Encoding] | None:
+    ours = {_NAMES[encoding].upper(): encoding for encoding in encodings}
+    return next(((number, ours[name]) for number, name in media.encodings.items() if name in ours), None)
 
 
 def _negotiate(
-    session: SessionDescription, audio: MediaDescription, *, encodings: Sequence[Encoding]
+    session: SessionDescription,
+    audio: MediaDescription,
+    *,
+    encodings: Sequence[Encoding],
+    direction: Direction,
+    has_dtmf: bool,
+    crypto: NegotiatedCrypto | None,
 ) -> NegotiatedAudio:
     host = audio.host or session.host
+    chosen = _find_codec(audio, encodings)
     if host is None:
         raise ValueError("no address for the audio stream")
-    chosen: tuple[int, Encoding] | None = None
-    dtmf: int | None = None
-    for payload_type, name in audio.encodings.items():
-        if chosen is None:
-            match = [encoding for encoding in encodings if name == f"{encoding}/8000"]
-            chosen = (payload_type, match[0]) if match else None
-        if dtmf is None and name == "TELEPHONE-EVENT/8000":
-            dtmf = payload_type
     if chosen is None:
         raise ValueError(NO_COMMON_CODEC)
-    direction = _REVERSED[audio.direction or session.direction]
-    if host in _HELD:
-        direction = "recvonly" if direction in ("sendrecv", "recvonly") else "inactive"
+    payload_type, encoding = chosen
+    clock_rate_hz = _clock_rate(_NAMES[encoding])
+    dtmf_payload_type, dtmf_clock_hz = _find_dtmf(audio, clock_rate_hz) if has_dtmf else (None, clock_rate_hz)
+    rtcp_host, rtcp_port = audio.rtcp or (host, min(audio.port + 1, 65_535))
     return NegotiatedAudio(
         host=host,
         port=audio.port,
-        encoding=chosen[1],
-        payload_type=chosen[0],
-        dtmf_payload_type=dtmf,
-        ptime_ms=audio.ptime_ms or 20,
-        direction=direction,
+        rtcp_host=host if rtcp_host in ("", *_HELD) else rtcp_host,
+        rtcp_port=rtcp_port,
+        encoding=encoding,
+        payload_type=payload_type,
+        clock_rate_hz=clock_rate_hz,
+        dtmf_payload_type=dtmf_payload_type,
+        dtmf_clock_hz=dtmf_clock_hz,
+        comfort_noise_payload_type=_find_type(audio, "CN/8000") if clock_rate_hz == 8000 else None,
+        ptime_ms=_choose_ptime(audio, encoding),
+        direction=_meet(direction, REVERSED[audio.direction or session.direction], is_held=host in _HELD),
+        crypto=crypto,
     )
+
+
+def _find_dtmf(audio: MediaDescription, clock_rate_hz: int) -> tuple[int | None, int]:
+    """Payload type and clock of the events: the audio's clock (RFC 4733 §2.1), else 8000, which many send with Opus."""
+    for rate in dict.fromkeys((clock_rate_hz, 8000)):
+        if (payload_type := _find_type(audio, f"TELEPHONE-EVENT/{rate}")) is not None:
+            return payload_type, rate
+    return None, clock_rate_hz
+
+
+def _find_type(audio: MediaDescription, name: str) -> int | None:
+    return next((number for number, known in audio.encodings.items() if known == name), None)
+
+
+def _choose_ptime(audio: MediaDescription, encoding: Encoding) -> int:
+    wish_ms = min(audio.ptime_ms or 20, audio.max_ptime_ms or 60)
+    ptime_ms = max(10, min(wish_ms, 60) // 10 * 10)
+    return {30: 20, 50: 40}.get(ptime_ms, ptime_ms) if encoding == "OPUS" else ptime_ms  # RFC 6716 §2.1.4
+
+
+def _meet(ours: Direction, theirs: Direction, *, is_held: bool) -> Direction:
+    """The direction that both allow, seen from our side; a zero address means that the peer does not listen."""
+    is_sending = ours in _SENDING and theirs in _SENDING and not is_held
+    if ours in _RECEIVING and theirs in _RECEIVING:
+        return "sendrecv" if is_sending else "recvonly"
+    return "sendonly" if is_sending else "inactive"
+
+
+def _clock_rate(name: str) -> int:
+    return int(name.split("/")[1])
 
 
 def _session_lines(host: str, session_id: int, version: int) -> list[str]:
@@ -181,56 +286,12 @@ def _session_lines(host: str, session_id: int, version: int) -> list[str]:
     ]
 
 
-def _audio_lines(port: int, types: dict[int, str], direction: Direction, ptime_ms: int) -> list[str]:
-    lines = [f"m=audio {port} RTP/AVP {' '.join(map(str, types))}"]
+def _audio_lines(types: dict[int, str], direction: Direction, ptime_ms: int) -> list[str]:
+    lines = []
     for payload_type, name in types.items():
         lines.append(f"a=rtpmap:{payload_type} {name}")
         if name.startswith("telephone-event"):
             lines.append(f"a=fmtp:{payload_type} 0-16")
+        elif name.startswith("opus"):
+            lines.append(f"a=fmtp:{payload_type} useinbandfec=1")
     return [*lines, f"a=ptime:{ptime_ms}", f"a={direction}"]
-
-
-def _parse_media(value: str) -> MediaDescription:
-    fields = value.split()
-    if len(fields) < 4:
-        raise ValueError("malformed media line")
-    kind, port, profile, *formats = fields
-    media = MediaDescription(kind, parse_number(port.partition("/")[0], maximum=65_535), profile, formats)
-    if kind == "audio":
-        for text in formats:
-            payload_type = parse_number(text, maximum=127)
-            media.encodings[payload_type] = _ASSUMED.get(payload_type, "")
-    return media
-
-
-def _take_connection(session: SessionDescription, value: str) -> None:
-    fields = value.split()
-    if len(fields) != 3 or fields[0] != "IN" or fields[1] not in ("IP4", "IP6"):
-        raise ValueError("malformed connection line")
-    host = fields[2].partition("/")[0]
-    if not is_host(host):
-        raise ValueError("malformed connection address")
-    if session.media:
-        session.media[-1].host = host
-    else:
-        session.host = host
-
-
-def _take_attribute(session: SessionDescription, value: str) -> None:
-    name, _, text = value.partition(":")
-    media = session.media[-1] if session.media else None
-    if name in _REVERSED:
-        if media is None:
-            session.direction = name
-        else:
-            media.direction = name
-    elif media is None or media.kind != "audio":
-        return
-    elif name == "rtpmap":
-        number, _, encoding = text.strip().partition(" ")
-        payload_type = parse_number(number, maximum=127)
-        if payload_type in media.encodings:
-            media.encodings[payload_type] = encoding.strip().upper().removesuffix("/1")
-    elif name == "ptime":
-        milliseconds = parse_number(text.strip().partition(".")[0], maximum=1000)
-        media.ptime_ms = milliseconds or None

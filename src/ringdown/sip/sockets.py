@@ -1,71 +1,95 @@
-"""The sockets of one endpoint: UDP, TCP in both directions, name resolution; knows no SIP but message boundaries."""
+"""The sockets of one endpoint: UDP, TCP and TLS in both directions; knows no SIP but message boundaries."""
 
 import asyncio
 import socket
+import ssl
+from collections import Counter
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from ringdown.sip import icmp, network
-from ringdown.sip.destination import Destination
-from ringdown.sip.framing import StreamFramer
-from ringdown.sip.transaction import Transmission
+from ringdown.sip import fault, icmp, network, tls
+from ringdown.sip.destination import Destination, TlsClient
+from ringdown.sip.resolver import Resolver
+from ringdown.sip.stream import Stream
+from ringdown.sip.tls import TlsServer
+from ringdown.sip.transmission import Transmission
 
-_CONNECT_TIMEOUT = 5.0
-_RESOLVE_TIMEOUT = 5.0
-_RESOLVED_FOR = 60.0  # seconds that a resolved name is kept
+_CONNECT_TIMEOUT = 4.0
+_HANDSHAKE_TIMEOUT = 5.0
 _MAX_CONNECTIONS = 1024
-_MAX_UNSENT_BYTES = 1_048_576  # a peer that does not read is cut off
+_MAX_CONNECTIONS_OF_SOURCE = 64
 _SWEEP_INTERVAL = 10.0
-_MESSAGE_TIMEOUT = 20.0  # seconds for the rest of a message that has begun
-_IDLE_TIMEOUT = 900.0
 _MAX_OLD_ERRORS = 3  # errors of earlier datagrams before this one is left to its retransmission
 
 Address = tuple[str, int]
 
 
 class Sockets:
-    """Moves bytes. `on_message(data, source)` gets whole messages, `on_send_failure` what surely did not go out."""
+    """Moves bytes. `on_message(data, source)` gets whole messages.
+
+    `on_send_failure(transmission, fault)` gets what surely did not go out, `on_connection_lost(connection, fault)` the
+    end of a stream.
+    """
 
     def __init__(
         self,
         *,
         on_message: Callable[[bytes, Destination], None],
-        on_send_failure: Callable[[Transmission], None],
-        on_connection_lost: Callable[[int], None],
+        on_send_failure: Callable[[Transmission, str], None],
+        on_connection_lost: Callable[[int, str], None],
         on_refusal: Callable[[bytes], None],
+        on_oversize: Callable[[bytes, Destination], bytes],
+        resolver: Resolver,
     ) -> None:
         self.host = ""
         self.port = 0
+        self.tls_port: int | None = None
         self._loop = asyncio.get_running_loop()
         self._on_message = on_message
         self._on_send_failure = on_send_failure
         self._on_connection_lost = on_connection_lost
         self._on_refusal = on_refusal
+        self._on_oversize = on_oversize
+        self._resolver = resolver
         self._family = socket.AF_INET
         self._numbers = count(1)
         self._datagram_socket: socket.socket | None = None
         self._datagram: asyncio.DatagramTransport | None = None
-        self._server: asyncio.Server | None = None
-        self._streams: dict[int, _Stream] = {}
-        self._stream_by_address: dict[Address, _Stream] = {}
+        self._servers: list[asyncio.Server] = []
+        self._streams: dict[int, Stream] = {}
+        # By address and security: a connection that was verified for one peer is not used for another.
+        self._stream_by_peer: dict[Destination, Stream] = {}
+        # How many connections each host has made to us.
+        self._accepted: Counter[str] = Counter()
         # Messages that wait for a connection to this address.
-        self._connecting: dict[Address, list[Transmission]] = {}
-        self._resolved: dict[str, tuple[str, float]] = {}
+        self._connecting: dict[Destination, list[Transmission]] = {}
+        # The zones of the link-local addresses that were heard, by address: only the sockets need them.
+        self._zones: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._send_error: Exception | None = None
         self._is_error_old = False
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def open(self, host: str, port: int) -> None:
-        """Bind and listen; raises `OSError`."""
+    async def open(self, host: str, port: int, tls_server: TlsServer | None = None) -> None:
+        """Bind and listen; raises `OSError`, also for a certificate that cannot be used."""
+        context = None if tls_server is None else tls.build_server_context(tls_server)
         datagram, stream = network.bind_pair(host, port)
         self.host, self.port = host, datagram.getsockname()[1]
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         icmp.enable(datagram)
         self._datagram_socket = datagram
         self._datagram, _ = await self._loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagram)
-        self._server = await self._loop.create_server(lambda: _Stream(self), sock=stream)
+        await self._serve(stream, None)
+        if tls_server is not None:
+            try:
+                stream = network.listen(host, tls_server.port)
+            except OSError:
+                await self.close()
+                raise
+            self.tls_port = stream.getsockname()[1]
+            await self._serve(stream, context)
         self._sweeper = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
 
     async def close(self) -> None:
@@ -75,8 +99,8 @@ class Sockets:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for stream in list(self._streams.values()):
             stream.close()
         if self._datagram is not None:
@@ -89,16 +113,15 @@ class Sockets:
         stream = self._streams.get(destination.connection or 0)
         if stream is not None and stream.take(transmission, is_reused=True):
             return
-        host = destination.host if network.is_literal(destination.host) else self._find_resolved(destination.host)
-        if host is None:
-            self._run(self._resolve_and_send(transmission))
+        if network.is_literal(destination.host):
+            self._send_to(destination.host, transmission)
         else:
-            self._send_to(host, transmission)
+            self._run(self._resolve_and_send(transmission))
 
     def take_datagram(self, data: bytes, address: Any) -> None:
         """A datagram came in."""
         if data.strip(b"\r\n\x00"):  # keep-alives are not messages
-            self._on_message(data, Destination("udp", network.normalize(address[0]), address[1]))
+            self._on_message(data, Destination("udp", self._note_zone(address[0]), address[1]))
 
     def note_datagram_error(self, error: Exception) -> None:
         """The UDP socket failed: for the datagram that is being sent, or for an earlier one that was refused."""
@@ -112,42 +135,76 @@ class Sockets:
         """A whole message came in on a stream."""
         self._on_message(data, source)
 
-    def add_stream(self, stream: "_Stream", address: Any) -> Destination | None:
-        """Register a new connection; `None` when there are too many."""
+    def refuse_oversize(self, head: bytes, source: Destination) -> bytes:
+        """A stream brings a message that is too large; returns what to answer before it is closed."""
+        return self._on_oversize(head, source)
+
+    def add_stream(self, stream: Stream, address: Any) -> Destination | None:
+        """Register a new connection; `None` when there are too many, or too many of this source."""
+        host = self._note_zone(address[0])
         if len(self._streams) >= _MAX_CONNECTIONS:
             return None
+        if stream.peer is None and self._accepted[host] >= _MAX_CONNECTIONS_OF_SOURCE:
+            return None
+        self._accepted[host] += stream.peer is None
         number = next(self._numbers)
-        source = Destination("tcp", network.normalize(address[0]), address[1], number)
+        security = None if stream.peer is None else stream.peer.security
+        source = Destination("tls" if stream.is_tls else "tcp", host, address[1], number, security)
         self._streams[number] = stream
-        self._stream_by_address[source.host, source.port] = stream
+        self._stream_by_peer[source] = stream
         return source
 
-    def remove_stream(self, stream: "_Stream", source: Destination) -> None:
+    def remove_stream(self, stream: Stream, source: Destination) -> None:
         """A connection ended, or the peer will not read what is written to it any more."""
         number = source.connection or 0
         self._streams.pop(number, None)
-        address = (source.host, source.port)
-        if self._stream_by_address.get(address) is stream:
-            del self._stream_by_address[address]
-        self._on_connection_lost(number)
+        if self._stream_by_peer.get(source) is stream:
+            del self._stream_by_peer[source]
+        if stream.peer is None:
+            self._accepted[source.host] -= 1
+            if not self._accepted[source.host]:
+                del self._accepted[source.host]
+        self._on_connection_lost(number, stream.fault or fault.CLOSED)
+
+    def add_zone(self, host: str) -> str:
+        """The address as the system takes it: a link-local one with the zone that it was heard in."""
+        return f"{host}%{self._zones[host]}" if host in self._zones else host
+
+    async def _serve(self, stream: socket.socket, context: ssl.SSLContext | None) -> None:
+        timeout = None if context is None else _HANDSHAKE_TIMEOUT
+        server = await self._loop.create_server(
+            lambda: Stream(self, is_tls=context is not None), sock=stream, ssl=context, ssl_handshake_timeout=timeout
+        )
+        self._servers.append(server)
+
+    def _note_zone(self, host: str) -> str:
+        plain = network.normalize(host)
+        _, _, zone = host.partition("%")
+        if zone and (plain in self._zones or len(self._zones) < _MAX_CONNECTIONS):
+            self._zones[plain] = zone
+        return plain
 
     def _send_to(self, host: str, transmission: Transmission) -> None:
         try:
-            mapped = network.map_to_family(host, self._family, is_dual=self.host == "::")
-        except OSError:
-            self._on_send_failure(transmission)
+            mapped = network.map_to_family(self.add_zone(host), self._family, is_dual=self.host == "::")
+        except OSError as error:
+            self._on_send_failure(transmission, fault.describe(error))
             return
-        address = (host, transmission.destination.port)
-        stream = self._stream_by_address.get(address)
-        if transmission.destination.transport == "udp":
-            self._send_datagram((mapped, address[1]), transmission)
-        elif stream is not None and stream.take(transmission, is_reused=True):
+        wanted = transmission.destination
+        if wanted.transport == "udp":
+            self._send_datagram((mapped, wanted.port), transmission)
             return
-        elif address in self._connecting:
-            self._connecting[address].append(transmission)
+        peer = _name_peer(wanted, host)
+        for known in (Destination(wanted.transport, host, wanted.port), peer):  # the first one is made by the peer
+            stream = self._stream_by_peer.get(known)
+            is_fitting = stream is not None and wanted.security in (None, known.security)
+            if stream is not None and is_fitting and stream.take(transmission, is_reused=True):
+                return
+        if peer in self._connecting:
+            self._connecting[peer].append(transmission)
         else:
-            self._connecting[address] = [transmission]
-            self._run(self._connect(address, mapped))
+            self._connecting[peer] = [transmission]
+            self._run(self._connect(peer, mapped, transmission.connect_timeout_s or _CONNECT_TIMEOUT))
 
     def _send_datagram(self, address: Address, transmission: Transmission) -> None:
         assert self._datagram is not None
@@ -157,40 +214,43 @@ class Sockets:
             if self._send_error is None:
                 return
             if not self._is_error_old:
-                self._on_send_failure(transmission)
+                self._on_send_failure(transmission, fault.describe(self._send_error))
                 return
 
-    def _find_resolved(self, name: str) -> str | None:
-        host, until = self._resolved.get(name, ("", 0.0))
-        return host if until > self._loop.time() else None
-
     async def _resolve_and_send(self, transmission: Transmission) -> None:
-        name = transmission.destination.host
-        flags = socket.AI_V4MAPPED if self.host == "::" else 0
-        try:
-            async with asyncio.timeout(_RESOLVE_TIMEOUT):
-                found = await self._loop.getaddrinfo(name, None, family=self._family, flags=flags)
-        except (OSError, UnicodeError):  # TimeoutError is an OSError; a label may be too long for IDNA
-            found = []
-        if not found:
-            self._on_send_failure(transmission)
-            return
-        host = network.normalize(str(found[0][4][0]))
-        self._resolved[name] = (host, self._loop.time() + _RESOLVED_FOR)
-        self._send_to(host, transmission)
+        answer = await self._resolver.find_addresses(transmission.destination.host)
+        if answer.records:
+            self._send_to(answer.records[0], transmission)
+        else:
+            self._on_send_failure(transmission, f"host unknown: {answer.why}")
 
-    async def _connect(self, address: Address, mapped: str) -> None:
-        stream: _Stream | None = None
+    async def _connect(self, peer: Destination, mapped: str, timeout_s: float) -> None:
+        made: list[Stream] = []  # filled when the TCP connection stands, before TLS
+        why: str | None = None
         try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT):
-                _, stream = await self._loop.create_connection(
-                    lambda: _Stream(self), mapped, address[1], local_addr=self._local_address()
-                )
-        except OSError:
-            stream = None
-        for transmission in self._connecting.pop(address):
+            async with asyncio.timeout(timeout_s):
+                await self._make_connection(peer, mapped, made)
+        except (OSError, ValueError) as error:
+            why = fault.describe(error, is_handshake=peer.transport == "tls" and bool(made))
+        stream = made[0] if made and why is None else None
+        for transmission in self._connecting.pop(peer):
             if stream is None or not stream.take(transmission, is_reused=False):
-                self._on_send_failure(transmission)
+                self._on_send_failure(transmission, why or (stream and stream.fault) or fault.CLOSED)
+
+    async def _make_connection(self, peer: Destination, mapped: str, made: list[Stream]) -> None:
+        def make_stream() -> Stream:
+            made.append(Stream(self, is_tls=peer.transport == "tls", peer=peer))
+            return made[0]
+
+        context: ssl.SSLContext | None = None
+        name: str | None = None
+        if peer.security is not None:
+            # In a thread: it reads the system's authorities.
+            context = await self._loop.run_in_executor(None, tls.build_client_context, peer.security)
+            name = peer.security.server_name
+        await self._loop.create_connection(
+            make_stream, mapped, peer.port, ssl=context, server_hostname=name, local_addr=self._local_address()
+        )
 
     def _local_address(self) -> Address | None:
         return None if network.is_wildcard(self.host) else (self.host, 0)
@@ -204,7 +264,6 @@ class Sockets:
         now = self._loop.time()
         for stream in list(self._streams.values()):
             stream.close_if_stuck(now)
-        self._resolved = {name: entry for name, entry in self._resolved.items() if entry[1] > now}
         self._sweeper = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
 
 
@@ -219,80 +278,10 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._sockets.note_datagram_error(exc)
 
 
-class _Stream(asyncio.Protocol):
-    """One TCP connection, of either direction."""
-
-    def __init__(self, sockets: Sockets) -> None:
-        self._sockets = sockets
-        self._framer = StreamFramer()
-        self._loop = asyncio.get_running_loop()
-        self._heard_at = self._loop.time()
-        self._transport: asyncio.Transport | None = None
-        # Set while the connection is registered.
-        self._source: Destination | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        network.watch_peer(transport.get_extra_info("socket"))
-        address = transport.get_extra_info("peername")
-        self._source = self._sockets.add_stream(self, address) if address else None
-        if self._source is None:
-            transport.abort()
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        self._unregister()
-
-    def eof_received(self) -> None:
-        """The peer closed: nothing more may be written, even while the transport still empties its buffer."""
-        if self._transport is not None:
-            self._transport.close()
-        self._unregister()
-
-    def data_received(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        if data == b"\r\n\r\n" and not self._framer.is_inside_message:
-            self.write(b"\r\n")  # RFC 5626 §4.4.1: the answer to a keep-alive
-            return
-        try:
-            messages = self._framer.receive(data)
-        except ValueError:
-            self.close()
-            return
-        for message in messages:
-            if self._source is not None:
-                self._sockets.take_message(message, self._source)
-
-    def take(self, transmission: Transmission, *, is_reused: bool) -> bool:
-        """Write it and tell it so; false when the connection is closed or the peer does not read."""
-        if self._source is None or not self.write(transmission.data):
-            return False
-        if transmission.on_sent is not None:
-            transmission.on_sent(self._source.connection or 0, is_reused)
-        return True
-
-    def write(self, data: bytes) -> bool:
-        """Send bytes; false when the connection is closed or the peer does not read."""
-        if self._transport is None or self._transport.is_closing():
-            return False
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
-            self._transport.abort()
-            return False
-        return True
-
-    def close(self) -> None:
-        """Close, after what was written has left."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def close_if_stuck(self, now: float) -> None:
-        """Close a connection whose peer owes the rest of a message, or has long been silent."""
-        limit = _MESSAGE_TIMEOUT if self._framer.is_inside_message else _IDLE_TIMEOUT
-        if now - self._heard_at > limit:
-            self.close()
-
-    def _unregister(self) -> None:
-        source, self._source = self._source, None
-        if source is not None:
-            self._sockets.remove_stream(self, source)
+def _name_peer(wanted: Destination, host: str) -> Destination:
+    """The destination with its name resolved; over TLS with the name that its certificate must show."""
+    if wanted.transport == "tls":
+        security = wanted.security or TlsClient()
+        security = replace(security, server_name=security.server_name or wanted.host)
+        return Destination("tls", host, wanted.port, security=security)
+    return Destination(wanted.transport, host, wanted.port)

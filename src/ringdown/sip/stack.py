@@ -15,7 +15,8 @@ from ringdown.sip.transaction import ServerTransaction, Timing, Transactions
 if TYPE_CHECKING:
     from ringdown.sip.session import Session
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY"
+SUPPORTED = ("timer", "100rel", "replaces")
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Stack:
     statistics: Statistics = field(default_factory=Statistics)
     sessions: "dict[tuple[str, str], Session]" = field(default_factory=dict)
     """Calls with a dialog or on the way to one, by Call-ID and our tag."""
+    source: Destination = field(default_factory=lambda: Destination("udp", "", 0))
+    """Where the message came from that is being handled."""
     transactions: Transactions = field(init=False)
     _events: list[tuple[object, Event | None]] = field(default_factory=list)
 
@@ -70,7 +73,7 @@ class Stack:
         """Our Contact as this destination can reach it."""
         host, port = self.locate(destination)
         prefix = f"{user}@" if user else ""
-        suffix = ";transport=tcp" if destination.transport == "tcp" else ""
+        suffix = f";transport={destination.transport}" if destination.is_reliable else ""
         return f"<sip:{prefix}{join_host_port(host, port)}{suffix}>"
 
     def respond(
@@ -117,4 +120,4 @@ def describe_sdp(body: bytes) -> list[tuple[str, str]]:
 
 def list_unsupported(request: Request) -> list[str]:
     """The option tags that the peer requires and we do not know; empty when we may go on (§8.2.2.3)."""
-    return [tag for tag in request.headers.get_all("Require") if tag]
+    return [tag for tag in request.headers.get_all("Require") if tag and tag not in SUPPORTED]

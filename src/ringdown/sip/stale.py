@@ -3,11 +3,11 @@
 from typing import Any, Literal
 
 from ringdown.sip import hop, record
-from ringdown.sip.destination import Destination
+from ringdown.sip.destination import Destination, TlsClient
 from ringdown.sip.dialog import Dialog
 from ringdown.sip.digest import Authenticator, Credentials
+from ringdown.sip.errand import Errand, Outcome
 from ringdown.sip.events import Ended
-from ringdown.sip.hangup import Hangup
 from ringdown.sip.message import Request, Response
 from ringdown.sip.stack import Stack
 from ringdown.sip.timers import Timer
@@ -35,17 +35,29 @@ class StaleEnding:
     `method` tells what was sent first.
     """
 
-    def __init__(self, stack: Stack, state: dict[str, Any], *, credentials: Credentials | None = None) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        state: dict[str, Any],
+        *,
+        credentials: Credentials | None = None,
+        security: TlsClient | None = None,
+    ) -> None:
         self._stack = stack
         self._authenticator = Authenticator(credentials)
         self._is_over = False
         try:
             self._role, self._phase = state["role"], state["phase"]
-            self._source = Destination(state["transport"], state["host"], state["port"])
+            if security is None and state.get("server_name") is not None:
+                security = TlsClient(server_name=state["server_name"])
+            self._security = security
+            self._source = Destination(state["transport"], state["host"], state["port"], security=security)
             self._dialog = None if state["dialog"] is None else Dialog.from_dict(state["dialog"])
             self._invite: Request = record.read_invite(state["invite"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not a dialog state") from error
+        if self._dialog is not None:
+            self._dialog.security = security
         self._attempts_left = _MAX_ATTEMPTS
         # The ACK of each crossing 2xx by its To tag.
         self._acks: dict[str, tuple[bytes, Destination]] = {}
@@ -86,7 +98,7 @@ class StaleEnding:
             if self._pending is not None:  # a ringing INVITE has no deadline of its own, a cancelled one needs it
                 self._pending.expire_after(self._stack.timing.timeout, now)
             if response.to.tag and (self._dialog is None or self._is_tag_guessed):
-                self._dialog, self._is_tag_guessed = Dialog.from_answer(self._invite, response), False
+                self._dialog, self._is_tag_guessed = self._build_dialog(response), False
 
     def on_failure(self, _failure: Literal["timeout", "transport"], now: float) -> None:
         """No final response to the stale INVITE came."""
@@ -104,7 +116,7 @@ class StaleEnding:
             self._insist(now)
             return
         if tag and self._dialog is None:
-            self._dialog = Dialog.from_answer(self._invite, Response.build(self._invite, 200, tag=tag))
+            self._dialog = self._build_dialog(Response.build(self._invite, 200, tag=tag))
             self._dialog.route_set = self._invite.headers.get_all("Route")
             self._is_tag_guessed = True
         self._insist_after(_REFUSAL_PATIENCE, now)
@@ -138,12 +150,18 @@ class StaleEnding:
             self._stack.transactions.send(*self._acks[tag])
             return
         self._settle_invite()
-        dialog = Dialog.from_answer(self._invite, response)
+        dialog = self._build_dialog(response)
         destination = dialog.next_hop()
         ack = dialog.build_request("ACK", via=self._stack.build_via(destination), cseq=response.cseq)
         self._acks[tag] = (ack.serialize(), destination)
         self._stack.transactions.send(*self._acks[tag])
         self._hang_up(dialog, now, again=tag in self._missed)
+
+    def _build_dialog(self, response: Response) -> Dialog:
+        dialog = Dialog.from_answer(self._invite, response)
+        dialog.security = self._security
+        dialog.note_source(self._stack.source)
+        return dialog
 
     def _choose(self) -> Method:
         if self._phase == "confirmed" and self._dialog is not None:
@@ -185,14 +203,14 @@ class StaleEnding:
         dialog.local_cseq += self._cseq_gap
         was_answered = dialog.remote_tag in self._acks
 
-        def settle(at: float) -> None:
-            if hangup.status == 481 and self._phase == "early" and not was_answered:
+        def settle(outcome: Outcome, at: float) -> None:
+            if outcome.status == 481 and self._phase == "early" and not was_answered:
                 self._hang_up_missed(dialog, at)
             else:
                 self._finish(at)
 
-        hangup = Hangup(self._stack, dialog, authenticator=self._authenticator, on_done=settle)
-        hangup.send(now)
+        errand = Errand(self._stack, dialog, "BYE", authenticator=self._authenticator, on_done=settle)
+        errand.send(now)
 
     def _hang_up_missed(self, dialog: Dialog, now: float) -> None:
         """The BYE of an early dialog ended nothing (481): a 2xx that crossed it, or comes later, needs its own."""

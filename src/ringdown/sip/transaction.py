@@ -2,14 +2,18 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from ringdown.sip import hop, timers
-from ringdown.sip.destination import Destination
+from ringdown.sip import fault, hop, timers
+from ringdown.sip.destination import DEFAULT_PORTS, Destination, Transport
 from ringdown.sip.message import BRANCH_COOKIE, Request, Response
+from ringdown.sip.reach import Reach
+from ringdown.sip.transmission import Transmission
 
 _MAX_REFUSALS = 3  # of a request and its retransmissions over UDP: 1.5 s
+_MAX_DATAGRAM_BYTES = 1300  # a request that is larger goes over TCP (RFC 3261 §18.1.1)
+_SWITCH_TIMEOUT = 1.5  # seconds that TCP gets to connect before UDP is used all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +28,6 @@ class Timing:
     def timeout(self) -> float:
         """64*T1: timers B, D, F, H, J, L and M."""
         return 64 * self.t1
-
-
-@dataclass(frozen=True, slots=True)
-class Transmission:
-    """Bytes for the network; the edge calls `on_failure(now)` when they certainly could not be sent.
-
-    `on_sent(connection, is_reused)` tells which stream took them, and whether it had been made for earlier ones.
-    """
-
-    data: bytes
-    destination: Destination
-    on_failure: Callable[[float], None] | None = None
-    on_sent: Callable[[int, bool], None] | None = None
 
 
 class TransactionUser(Protocol):
@@ -56,6 +47,7 @@ class Transactions:
         self.timing = timing
         self.timers = timers.Timers()
         self.retransmissions = 0
+        self.reach = Reach()
         self._outbox: list[Transmission] = []
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[tuple[str, ...], ServerTransaction] = {}
@@ -71,14 +63,17 @@ class Transactions:
         destination: Destination,
         on_failure: Callable[[float], None] | None = None,
         on_sent: Callable[[int, bool], None] | None = None,
+        connect_timeout_s: float | None = None,
     ) -> None:
         """Queue bytes."""
-        self._outbox.append(Transmission(data, destination, on_failure, on_sent))
+        self._outbox.append(Transmission(data, destination, on_failure, on_sent, connect_timeout_s))
 
     def request(
         self, request: Request, *, destination: Destination, user: TransactionUser, now: float
     ) -> "ClientTransaction":
-        """Send a request (not an ACK) as a client transaction."""
+        """Send a request (not an ACK) as a client transaction; a CANCEL takes the way that its INVITE took."""
+        invite = self.find_client(request.via.branch, "INVITE") if request.method == "CANCEL" else None
+        destination = destination if invite is None else invite.destination
         transaction = self.resume(request, destination=destination, user=user)
         transaction.start(now)
         return transaction
@@ -103,11 +98,13 @@ class Transactions:
         """The transaction of a request of ours."""
         return self._clients.get((branch, method))
 
-    def receive_response(self, response: Response, now: float) -> bool:
+    def receive_response(self, response: Response, now: float, source: Destination | None = None) -> bool:
         """Give a response to its transaction; false when there is none (§18.1.2)."""
         transaction = self.find_client(response.via.branch, response.cseq_method)
         if transaction is None:
             return False
+        self.reach.note_response(transaction.destination, response.via, source)
+        transaction.answered_from = source
         transaction.receive(response, now)
         return True
 
@@ -116,6 +113,12 @@ class Transactions:
         for transaction in list(self._clients.values()):
             if transaction.connection == connection and transaction.state == "trying":
                 transaction.lose_connection(now)
+
+    def note_lost(self, connection: int, fault_text: str) -> None:
+        """Keep why the requests on a stream that broke are not answered."""
+        for transaction in self._clients.values():
+            if transaction.connection == connection:
+                self.reach.note_fault(transaction.destination, fault_text)
 
     def has_pending_requests(self) -> bool:
         """Whether a request of ours, other than an INVITE, still waits for its final response."""
@@ -153,6 +156,10 @@ class ClientTransaction:
         self._transactions = transactions
         self._timing = transactions.timing
         self._user = user
+        self.fault: str | None = None
+        """Why it failed, in a few words."""
+        self.answered_from: Destination | None = None
+        self._is_switched = False  # to TCP, for its size
         self._data = request.serialize()
         self._ack: bytes | None = None
         self.connection: int | None = None  # the stream that took the request
@@ -167,9 +174,10 @@ class ClientTransaction:
 
     def start(self, now: float) -> None:
         """Send the request and start its timers."""
-        self._send(self._data)
-        if not self.destination.is_reliable:
-            self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+        is_large = not self.destination.is_reliable and len(self._data) > _MAX_DATAGRAM_BYTES
+        if is_large and self._transactions.reach.may_take_tcp(self.destination):
+            self._switch("tcp")
+        self._begin(now)
         self.expire_after(self._timing.timeout, now)
 
     def expire_after(self, delay: float, now: float) -> None:
@@ -190,8 +198,13 @@ class ClientTransaction:
             self._user.on_response(response, now)
 
     def fail_transport(self, now: float) -> None:
-        """The request could not be sent."""
-        if self.state in ("trying", "proceeding"):
+        """The request could not be sent; a large one that was to go over TCP goes over UDP now (§18.1.1)."""
+        if self.state == "trying" and self._is_switched:
+            self._switch("udp")
+            self._transactions.reach.note_without_tcp(self.destination)
+            self._begin(now)
+        elif self.state in ("trying", "proceeding"):
+            self.fault = self._transactions.reach.find_fault(self.destination) or "transport failed"
             self._terminate(now)
             self._user.on_failure("transport", now)
 
@@ -216,7 +229,21 @@ class ClientTransaction:
         """The peer's host says that nobody listens; not believed at once, for a peer that restarts comes back."""
         self._refusals += 1
         if self._refusals >= _MAX_REFUSALS and self.state == "trying":
+            self._transactions.reach.note_fault(self.destination, fault.REFUSED)
             self.fail_transport(now)
+
+    def _begin(self, now: float) -> None:
+        self._send(self._data)
+        if not self.destination.is_reliable:
+            self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
+
+    def _switch(self, transport: Transport) -> None:
+        """Have the request go over this transport; its top Via names it, also in the CANCEL and ACK to come."""
+        self._is_switched = transport == "tcp"
+        self.destination = replace(self.destination, transport=transport)
+        via = self.request.via = replace(self.request.via, transport=transport.upper())
+        self.request.headers.replace_first("Via", via.serialize())
+        self._data = self.request.serialize()
 
     def _proceed(self) -> None:
         self._interval = self._timing.t2
@@ -256,6 +283,8 @@ class ClientTransaction:
         self._resend = self._transactions.timers.start(now + self._interval, self._retransmit)
 
     def _time_out(self, now: float) -> None:
+        self.fault = fault.TIMED_OUT
+        self._transactions.reach.note_fault(self.destination, self.fault)
         self._terminate(now)
         self._user.on_failure("timeout", now)
 
@@ -272,7 +301,8 @@ class ClientTransaction:
         self._transactions.forget_client(self)
 
     def _send(self, data: bytes) -> None:
-        self._transactions.send(data, self.destination, self.fail_transport, self.note_sent)
+        timeout = _SWITCH_TIMEOUT if self._is_switched else None
+        self._transactions.send(data, self.destination, self.fail_transport, self.note_sent, timeout)
 
 
 class ServerTransaction:
@@ -375,4 +405,5 @@ def response_destination(request: Request, source: Destination) -> Destination:
     via = request.via
     if not source.is_reliable and "rport" in via.params:
         return source
-    return Destination(source.transport, source.host, via.port or 5060, source.connection)
+    port = via.port or DEFAULT_PORTS[source.transport]
+    return Destination(source.transport, source.host, port, source.connection, source.security)

@@ -60,6 +60,7 @@ class Conversation:
             detector=detector,
             expectation=lambda: self._floor.listening.expectation,
         )
+        self._is_resting = False
         self._floor = Floor(
             settings=settings,
             brain=brain,
@@ -101,15 +102,34 @@ class Conversation:
         if self._end is not None:
             return None
         self._now_ms = at_ms + FRAME_MS
-        self._ear.push(far_pcm, at_ms)
-        if self._group is None:
+        self._ear.push(bytes(len(far_pcm)) if self._is_resting else far_pcm, at_ms)
+        if self._group is None or self._is_resting:
             return None
         self._advance()
         return self._floor.frame(at_ms)
 
+    def pause(self) -> None:
+        """The caller is elsewhere, as on hold: what is being said stops here, and nothing more is heard."""
+        if self._end is None and not self._is_resting:
+            self._is_resting = True
+            self._floor.clear(is_deaf=True)
+
+    def resume(self, announcement: str | None = None) -> None:
+        """The caller is back. Says `announcement`, or asks again what was asked before."""
+        if self._end is not None or not self._is_resting:
+            return
+        self._is_resting = False
+        self._take_turn()
+        if self._group is None or self._floor.is_closing:
+            return
+        if announcement is not None:
+            self._floor.say(brain.FixedProposal(announcement), purpose="announcement")
+        elif self._floor.is_open and self._floor.listening.answer_timeout_ms is not None:
+            self._floor.answer(brain.Heard(source="silence"), start_ms=self._now_ms, end_ms=self._now_ms)
+
     def press(self, digit: str, at_ms: int) -> None:
         """The caller pressed a key: it stops the agent, and belongs to an answer."""
-        if self._end is not None or self._floor.is_closing:
+        if self._end is not None or self._floor.is_closing or self._is_resting:
             return
         self._inactivity.caller_active(at_ms)
         floor = self._floor

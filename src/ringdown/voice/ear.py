@@ -1,6 +1,7 @@
 """The caller's side of a conversation: voice activity, the utterance being spoken, and its recognition."""
 
 import asyncio
+import audioop
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,6 +12,7 @@ from ringdown.voice import activity, detector, ports, settings, streams
 _PRE_ROLL_FRAMES = 15
 _FRAME_MS = 20
 _WINDOW_MS = detector.WINDOW_MS
+_DETECTOR_HZ = detector.SAMPLE_RATE_HZ
 _CLOSE_TIMEOUT_S = 2.0
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
@@ -36,6 +38,7 @@ class Ear:
         self._expectation = expectation
         self._tracker = activity.VoiceTracker(settings.vad.frame_activation_threshold)
         self._stream = detector.open(self._take_window)
+        self._is_wide = settings.sample_rate_hz > _DETECTOR_HZ
         self._pre_roll: deque[bytes] = deque(maxlen=_PRE_ROLL_FRAMES)
         self._utterance: ports.Utterance | None = None
         self._origin_ms: int | None = None
@@ -77,7 +80,8 @@ class Ear:
         if self._utterance is not None:
             self._utterance.push(pcm)
         self._pre_roll.append(pcm)
-        self._stream.push(pcm)
+        # The mean of two neighbours is low-pass enough for the detector, and takes a fifth of ratecv's time.
+        self._stream.push(audioop.tomono(pcm, 2, 0.5, 0.5) if self._is_wide else pcm)
 
     def partial(self) -> str:
         """The words so far, where the recognizer tells."""

@@ -7,7 +7,7 @@ from typing import Literal
 from ringdown.voice import ports, sentences
 from ringdown.voice.events import ConversationEnd
 
-Purpose = Literal["opening", "answer", "inactivity", "time_exceeded", "apology"]
+Purpose = Literal["opening", "answer", "inactivity", "time_exceeded", "apology", "announcement"]
 
 FRAME_MS = 20
 _BYTES_PER_SAMPLE = 2

@@ -57,7 +57,10 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class ConversationSettings:
-    """Everything about a conversation that does not depend on what is said in it."""
+    """Everything about a conversation that does not depend on what is said in it.
+
+    `sample_rate_hz` is that of both sides' PCM, 8000 or 16000; another raises `ValueError`.
+    """
 
     language: str = "en-US"
     greeting: GreetingSettings = field(default_factory=GreetingSettings)
@@ -68,3 +71,7 @@ class ConversationSettings:
     sample_rate_hz: int = 8000
     apology: str = "I'm sorry, something went wrong on our side. Please call again later. Goodbye."
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def __post_init__(self) -> None:
+        if self.sample_rate_hz not in (8000, 16000):
+            raise ValueError("a conversation has 8000 or 16000 samples a second")

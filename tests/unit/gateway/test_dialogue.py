@@ -11,7 +11,7 @@ from ringdown.gateway.speech import Speech
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.flows import RECEPTIONIST_GREETING
 from tests.fakes import virtual_time
-from tests.fakes.voices import FRAME_MS, SILENCE, Codebook, FakeDetector, FakeModel, FakeRecognizer, FakeSpeaker
+from tests.fakes.voices import FRAME_MS, Codebook, FakeDetector, FakeModel, FakeRecognizer, FakeSpeaker
 
 FLOW = {"start": "bye", "nodes": {"bye": {"say": "Will {{first_name}} come?", "end": "hang_up"}}}
 RECEPTIONIST = "Please leave your message now, and stop speaking when you are done."
@@ -32,25 +32,28 @@ def make_call(greeting: str | None) -> Call:
     )  # fmt: skip
 
 
-def first_words(agent: Agent, greeting: str | None, *, model: FakeModel | None = None) -> str:
+def first_words(
+    agent: Agent, greeting: str | None, *, model: FakeModel | None = None, sample_rate_hz: int = 8000
+) -> str:
     """What the agent says to a silent caller until it stops."""
-    codebook, turns = Codebook(), []
+    codebook, turns = Codebook(sample_rate_hz), []
     conversation = dialogue.build_conversation(
         agent=agent,
         call=make_call(greeting),
         speech=Speech(FakeRecognizer(codebook), FakeSpeaker(codebook), model),
         detector=FakeDetector(),
         on_event=lambda event: turns.append(event.turn.text),
+        sample_rate_hz=sample_rate_hz,
     )
-    virtual_time.run(_listen(conversation))
+    virtual_time.run(_listen(conversation, codebook.silence))
     return turns[0]
 
 
-async def _listen(conversation: Conversation) -> None:
+async def _listen(conversation: Conversation, silence: bytes) -> None:
     running = asyncio.create_task(conversation.run())
     for at_ms in range(0, 7000, FRAME_MS):
         await asyncio.sleep(FRAME_MS / 1000)
-        conversation.tick(SILENCE, at_ms)
+        conversation.tick(silence, at_ms)
     await conversation.finish()
     await running
 
@@ -76,3 +79,8 @@ def test_a_greeting_without_words_is_none(greeting: str) -> None:
     assert first_words(make_agent(), greeting) == f"{RECEPTIONIST_GREETING} {RECEPTIONIST}"
     assert first_words(make_agent(flow=FLOW), greeting) == "Will Ana come?"
     assert first_words(make_agent(), greeting, model=FakeModel([["Good day."]])) == "Good day."
+
+
+def test_a_wideband_call_is_greeted_in_wideband() -> None:
+    # The fake voice refuses any other rate than its codebook's.
+    assert first_words(make_agent(flow=FLOW), "Hi.", sample_rate_hz=16_000) == "Hi. Will Ana come?"

@@ -4,7 +4,7 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,89 +13,9 @@ from ringdown.media import payloads, rtcp, rtp, sockets
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
+from ringdown.media.stream import StreamSettings
 from tests.unit.media import streams, tones
-
-
-class HandClock(MediaClock):
-    """A media clock whose time passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-        super().__init__(now=lambda: self.now_s)
-
-    def run(self, duration_ms: int) -> None:
-        for _ in range(duration_ms):
-            self.now_s += 0.001
-            self.run_due()
-
-
-class Call:
-    """One session, what it heard, and what it says."""
-
-    def __init__(self, session: MediaSession, *, says: bytes = b"") -> None:
-        self.session = session
-        self.heard: list[bytes] = []
-        self.at_ms: list[int] = []
-        self.digits: list[tuple[str, int]] = []
-        self._says = says
-
-    def exchange(self, far_pcm: bytes, at_ms: int) -> bytes | None:
-        self.heard.append(far_pcm)
-        self.at_ms.append(at_ms)
-        frame = self._says[16 * at_ms : 16 * at_ms + 320]
-        return frame if len(frame) == 320 else None
-
-    def press(self, digit: str, at_ms: int) -> None:
-        self.digits.append((digit, at_ms))
-
-    def start(self, remote: tuple[str, int], *, encoding: str = "PCMU", payload_type: int = 0) -> "Call":
-        self.session.start(
-            remote=remote,
-            encoding=encoding,
-            payload_type=payload_type,
-            dtmf_payload_type=101,
-            exchange=self.exchange,
-            on_digit=self.press,
-        )
-        return self
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-async def opened(clock: HandClock) -> AsyncIterator[list[MediaSession]]:
-    sessions: list[MediaSession] = []
-    yield sessions
-    for session in sessions:
-        await session.close()
-    await clock.close()
-
-
-@pytest.fixture
-def phone() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.0.1", 0))
-        phone.settimeout(0.2)
-        yield phone
-
-
-async def open_session(clock: MediaClock, opened: list[MediaSession], host: str = "127.0.0.1") -> MediaSession:
-    session = await MediaSession.open(clock=clock, host=host, port_min=20000, port_max=29999)
-    opened.append(session)
-    return session
-
-
-def read_packets(phone: socket.socket) -> list[rtp.RtpPacket]:
-    phone.setblocking(False)
-    packets = []
-    while True:
-        try:
-            packets.append(rtp.parse(phone.recv(2048)))
-        except BlockingIOError:
-            return packets
+from tests.unit.media.sessions import Call, HandClock, open_session, read_packets
 
 
 @pytest.mark.parametrize(("host", "encoding", "payload_type"), [("127.0.0.1", "PCMU", 0), ("::1", "PCMA", 8)])
@@ -129,9 +49,8 @@ async def test_a_call_in_real_time_is_heard_and_recorded(opened: list[MediaSessi
         recorder.write(far_pcm, near_pcm or bytes(320))
         return near_pcm
 
-    left.session.start(
-        remote=("127.0.0.1", right.session.local_port), encoding="PCMU", payload_type=0, exchange=exchange
-    )
+    remote = ("127.0.0.1", right.session.local_port)
+    left.session.start(StreamSettings(remote=remote, encoding="PCMU", payload_type=0), exchange=exchange)
     right.start(("127.0.0.1", left.session.local_port))
     started_s = time.monotonic()
     await asyncio.sleep(0.8)
@@ -276,16 +195,17 @@ async def test_a_redirect_moves_the_stream_and_a_hold_stops_it(
     call = Call(await open_session(clock, opened), says=tones.make_tone(400, 3000)).start(("127.0.0.1", 9))
     clock.run(100)
     remote = ("127.0.0.1", phone.getsockname()[1])
-    call.session.redirect(remote=remote, encoding="PCMA", payload_type=8)
+    stream = StreamSettings(remote=remote, encoding="PCMA", payload_type=8)
+    call.session.redirect(stream)
     clock.run(200)
     packets = read_packets(phone)
     assert {packet.payload_type for packet in packets} == {8}
     pcm = payloads.get_codec("PCMA").decode(b"".join(packet.payload for packet in packets))
     assert tones.find_tone(pcm) == pytest.approx(400, abs=10)
-    call.session.redirect(remote=remote, encoding="PCMA", payload_type=8, is_sending=False)
+    call.session.redirect(replace(stream, is_sending=False))
     clock.run(200)
     assert read_packets(phone) == []
-    call.session.redirect(remote=remote, encoding="PCMA", payload_type=8)
+    call.session.redirect(stream)
     clock.run(100)
     resumed = read_packets(phone)
     assert {packet.ssrc for packet in resumed} == {packets[0].ssrc}

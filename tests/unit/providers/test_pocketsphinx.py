@@ -37,9 +37,14 @@ async def recognizer(espeak: EspeakServer) -> AsyncIterator[PocketsphinxRecogniz
 
 
 async def recognize(
-    recognizer: PocketsphinxRecognizer, pcm: bytes, expectation: Expectation = YES_NO, language: str = "en-US"
+    recognizer: PocketsphinxRecognizer,
+    pcm: bytes,
+    expectation: Expectation = YES_NO,
+    language: str = "en-US",
+    *,
+    sample_rate_hz: int = 8000,
 ) -> Recognition:
-    utterance = recognizer.open(sample_rate_hz=8000, language=language, expectation=expectation)
+    utterance = recognizer.open(sample_rate_hz=sample_rate_hz, language=language, expectation=expectation)
     for at in range(0, len(pcm), 320):
         utterance.push(pcm[at : at + 320])
     recognition = await utterance.final()
@@ -47,15 +52,17 @@ async def recognize(
     return recognition
 
 
+@pytest.mark.parametrize("sample_rate_hz", [8000, 16000])
 async def test_most_answers_of_many_voices_mean_what_was_said(
-    recognizer: PocketsphinxRecognizer, espeak: EspeakServer
+    recognizer: PocketsphinxRecognizer, espeak: EspeakServer, sample_rate_hz: int
 ) -> None:
     said = [(text, "yes") for text in ("yes", "yeah", "yes please", "that's right", "of course")]
     said += [(text, "no") for text in ("no", "nope", "no thank you", "that's wrong", "no I can't")]
     right = wrong = 0
     for text, meaning in said:
         for voice in phone_speech.VOICES[:3]:
-            heard = (await recognize(recognizer, await phone_speech.say(espeak, text, voice=voice))).text
+            pcm = await phone_speech.say(espeak, text, voice=voice, sample_rate_hz=sample_rate_hz)
+            heard = (await recognize(recognizer, pcm, sample_rate_hz=sample_rate_hz)).text
             right += understand_yes_no(heard) == meaning
             wrong += understand_yes_no(heard) not in (meaning, None)
     count = len(said) * 3
@@ -113,14 +120,17 @@ async def test_dates_are_heard(recognizer: PocketsphinxRecognizer, espeak: Espea
     assert sum(a in b for a, b in zip(said, heard, strict=True)) >= 2, heard
 
 
+@pytest.mark.parametrize("sample_rate_hz", [8000, 16000])
 async def test_words_have_times_on_the_clock_of_the_utterance(
-    recognizer: PocketsphinxRecognizer, espeak: EspeakServer
+    recognizer: PocketsphinxRecognizer, espeak: EspeakServer, sample_rate_hz: int
 ) -> None:
-    pcm = bytes(16_000) + await phone_speech.say(espeak, "technical support")
-    recognition = await recognize(recognizer, pcm, Expectation("choice", ("technical support", "sales")))
+    speech = await phone_speech.say(espeak, "technical support", sample_rate_hz=sample_rate_hz)
+    pcm, choice = bytes(2 * sample_rate_hz) + speech, Expectation("choice", ("technical support", "sales"))
+    recognition = await recognize(recognizer, pcm, choice, sample_rate_hz=sample_rate_hz)
     first, second = recognition.words
     assert (first.text, second.text) == ("technical", "support")
-    assert 1_000 <= first.start_ms < first.end_ms <= second.start_ms < second.end_ms <= len(pcm) / 16
+    assert 1_000 <= first.start_ms < first.end_ms <= second.start_ms < second.end_ms
+    assert second.end_ms <= len(pcm) // 2 * 1000 / sample_rate_hz
 
 
 @pytest.mark.parametrize(

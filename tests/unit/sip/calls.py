@@ -1,7 +1,7 @@
 """Two user agents and the steps of a call between them, for tests that begin in the middle of one."""
 
 from ringdown.sip.incoming import IncomingSession
-from ringdown.sip.message import Response, parse_message
+from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.outgoing import OutgoingSession
 from tests.unit.sip.network import Network, Node
 
@@ -54,3 +54,19 @@ def last_response(node: Node) -> Response:
     response = next(item for item in reversed(node.received) if isinstance(item, Response))
     assert parse_message(response.serialize()) == response
     return response
+
+
+def pass_back(
+    network: Network,
+    request: Request,
+    status: int,
+    *,
+    fields: list[tuple[str, str]] | None = None,
+    body: bytes = b"",
+    tag: str | None = None,
+    source: str = "10.0.0.2",
+) -> None:
+    """A response of a peer that is no user agent of ours to a request of 10.0.0.1."""
+    response = Response.build(request, status, tag=tag, fields=fields or [], body=body)
+    network.inject(response.serialize(), to="10.0.0.1", source=source)
+    network.run(0.1)

@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Any
 
 from ringdown.sip.admission import Admit, admit_all
 from ringdown.sip.destination import Destination
@@ -11,7 +12,7 @@ from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.outgoing import Invitation, OutgoingSession
-from ringdown.sip.transaction import Transmission
+from ringdown.sip.transmission import Transmission
 from ringdown.sip.useragent import UserAgent
 
 LATENCY = 0.01
@@ -31,24 +32,15 @@ class Node:
     def events_of(self, owner: object) -> list[Event]:
         return [event for candidate, event in self.log if candidate is owner]
 
-    def dial(
-        self, target: str, *, credentials: Credentials | None = None, headers: dict[str, str] | None = None
-    ) -> OutgoingSession:
-        call = self.prepare(target, credentials=credentials, headers=headers)
+    def dial(self, target: str, **options: Any) -> OutgoingSession:
+        call = self.prepare(target, **options)
         call.send(self.network.now)
         self.network.pump()
         return call
 
-    def prepare(
-        self, target: str, *, credentials: Credentials | None = None, headers: dict[str, str] | None = None
-    ) -> OutgoingSession:
-        invitation = Invitation(
-            target=target,
-            from_uri=f"sip:alice@{self.host}",
-            body=b"v=0\r\n",
-            credentials=credentials,
-            headers=headers or {},
-        )
+    def prepare(self, target: str, *, body: bytes = b"v=0\r\n", **options: Any) -> OutgoingSession:
+        """A call; `options` are fields of its `Invitation`."""
+        invitation = Invitation(target=target, from_uri=f"sip:alice@{self.host}", body=body, **options)
         return self.agent.prepare(invitation)
 
     def summary(self) -> list[str]:

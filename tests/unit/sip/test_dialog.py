@@ -74,7 +74,8 @@ def test_a_new_contact_moves_the_target_and_a_bad_one_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "contact", ["*", "<>", "<tel:1>", "<sips:b@c>", "nonsense", "<sip:b@c;transport=ws>", "<sip:b\u200b@c>"]
+    "contact",
+    ["*", "<>", "<tel:1>", "<sip:b@c;transport=sctp>", "nonsense", "<sip:b@c;transport=ws>", "<sip:b\u200b@c>"],
 )
 def test_an_answer_with_an_unusable_contact_falls_back_to_the_dialled_target(contact: str) -> None:
     response = Response.build(make_invite(), 200, tag="to", fields=[("Contact", contact)])

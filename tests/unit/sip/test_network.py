@@ -30,3 +30,19 @@ def test_a_network_that_comes_up_later_is_noticed(monkeypatch: pytest.MonkeyPatc
     is_up = True
     now_s += 11
     assert network.local_address("198.51.100.1") == network.local_address("carrier.example") == "192.0.2.9"
+
+
+@pytest.mark.parametrize("peer", ["10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.9", "127.0.0.9", "169.254.1.1",
+                                  "fd00::1", "fe80::1", "::1"])  # fmt: skip
+def test_a_peer_in_a_private_network_needs_no_public_address(peer: str) -> None:
+    assert not network.needs_public_address(peer)
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "172.32.0.1", "100.128.0.1", "2001:db8::1", "carrier.example"])
+def test_a_peer_outside_needs_our_public_address(peer: str) -> None:
+    assert network.needs_public_address(peer)
+
+
+def test_a_peer_with_an_address_of_this_machine_needs_no_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "local_address", lambda peer: peer)
+    assert not network.needs_public_address("198.51.100.1")

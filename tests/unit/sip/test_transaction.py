@@ -4,9 +4,10 @@ import pytest
 
 from ringdown.sip import hop
 from ringdown.sip.destination import Destination
-from ringdown.sip.message import Request, Response
+from ringdown.sip.message import Request, Response, parse_message
 from ringdown.sip.timers import Timers
 from ringdown.sip.transaction import ClientTransaction, ServerTransaction, Timing, Transactions, response_destination
+from ringdown.sip.transmission import Transmission
 
 UDP = Destination("udp", "192.0.2.2", 5060)
 TCP = Destination("tcp", "192.0.2.2", 5060)
@@ -338,3 +339,124 @@ def test_timers_run_in_order_and_not_after_they_were_cancelled() -> None:
     timers.run_due(2.0)
     assert ran == ["early", "chained", "late"]
     assert timers.next_timeout() is None
+
+
+class LargeBench(Bench):
+    """A bench whose requests are too large for UDP; keeps what was sent as messages with their destinations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.transmissions: list[Transmission] = []
+
+    def request(self, method: str, destination: Destination = UDP, *, size: int = 1301) -> ClientTransaction:
+        request = make_request(method)
+        request.body = b"x" * 1000
+        request.body = b"x" * (1000 + size - len(request.serialize()))
+        client = self.layer.request(request, destination=destination, user=self, now=self.now)
+        self.drain()
+        return client
+
+    def drain(self) -> None:
+        self.transmissions += (taken := self.layer.data_to_send())
+        self.sent += [(self.now, one.destination.transport) for one in taken]
+
+    def fail(self) -> None:
+        on_failure = self.transmissions[-1].on_failure
+        assert on_failure is not None
+        on_failure(self.now)
+        self.drain()
+
+    def via_transports(self) -> list[str]:
+        return [parse_message(one.data).via.transport for one in self.transmissions]
+
+
+def test_a_request_over_1300_bytes_goes_over_tcp_and_its_via_says_so() -> None:
+    bench = LargeBench()
+    bench.request("INVITE")
+    bench.run_to(31)
+    assert (bench.via_transports(), bench.sent) == (["TCP"], [(0, "tcp")])
+    assert bench.transmissions[0].connect_timeout_s == 1.5
+
+
+def test_a_request_of_1300_bytes_or_to_a_named_stream_stays_where_it_is() -> None:
+    bench = LargeBench()
+    bench.request("INVITE", size=1300)
+    bench.request("BYE", TCP)
+    assert [transport for _, transport in bench.sent] == ["udp", "tcp"]
+    bench.fail()
+    assert bench.told == [("transport", 0)]
+
+
+def test_a_large_request_falls_back_to_udp_when_tcp_fails_and_the_next_one_does_not_try_again() -> None:
+    bench = LargeBench()
+    bench.request("INVITE")
+    bench.now = 1.5
+    bench.fail()
+    assert (bench.via_transports(), bench.told) == (["TCP", "UDP"], [])
+    bench.run_to(3)
+    assert bench.sent == [(0, "tcp"), (1.5, "udp"), (2.0, "udp"), (3.0, "udp")]
+    bench.request("BYE")
+    assert bench.sent[-1] == (3.0, "udp")
+    bench.run_to(32)
+    assert bench.told[0] == ("timeout", 32.0)
+
+
+def test_a_large_request_whose_stream_breaks_unanswered_falls_back_to_udp() -> None:
+    bench = LargeBench()
+    client = bench.request("INVITE")
+    client.note_sent(7, False)
+    bench.layer.lose_connection(7, 0.1)
+    bench.drain()
+    assert bench.via_transports() == ["TCP", "UDP"]
+
+
+def test_the_cancel_and_the_ack_of_a_large_invite_take_its_way() -> None:
+    bench = LargeBench()
+    invite = bench.request("INVITE")
+    bench.layer.request(hop.build_cancel(invite.request), destination=UDP, user=bench, now=0)
+    bench.layer.receive_response(Response.build(invite.request, 487, tag="t"), 0)
+    bench.drain()
+    assert [transport for _, transport in bench.sent] == ["tcp"] * 3
+    assert bench.via_transports() == ["TCP"] * 3
+
+
+def test_a_failed_transaction_knows_the_fault_that_was_noted_and_an_answer_clears_it() -> None:
+    bench = Bench()
+    client = bench.request("OPTIONS", TCP)
+    bench.layer.reach.note_fault(TCP, "connection refused")
+    client.fail_transport(0)
+    assert client.fault == bench.layer.reach.find_fault(TCP) == "connection refused"
+    bench.answer(bench.request("OPTIONS", TCP), 200)
+    assert bench.layer.reach.find_fault(TCP) is None
+
+
+def test_a_timeout_and_a_refusing_host_are_faults() -> None:
+    bench = Bench()
+    timed_out, refused = bench.request("OPTIONS"), bench.request("BYE")
+    for _ in range(3):
+        refused.receive_refusal(0)
+    assert (refused.fault, bench.layer.reach.find_fault(UDP)) == ("connection refused", "connection refused")
+    bench.run_to(40)
+    assert (timed_out.fault, bench.layer.reach.find_fault(UDP)) == ("timed out", "timed out")
+
+
+@pytest.mark.parametrize(("params", "observed"), [
+    (";received=203.0.113.7;rport=61000", ("203.0.113.7", 61000)),
+    (";rport=5060", ("192.0.2.1", 5060)),
+    (";rport", None),
+    (";rport=-1", None),
+    (";received=203.0.113.7", None),
+])  # fmt: skip
+def test_our_address_as_a_peer_saw_it_is_kept(params: str, observed: tuple[str, int] | None) -> None:
+    layer = Transactions(Timing())
+    request = make_request("OPTIONS", via="SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKy")
+    layer.request(request, destination=UDP, user=Bench(), now=0)
+    answered = make_request("OPTIONS", via=f"SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKy{params}")
+    layer.receive_response(Response.build(answered, 200, tag="t"), 0, UDP)
+    assert layer.reach.observed.get("192.0.2.2") == observed
+
+
+def test_a_response_over_tls_goes_to_the_tls_port_when_via_names_none() -> None:
+    source = Destination("tls", "192.0.2.2", 40000, 3)
+    request = make_request("OPTIONS", via="SIP/2.0/TLS 192.0.2.1;branch=z9hG4bKy;rport")
+    assert response_destination(request, source) == Destination("tls", "192.0.2.2", 5061)

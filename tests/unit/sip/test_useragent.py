@@ -46,7 +46,7 @@ def statuses(network: Network, peer: Node, data: bytes) -> list[int]:
     (write("OPTIONS"), 200),
     (write("MESSAGE"), 405),
     (write("REGISTER"), 405),
-    (write("FOO"), 405),
+    (write("FOO"), 501),
     (write("BYE"), 481),
     (write("UPDATE"), 481),
     (write("CANCEL"), 481),
@@ -55,8 +55,8 @@ def statuses(network: Network, peer: Node, data: bytes) -> list[int]:
     (write("INVITE", uri="http://agent"), 416),
     (write("INVITE", extra=""), 400),
     (write("INVITE", extra="Contact: <sip:>\r\n"), 400),
-    (write("INVITE", extra="Contact: <sip:x@y;transport=tls>\r\n"), 400),
-    (write("INVITE", extra="Contact: <sip:x@y>\r\nRequire: 100rel\r\n"), 420),
+    (write("INVITE", extra="Contact: <sip:x@y;transport=ws>\r\n"), 400),
+    (write("INVITE", extra="Contact: <sip:x@y>\r\nRequire: 100rel, resource-priority\r\n"), 420),
 ])  # fmt: skip
 def test_a_request_that_starts_nothing_gets_its_status(data: bytes, status: int) -> None:
     network, agent, peer = make_pair()

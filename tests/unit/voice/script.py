@@ -9,7 +9,7 @@ from ringdown.voice.conversation import Conversation
 from ringdown.voice.events import ConversationEnd, Event, Turn
 from ringdown.voice.settings import ConversationSettings
 from tests.fakes import virtual_time
-from tests.fakes.voices import FRAME_MS, SILENCE, Codebook, FakeDetector, FakeRecognizer, FakeSpeaker
+from tests.fakes.voices import FRAME_MS, Codebook, FakeDetector, FakeRecognizer, FakeSpeaker
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Played:
 
     def heard_words(self, from_ms: int = 0, until_ms: int = 1 << 30) -> list[str]:
         """What the caller heard of the agent, from its audio."""
-        pcm = b"".join(frame or SILENCE for frame in self.sent)
+        pcm = b"".join(frame or self.codebook.silence for frame in self.sent)
         return [word for word, start, _ in self.codebook.decode(pcm) if from_ms <= start < until_ms]
 
     def is_silent(self, from_ms: int, until_ms: int) -> bool:
@@ -121,4 +121,4 @@ def _far_frame(script: Sequence[Says | Presses], at_ms: int, codebook: Codebook)
             words = step.text.split()
             index = (at_ms - step.at_ms) * len(words) // (step.until_ms - step.at_ms)
             return codebook.frame(words[index])
-    return SILENCE
+    return codebook.silence

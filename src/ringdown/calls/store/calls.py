@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown import errors
 from ringdown.calls import tables
 from ringdown.calls.models import LIVE_STATUSES, Call
+from ringdown.telephony.models import Trunk
 
 calls = tables.calls
 
@@ -78,11 +79,28 @@ async def has_queued(connection: AsyncConnection) -> bool:
     return bool((await connection.execute(sa.select(sa.exists().where(calls.c.status == "queued")))).scalar_one())
 
 
-async def list_queued(connection: AsyncConnection, limit: int) -> list[Call]:
+async def list_queued(connection: AsyncConnection, limit: int, *, except_trunks: Collection[str] = ()) -> list[Call]:
     """The oldest queued calls of all organizations, locked; calls that another gateway is taking are passed over."""
     query = calls.select().where(calls.c.status == "queued").order_by(calls.c.created_at).limit(limit)
+    if except_trunks:
+        query = query.where(sa.func.coalesce(calls.c.trunk_id, "").not_in(except_trunks))
     rows = await connection.execute(query.with_for_update(skip_locked=True))
     return [to_call(row) for row in rows]
+
+
+async def count_live_by_trunk(connection: AsyncConnection, trunks: Collection[Trunk]) -> dict[str, int]:
+    """How many calls of each trunk ring or talk, by trunk id."""
+    if not trunks:
+        return {}
+    is_theirs = sa.or_(
+        *((calls.c.organization_id == trunk.organization_id) & (calls.c.trunk_id == trunk.id) for trunk in trunks)
+    )
+    query = (
+        sa.select(calls.c.trunk_id, sa.func.count().label("live"))
+        .where(calls.c.ended_at.is_(None), calls.c.status.in_(("ringing", "in_progress")), is_theirs)
+        .group_by(calls.c.trunk_id)
+    )
+    return {row.trunk_id: row.live for row in await connection.execute(query)}
 
 
 def is_call(organization_id: str, call_id: str) -> sa.ColumnElement[bool]:

@@ -1,5 +1,7 @@
 """Commands to live calls: written by the API, taken by the gateway that carries the call."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,13 +12,16 @@ from ringdown.calls.models import Call, CallCommand, CommandKind
 commands, attempts = tables.commands, tables.attempts
 
 
-async def insert_command(connection: AsyncConnection, call: Call, kind: CommandKind) -> None:
+async def insert_command(
+    connection: AsyncConnection, call: Call, kind: CommandKind, arguments: Mapping[str, object] | None = None
+) -> None:
     """Ask the call's gateway for something."""
     row = {
         "organization_id": call.organization_id,
         "id": values.new_id("cmd"),
         "call_id": call.id,
         "kind": kind,
+        "arguments": dict(arguments or {}),
         "created_at": values.now_ms(),
     }
     await connection.execute(commands.insert().values(row))
@@ -33,7 +38,7 @@ async def take_commands(connection: AsyncConnection, gateway_id: str) -> list[Ca
     """Remove and return the commands to this gateway's calls, oldest first."""
     rows = await connection.execute(commands.delete().where(_is_to(gateway_id)).returning(commands))
     ordered = sorted(rows, key=lambda row: (row.created_at, row.id))
-    return [CallCommand(row.organization_id, row.call_id, row.kind) for row in ordered]
+    return [CallCommand(row.organization_id, row.call_id, row.kind, row.arguments) for row in ordered]
 
 
 async def delete_commands(connection: AsyncConnection, call: Call) -> None:

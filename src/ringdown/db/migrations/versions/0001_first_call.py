@@ -22,6 +22,9 @@ def upgrade() -> None:
     _create_phone_numbers()
     _create_request_windows()
     _create_secrets()
+    _create_trunk_paces()
+    _create_trunk_statuses()
+    _create_trunks()
     _create_turns()
     _create_api_keys()
 
@@ -77,6 +80,7 @@ def _create_call_commands() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("call_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("arguments", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
@@ -111,6 +115,9 @@ def _create_calls() -> None:
         sa.Column("latency_p50_ms", sa.Integer(), nullable=True),
         sa.Column("latency_p95_ms", sa.Integer(), nullable=True),
         sa.Column("analysis", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("trunk_id", sa.Text(), nullable=True, comment="carries the call; null for phones on this machine"),
+        sa.Column("media_quality", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("transfer", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
@@ -125,6 +132,14 @@ def _create_calls() -> None:
         "ix_calls_live_of_agent",
         "calls",
         ["organization_id", "agent_id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_calls_live_of_trunk",
+        "calls",
+        ["organization_id", "trunk_id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
@@ -223,6 +238,7 @@ def _create_phone_numbers() -> None:
         sa.Column("inbound_agent_id", sa.Text(), nullable=True, comment="rung by calls to the number"),
         sa.Column("outbound_agent_id", sa.Text(), nullable=True, comment="calls from the number"),
         sa.Column("status", sa.Text(), server_default="active", nullable=False),
+        sa.Column("trunk_id", sa.Text(), nullable=True, comment="carries its calls"),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
@@ -238,6 +254,9 @@ def _create_phone_numbers() -> None:
         "phone_numbers",
         ["organization_id", "outbound_agent_id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_phone_numbers_organization_id_trunk_id", "phone_numbers", ["organization_id", "trunk_id"], unique=False
     )
     op.create_index("ux_phone_numbers_phone_number", "phone_numbers", ["phone_number"], unique=True)
 
@@ -261,6 +280,52 @@ def _create_secrets() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _create_trunk_paces() -> None:
+    op.create_table(
+        "trunk_paces",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("trunk_id", sa.Text(), nullable=False),
+        sa.Column("next_dial_at", sa.BigInteger(), nullable=False, comment="milliseconds UTC; no call leaves before"),
+        sa.PrimaryKeyConstraint("organization_id", "trunk_id"),
+    )
+
+
+def _create_trunk_statuses() -> None:
+    op.create_table(
+        "trunk_statuses",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("trunk_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("registration", sa.Text(), nullable=False),
+        sa.Column("registration_error", sa.Text(), nullable=True),
+        sa.Column("is_reachable", sa.Boolean(), nullable=True),
+        sa.Column("round_trip_ms", sa.Double(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("live_calls", sa.Integer(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "trunk_id", "gateway_id"),
+    )
+
+
+def _create_trunks() -> None:
+    op.create_table(
+        "trunks",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False, comment="api or toml"),
+        sa.Column("configuration", sa.JSON(), nullable=False),
+        sa.Column("password", sa.Text(), nullable=True, comment="sealed"),
+        sa.Column("inbound_password", sa.Text(), nullable=True, comment="sealed"),
+        sa.Column("tls_private_key", sa.Text(), nullable=True, comment="sealed"),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("ux_trunks_organization_id_name", "trunks", ["organization_id", "name"], unique=True)
 
 
 def _create_turns() -> None:

@@ -1,0 +1,195 @@
+"""Dials one number: host after host until one answers for it, early media, redirects; ends in a leg that is up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ringdown.calls.models import Ending
+from ringdown.gateway import endings
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.routes import Route
+from ringdown.sip.address import Uri
+from ringdown.sip.call import OutgoingCall
+from ringdown.sip.destination import Destination
+from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.events import Answered, Ended, Provisional, Rejected
+from ringdown.sip.location import LocationFailed
+
+log = structlog.get_logger(__name__)
+
+# A CANCEL is settled within 8*T1; a far end that was cancelled and does not say so is not waited for longer.
+_CANCEL_TIMEOUT_S = 6.0
+# A host that says nothing at all for so long gives way to the next one.
+_FAILOVER_S = 4.0
+_MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nobody was reached: the ending, and where it helps a sentence that says why."""
+
+    ending: Ending
+    reason: str | None = None
+
+
+class Dialler:
+    """One attempt to reach one number; `dial` is called once.
+
+    `keep(call)` is awaited before each INVITE leaves, so that a crash leaves nobody ringing. `hear(pcm, at_ms)` gets
+    early media. `stop` gives up.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        route: Route,
+        leg: Leg,
+        *,
+        timeout_ms: int,
+        stop: asyncio.Event,
+        keep: Callable[[OutgoingCall], Awaitable[None]],
+        hear: Callable[[bytes, int], None] | None = None,
+    ) -> None:
+        self._endpoint = endpoint
+        self._route = route
+        self._leg = leg
+        self._stop = stop
+        self._keep = keep
+        self._hear = hear
+        self._deadline = endpoint.now() + timeout_ms / 1000
+        self._redirects = 0
+        self._is_progressing = asyncio.Event()
+
+    async def dial(self) -> OutgoingCall | Failed:
+        """Ring until somebody answers with usable audio; the leg then has its call and what was agreed."""
+        try:
+            hops = await self._route.locate(self._endpoint)
+        except LocationFailed as error:
+            return Failed(endings.UNREACHABLE, f"The call could not be placed: {error}.")
+        targets = [(self._route.target, hop) for hop in hops]
+        while True:
+            (target, hop), *targets = targets
+            call = self._prepare(target, hop)
+            try:
+                await self._keep(call)
+                outcome = await self._ring(call, is_last=not targets)
+                if isinstance(outcome, Answered):
+                    return await self._accept(call, outcome)
+                if isinstance(outcome, Failed):
+                    return outcome
+                if not targets:
+                    targets = await self._follow(outcome)
+                if not targets:
+                    return self._explain(outcome)
+                log.info("trying the next host", status=outcome.status, host=hop.host, port=hop.port)
+            finally:
+                if self._leg.call is not call:
+                    await call.cancel()  # or BYE, should it have been answered meanwhile
+
+    def _prepare(self, target: str, hop: Destination) -> OutgoingCall:
+        return self._endpoint.prepare_invite(
+            target=target,
+            from_uri=self._route.from_uri,
+            body=self._leg.make_offer(),
+            credentials=self._route.credentials,
+            headers=self._route.headers,
+            hop=hop,
+            session_timer=self._route.session_timer,
+        )
+
+    async def _ring(self, call: OutgoingCall, *, is_last: bool) -> Answered | Rejected | Failed:
+        """`Rejected` where another host may be asked."""
+        self._is_progressing.clear()
+        answer = asyncio.create_task(self._wait_for_answer(call))
+        stop = asyncio.create_task(self._stop.wait())
+        try:
+            await call.send()
+            if not is_last:
+                progress = asyncio.create_task(self._is_progressing.wait())
+                await asyncio.wait((answer, stop, progress), timeout=_FAILOVER_S, return_when=asyncio.FIRST_COMPLETED)
+                progress.cancel()
+                if not (answer.done() or stop.done() or self._is_progressing.is_set()):
+                    return Rejected(408, "no response", is_local=True)
+            left_s = max(0.0, self._deadline - self._endpoint.now())
+            await asyncio.wait((answer, stop), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            await call.cancel()
+            # 487, or a 2xx that crossed the CANCEL and was ended with a BYE
+            await asyncio.wait((answer,), timeout=_CANCEL_TIMEOUT_S)
+            return Failed(endings.CANCELLED if self._stop.is_set() else endings.NO_ANSWER)
+        finally:
+            for task in (stop, answer):
+                task.cancel()
+
+    async def _wait_for_answer(self, call: OutgoingCall) -> Answered | Rejected | Failed:
+        async for event in call.events():
+            match event:
+                case Answered():
+                    return event
+                case Rejected() if event.is_local or event.status == 503 or event.contacts:
+                    return event
+                case Rejected():
+                    return self._explain(event)
+                case Ended():
+                    return Failed(endings.from_dialog(event.cause))
+                case Provisional():
+                    self._is_progressing.set()
+                    self._take_progress(call, event)
+        return Failed(endings.CANCELLED)
+
+    def _take_progress(self, call: OutgoingCall, event: Provisional) -> None:
+        if not event.body or self._hear is None or self._leg.agreed is not None:
+            return
+        self._leg.bind(call)
+        try:
+            self._leg.take_answer(event.body)
+        except ValueError as error:
+            log.info("early media cannot be heard", error=str(error))
+        else:
+            self._leg.listen(self._hear)
+        finally:
+            self._leg.call = None
+
+    async def _accept(self, call: OutgoingCall, answered: Answered) -> OutgoingCall | Failed:
+        self._leg.bind(call)
+        try:
+            # The answer may stand in a reliable provisional response alone (RFC 3262 §5).
+            if answered.body or self._leg.agreed is None:
+                self._leg.take_answer(answered.body)
+        except ValueError as error:
+            await call.bye()
+            return Failed(endings.NO_COMMON_AUDIO, f"The call was answered without usable audio: {error}.")
+        return call
+
+    async def _follow(self, rejected: Rejected) -> list[tuple[str, Destination]]:
+        """Where a redirect leads: only to hosts of the trunk itself, or anybody could have us dial (§8.1.3.4)."""
+        trunk = self._route.trunk
+        if not rejected.contacts or trunk is None or self._redirects >= _MAX_REDIRECTS:
+            return []
+        self._redirects += 1
+        known = {host.host for host in trunk.hosts}
+        targets: list[tuple[str, Destination]] = []
+        for contact in rejected.contacts:
+            try:
+                host = Uri.parse(contact).host.strip("[]")
+            except ValueError:
+                continue
+            if host in known:
+                where = await replace(self._route, hosts=(contact,)).locate(self._endpoint)
+                targets += [(contact, hop) for hop in where]
+            else:
+                log.warning("redirect to a host that is not the trunk's", trunk_id=trunk.id, host=host)
+        return targets
+
+    def _explain(self, rejected: Rejected) -> Failed:
+        log.info("call refused", status=rejected.status, **{"pii.reason": rejected.reason})
+        ending = endings.from_sip_status(rejected.status, is_local=rejected.is_local)
+        if rejected.is_local:
+            return Failed(ending, "The call could not be placed: the far end could not be reached.")
+        if (ending.fault != "carrier" and ending.fault != "customer") or ending == endings.CANCELLED:
+            return Failed(ending)
+        said = f"{rejected.status} {rejected.reason}".strip()
+        return Failed(ending, f"The call was refused with {said}.")

@@ -1,0 +1,147 @@
+"""Who may begin anything: known sources within their rate; strangers get nothing, or a challenge to log in."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from ringdown.gateway import reception
+from ringdown.gateway.trunks import TrunkBook
+from ringdown.sip.admission import Admission, Refusal
+from ringdown.sip.challenge import Challenger
+from ringdown.sip.destination import Destination
+from ringdown.sip.message import Request
+
+log = structlog.get_logger(__name__)
+
+_REALM = "ringdown"
+# Wrong passwords and unknown callers until a source is banned, and how much longer each further ban is.
+_MAX_OFFENCES = 10
+_BAN_GROWTH = 2
+_MAX_BAN_S = 86_400.0
+# Sources that are remembered; the one that was quiet longest is forgotten first.
+_MAX_SOURCES = 10_000
+# A flood is logged this often, with its count: enough for fail2ban, too little to fill a disk.
+_LOG_INTERVAL_S = 5.0
+_RETRY_AFTER = (("Retry-After", "5"),)
+
+
+@dataclass(slots=True)
+class _Source:
+    """What one address did lately."""
+
+    tokens: float
+    filled_at: float
+    offences: int = 0
+    banned_until: float = 0.0
+    bans: int = 0
+    unlogged: int = 0
+    logged_at: float = float("-inf")
+
+
+@dataclass(slots=True)
+class GuardStatistics:
+    """Requests since the start that were not let in."""
+
+    unknown: int = 0
+    banned: int = 0
+    over_rate: int = 0
+    wrong_password: int = 0
+
+
+class Guard:
+    """The rule for every request that begins something: `admit` is what the endpoint asks.
+
+    Loopback and this machine's own addresses are phones of the operator. A trunk's addresses may call, each within
+    `requests_per_second`. Anybody else is dropped without a word and counted, or challenged when a trunk may log in
+    from anywhere; too many offences ban the address, longer each time.
+    """
+
+    def __init__(
+        self,
+        book: TrunkBook,
+        *,
+        requests_per_second: float,
+        ban_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.statistics = GuardStatistics()
+        self._book = book
+        self._rate = requests_per_second
+        self._ban_s = ban_s
+        self._clock = clock
+        self._sources: dict[str, _Source] = {}
+        self._challenger = Challenger(_REALM, secrets.token_bytes(32))
+
+    def admit(self, source: Destination, request: Request) -> Admission:
+        """Accept, refuse or drop a request that belongs to nothing yet."""
+        if reception.is_own_address(source.host):
+            return "accept"
+        now = self._clock()
+        seen = self._find(source.host, now)
+        if seen.banned_until > now:
+            self.statistics.banned += 1
+            return "drop"
+        if not self._take_token(seen, now):
+            self.statistics.over_rate += 1
+            self._report(source, seen, now, "over its rate")
+            return Refusal(503, _RETRY_AFTER) if self._book.list_by_source(source.host) else "drop"
+        if self._book.list_by_source(source.host):
+            return "accept"
+        if self._book.has_logins and request.method in ("INVITE", "OPTIONS"):
+            return self._ask_for_login(source, request, seen, now)
+        self.statistics.unknown += 1
+        self._offend(source, seen, now, "unknown source")
+        return "drop"
+
+    def _ask_for_login(self, source: Destination, request: Request, seen: _Source, now: float) -> Admission:
+        verdict = self._challenger.verify(request, self._find_password, now)
+        if verdict == "ok":
+            seen.offences = 0
+            return "accept"
+        if verdict == "wrong":
+            self.statistics.wrong_password += 1
+            self._offend(source, seen, now, "wrong password")
+        else:
+            # Scanners begin like everybody else, and never go on.
+            self._offend(source, seen, now, None)
+        return Refusal(401, (self._challenger.challenge(now, is_stale=verdict == "stale"),))
+
+    def _find_password(self, username: str) -> str | None:
+        trunk = self._book.find_by_login(username)
+        return None if trunk is None else trunk.inbound_password
+
+    def _find(self, host: str, now: float) -> _Source:
+        seen = self._sources.pop(host, None)
+        if seen is None:
+            seen = _Source(tokens=self._rate, filled_at=now)
+            while len(self._sources) >= _MAX_SOURCES:
+                del self._sources[next(iter(self._sources))]
+        self._sources[host] = seen  # at the end: the one heard last
+        return seen
+
+    def _take_token(self, seen: _Source, now: float) -> bool:
+        seen.tokens = min(self._rate, seen.tokens + (now - seen.filled_at) * self._rate)
+        seen.filled_at = now
+        if seen.tokens < 1:
+            return False
+        seen.tokens -= 1
+        return True
+
+    def _offend(self, source: Destination, seen: _Source, now: float, what: str | None) -> None:
+        seen.offences += 1
+        if seen.offences >= _MAX_OFFENCES:
+            length = min(self._ban_s * _BAN_GROWTH**seen.bans, _MAX_BAN_S)
+            seen.offences, seen.banned_until, seen.bans = 0, now + length, seen.bans + 1
+            log.warning("sip source banned", source=source.host, seconds=round(length))
+        elif what is not None:
+            self._report(source, seen, now, what)
+
+    def _report(self, source: Destination, seen: _Source, now: float, what: str) -> None:
+        """The line for fail2ban: `sip request refused source=… reason=…`."""
+        seen.unlogged += 1
+        if now - seen.logged_at >= _LOG_INTERVAL_S:
+            log.warning("sip request refused", source=source.host, reason=what, count=seen.unlogged)
+            seen.unlogged, seen.logged_at = 0, now

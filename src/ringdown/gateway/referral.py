@@ -1,0 +1,107 @@
+"""How the far end hands us over to somebody else: by REFER, or by an INVITE that replaces its own dialog."""
+
+import asyncio
+
+import structlog
+
+from ringdown.calls.models import Call
+from ringdown.gateway import reception, routes, transfer
+from ringdown.gateway.dialling import Dialler, Failed
+from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.record import CallRecord
+from ringdown.gateway.routes import Route
+from ringdown.gateway.services import Services
+from ringdown.gateway.transfer import TransferFailed
+from ringdown.sip.address import Uri
+from ringdown.sip.call import IncomingCall
+from ringdown.sip.events import Answered, Ended, Referred
+from ringdown.telephony.models import Trunk
+
+log = structlog.get_logger(__name__)
+
+_DIAL_TIMEOUT_MS = 60_000
+_ANSWER_TIMEOUT_S = 32.0
+
+
+async def follow(
+    services: Services,
+    call: Call,
+    trunk: Trunk | None,
+    leg: Leg,
+    event: Referred,
+    *,
+    record: CallRecord,
+    stop: asyncio.Event,
+) -> Leg | None:
+    """Call whom the far end names, where that is allowed; the leg that is up then, on the media of the one before.
+
+    A trunk must allow it (`accepts_refer`), and the target is dialled over that same trunk as any number is. A phone
+    on this machine may name another one on this machine.
+    """
+    try:
+        route = _find_route(services, call, trunk, event)
+    except (TransferFailed, ValueError) as error:
+        log.info("refer refused", call_id=call.id, reason=str(error))
+        await event.referral.reject(603)
+        return None
+    await event.referral.accept()
+    following = await services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host, media=leg.media)
+    dialler = Dialler(
+        services.endpoint, route, following, timeout_ms=_DIAL_TIMEOUT_MS, stop=stop, keep=record.keep_dialog
+    )
+    outcome = await dialler.dial()
+    if isinstance(outcome, Failed):
+        await event.referral.notify(603, outcome.reason or outcome.ending.ended_reason)
+        return None
+    await event.referral.notify(200, "OK")
+    return following
+
+
+def _find_route(services: Services, call: Call, trunk: Trunk | None, event: Referred) -> Route:
+    headers = (("Replaces", event.replaces),) if event.replaces else ()
+    if event.referred_by:
+        headers = (*headers, ("Referred-By", event.referred_by))
+    target = Uri.parse(event.target)
+    if trunk is None:
+        if not reception.is_own_address(target.host.strip("[]")):
+            raise TransferFailed("a phone of this machine may only name another one of it")
+        user = call.to_number if call.direction == "inbound" else call.from_number
+        from_uri = services.endpoint.local_uri(_local_part(user))
+        return Route(target=event.target, from_uri=from_uri, hosts=(event.target,), headers=headers)
+    if not trunk.accepts_refer:
+        raise TransferFailed("the trunk does not accept transfers from the far end")
+    number = trunk.read_number(target.user or "")
+    if number is None:
+        raise TransferFailed("the target is not a phone number")
+    route = transfer.find_route(services, call, trunk, number)
+    return routes.with_headers(route, headers)
+
+
+def _local_part(user: str | None) -> str:
+    return user if user is not None and not user.startswith(("sip:", "sips:")) else "agent"
+
+
+async def accept(services: Services, leg: Leg, incoming: IncomingCall, *, record: CallRecord) -> Leg | None:
+    """Answer a call that replaces the far end's dialog; the leg that is up then."""
+    terms: MediaTerms = leg.terms
+    following = await services.open_leg(terms, peer_host=incoming.source[0], media=leg.media)
+    following.bind(incoming)
+    await record.keep_dialog(incoming)
+    try:
+        body = following.make_answer(incoming.body) if incoming.body else following.make_offer()
+    except ValueError:
+        await incoming.reject(488)
+        return None
+    await incoming.answer(body)
+    try:
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            async for event in incoming.events():
+                if isinstance(event, Ended):
+                    return None
+                if isinstance(event, Answered):
+                    if not incoming.body:
+                        following.take_answer(event.body)
+                    return following
+    except (TimeoutError, ValueError):
+        await incoming.bye()
+    return None

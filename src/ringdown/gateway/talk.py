@@ -1,0 +1,283 @@
+"""The answered part of a call: conversation, hold, transfers, and whatever ends it."""
+
+import asyncio
+import re
+from dataclasses import replace
+from typing import Any, cast
+
+import structlog
+
+from ringdown.calls.models import CallCommand, ClaimedCall, Ending, Transfer
+from ringdown.gateway import dialogue, endings, referral, transfer
+from ringdown.gateway.hold_music import HoldMusic
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.record import CallRecord
+from ringdown.gateway.routes import Route
+from ringdown.gateway.services import Services
+from ringdown.gateway.speech import Speech
+from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, TransferFailed
+from ringdown.sip.call import IncomingCall
+from ringdown.sip.events import DigitPressed, Ended, Referred, ReofferFailed
+from ringdown.telephony.models import Trunk
+from ringdown.voice.events import ConversationEnd
+
+log = structlog.get_logger(__name__)
+
+_MEDIA_CHECK_S = 1.0
+_DIGIT_PAUSE_S = 0.5
+_DIGIT_CHECK_S = 0.05
+_TRANSFER_FAILED = "I'm sorry, I could not connect you: {reason}."
+
+
+class Talk:
+    """From the answer to the end of the conversation, whoever ends it. `run` once; `request` at any time."""
+
+    def __init__(
+        self,
+        services: Services,
+        claimed: ClaimedCall,
+        leg: Leg,
+        *,
+        record: CallRecord,
+        speech: Speech,
+        trunk: Trunk | None,
+        hang_up: asyncio.Event,
+    ) -> None:
+        self.leg = leg
+        self._services = services
+        self._claimed = claimed
+        self._record = record
+        self._speech = speech
+        self._trunk = trunk
+        self._hang_up = hang_up
+        self._requests: asyncio.Queue[CallCommand | Referred | IncomingCall] = asyncio.Queue()
+        # Set while the far party waits: on hold, or for somebody else.
+        self._music: HoldMusic | None = None
+        self._is_resting = False
+        # What is said when the far party returns to the agent.
+        self._announcement: str | None = None
+        # Another person has the far party now, or the far end was asked to call one.
+        self._is_handed_over = False
+        self._is_referring = False
+        # Fails with what the media clock's tick raised.
+        self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._log = log.bind(call_id=claimed.call.id)
+        self.conversation = dialogue.build_conversation(
+            agent=claimed.agent,
+            call=claimed.call,
+            speech=speech,
+            detector=services.detector,
+            on_event=record.hear,
+            sample_rate_hz=leg.sample_rate_hz,
+        )
+
+    def request(self, wish: CallCommand | IncomingCall) -> None:
+        """Take a command of the API, or a call that replaces the far end's (RFC 3891)."""
+        self._requests.put_nowait(wish)
+
+    async def run(self) -> Ending:
+        """Talk until somebody ends it; the far end is told, and the media closed."""
+        self._record.begin(self.leg.sample_rate_hz)
+        self.leg.start(self._exchange, self.conversation.press)
+        course = asyncio.create_task(self.conversation.run())
+        far_end = asyncio.create_task(self._until_far_end())
+        hang_up = asyncio.create_task(self._hang_up.wait())
+        silence = asyncio.create_task(self._until_no_media())
+        saving = asyncio.create_task(self._save())
+        obeying = asyncio.create_task(self._obey())
+        tasks: set[asyncio.Future[Any]] = {course, far_end, hang_up, silence, saving, obeying, self._fault}
+        try:
+            while True:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if far_end in done:
+                    return self._judge_far_end(far_end.result())
+                if obeying in done:
+                    return obeying.result()
+                for broken in done & {saving, self._fault}:
+                    broken.result()  # raises what broke it
+                if hang_up in done:
+                    return endings.HUNG_UP_BY_US
+                if silence in done:
+                    return endings.NO_MEDIA
+                if not self._is_handed_over:
+                    return self._judge_conversation(course.result())
+                tasks.discard(course)  # the others go on without the agent
+        finally:
+            if not far_end.done() and self.leg.call is not None:
+                await self.leg.call.bye()
+            obeying.cancel()  # a second leg is hung up before the media closes
+            await asyncio.gather(obeying, return_exceptions=True)
+            self._record.note_media(self.leg)
+            await self.leg.media.close()  # the call is as long as its media: recognising the last words takes a while
+            await self.conversation.finish()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _judge_far_end(self, ended: Ended) -> Ending:
+        # Who does as a REFER says may hang up before it has told us so.
+        return TRANSFERRED if self._is_handed_over or self._is_referring else endings.from_dialog(ended.cause)
+
+    def _judge_conversation(self, end: ConversationEnd) -> Ending:
+        if end.detail:
+            self._log.warning("conversation ended", reason=end.reason, detail=end.detail)
+        return endings.from_conversation(end.reason)
+
+    async def _save(self) -> None:
+        if await self._record.store_answer():
+            await self._record.save_turns()
+
+    async def _until_far_end(self) -> Ended:
+        """The end of the dialog that the call has at that time: transfers replace it."""
+        while True:
+            call = self.leg.call
+            assert call is not None
+            ended = Ended("local")
+            async for event in call.events():
+                if isinstance(event, DigitPressed):
+                    self.conversation.press(event.digit, self.leg.media.media_ms)
+                elif isinstance(event, Referred):
+                    self._requests.put_nowait(event)
+                elif isinstance(event, Ended):
+                    ended = event
+            if call is self.leg.call:
+                return ended
+
+    async def _until_no_media(self) -> None:
+        limit_ms = self._services.settings.no_media_seconds * 1000
+        while self.leg.media.silent_ms <= limit_ms:  # noqa: ASYNC110 - nobody signals silence
+            await asyncio.sleep(_MEDIA_CHECK_S)
+
+    # --- each tick ---------------------------------------------------------------------------------------------------
+
+    def _exchange(self, far_pcm: bytes, at_ms: int) -> bytes | None:
+        try:
+            near_pcm = self._make_near(far_pcm, at_ms)
+            self._record.record(far_pcm, near_pcm, at_ms)
+        except Exception as error:  # noqa: BLE001 - the clock would drop us in silence: the call shall end by it
+            if not self._fault.done():
+                self._fault.set_exception(error)
+            return None
+        return near_pcm
+
+    def _make_near(self, far_pcm: bytes, at_ms: int) -> bytes | None:
+        is_resting = self._music is not None or self.leg.is_held
+        if is_resting is not self._is_resting:
+            self._is_resting = is_resting
+            if is_resting:
+                self.conversation.pause()
+            else:
+                announcement, self._announcement = self._announcement, None
+                self.conversation.resume(announcement)
+        near_pcm = self.conversation.tick(far_pcm, at_ms)
+        return near_pcm if self._music is None else self._music.next()
+
+    # --- wishes ------------------------------------------------------------------------------------------------------
+
+    async def _obey(self) -> Ending:
+        """Carry out one wish after the other; returns when one of them ends the call."""
+        while True:
+            wish = await self._requests.get()
+            if isinstance(wish, Referred):
+                await self._be_referred(wish)
+            elif isinstance(wish, IncomingCall):
+                await self._be_replaced(wish)
+            elif (ending := await self._carry_out(wish)) is not None:
+                return ending
+
+    async def _carry_out(self, command: CallCommand) -> Ending | None:
+        match command.kind:
+            case "hold" | "resume":
+                await self._hold(command.kind == "hold")
+            case "send_digits":
+                await self._send_digits(str(command.arguments["digits"]))
+            case "transfer":
+                return await self._transfer(Transfer(**cast("dict[str, Any]", dict(command.arguments))))
+        return None
+
+    async def _hold(self, is_held: bool) -> None:
+        self._music = HoldMusic(self.leg.media.sample_rate_hz) if is_held else None
+        try:
+            await self.leg.hold(is_held)
+        except (ReofferFailed, ValueError) as error:  # it hears the music all the same
+            self._log.info("far end takes no hold", error=str(error))
+
+    async def _send_digits(self, digits: str) -> None:
+        media = self.leg.media
+        for part in re.split("[W,]", digits):
+            try:
+                media.send_digits(part)
+            except ValueError as error:
+                self._log.warning("digits not sent", error=str(error))
+                return
+            while media.is_sending_digits:  # noqa: ASYNC110 - the media clock signals nobody
+                await asyncio.sleep(_DIGIT_CHECK_S)
+            await asyncio.sleep(_DIGIT_PAUSE_S)
+
+    async def _transfer(self, asked: Transfer) -> Ending | None:
+        """Hand the far party over; None when it stays with the agent."""
+        self._music = HoldMusic(self.leg.media.sample_rate_hz)
+        try:
+            route = transfer.find_route(self._services, self._claimed.call, self._trunk, asked.to)
+            if asked.mode == "attended" or not await self._refer(route, asked):
+                await self._join(route, asked)
+            await self._record.store_transfer(replace(asked, status="connected"))
+            return TRANSFERRED
+        except TransferFailed as failure:
+            self._log.info("transfer failed", reason=str(failure))
+            await self._record.store_transfer(replace(asked, status="failed", reason=str(failure)))
+            self._announcement = _TRANSFER_FAILED.format(reason=failure)
+            return None
+        finally:
+            self._music = None
+
+    async def _refer(self, route: Route, asked: Transfer) -> bool:
+        """Whether the far end calls the other person itself; False when we have to."""
+        way = self._trunk.transfer if self._trunk is not None else "auto"
+        if way == "bridge":
+            return False
+        self._is_referring = True
+        try:
+            await transfer.refer(self.leg, route, timeout_ms=asked.timeout_ms)
+        except TransferFailed:
+            if way == "refer":
+                raise
+            return False
+        finally:
+            self._is_referring = False
+        return True
+
+    async def _join(self, route: Route, asked: Transfer) -> None:
+        other = OtherPerson(self._services, self._claimed, self._record, stop=self._hang_up)
+        try:
+            await self._record.store_transfer(replace(asked, status="ringing"))
+            await other.reach(route, timeout_ms=asked.timeout_ms)
+            if asked.mode == "attended":
+                await self._record.store_transfer(replace(asked, status="talking"))
+                await other.ask(self._speech, asked.introduction or "I have a caller on the line for you.")
+            self._is_handed_over = True
+            await self.conversation.finish()
+            await self._record.store_transfer(replace(asked, status="connected"))
+            limit_ms = self._claimed.agent.max_duration_ms
+            await other.join(self.leg.media, on_frames=self._record.record, limit_ms=limit_ms)
+        finally:
+            await other.close()
+
+    async def _be_referred(self, event: Referred) -> None:
+        leg = await referral.follow(
+            self._services, self._claimed.call, self._trunk, self.leg, event, record=self._record, stop=self._hang_up
+        )
+        if leg is not None:
+            await self._go_on_with(leg)
+
+    async def _be_replaced(self, incoming: IncomingCall) -> None:
+        leg = await referral.accept(self._services, self.leg, incoming, record=self._record)
+        if leg is not None:
+            await self._go_on_with(leg)
+
+    async def _go_on_with(self, leg: Leg) -> None:
+        """The call has another peer now; the old dialog ends."""
+        before, self.leg = self.leg, leg
+        leg.take_over()
+        assert before.call is not None
+        await before.call.bye()

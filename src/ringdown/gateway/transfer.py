@@ -1,0 +1,152 @@
+"""Hands a far party over to somebody else: by REFER, or by a second leg that is asked first and then joined."""
+
+import asyncio
+from collections.abc import Callable
+
+from ringdown.calls.models import Call, ClaimedCall, Ending
+from ringdown.gateway import dialogue, endings, routes
+from ringdown.gateway.dialling import Dialler, Failed
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.record import CallRecord
+from ringdown.gateway.routes import Route
+from ringdown.gateway.services import Services
+from ringdown.gateway.speech import Speech
+from ringdown.media.bridge import Bridge
+from ringdown.media.session import MediaSession
+from ringdown.sip.address import Uri
+from ringdown.sip.call import OutgoingCall
+from ringdown.sip.events import Ended
+from ringdown.telephony import permission
+from ringdown.telephony.models import Trunk
+
+TRANSFERRED = Ending("transferred")
+_REASONS = {
+    "busy": "the number was busy",
+    "no_answer": "nobody answered",
+    "declined": "the call was declined",
+    "invalid_destination": "the number cannot be reached",
+    "unreachable": "the number cannot be reached",
+}
+
+
+class TransferFailed(Exception):
+    """The far party stays with the agent; the text says why."""
+
+
+def find_route(services: Services, call: Call, trunk: Trunk | None, number: str) -> Route:
+    """The way to the other person, in our own number's name. Raises `TransferFailed`."""
+    settings = services.settings
+    ours = call.to_number if call.direction == "inbound" else call.from_number
+    if routes.is_test_phone(settings, number):
+        return routes.find_test_phone(settings, services.endpoint, number=number, from_number=ours)
+    trunk = trunk or services.trunks.find_only(call.organization_id) or services.trunks.peer
+    if trunk is None:
+        raise TransferFailed("there is no trunk that leads to the number")
+    refusal = permission.find_refusal(number, settings=settings, trunk=trunk)
+    if refusal is not None:
+        raise TransferFailed(refusal.message)
+    return routes.build_route(trunk, services.endpoint, number=number, from_number=ours)
+
+
+class OtherPerson:
+    """Somebody who is called for the far party of a call: `reach`, perhaps `ask`, then `join`; `close` in any case."""
+
+    def __init__(self, services: Services, claimed: ClaimedCall, record: CallRecord, *, stop: asyncio.Event) -> None:
+        self._services = services
+        self._claimed = claimed
+        self._record = record
+        self._stop = stop
+        self._leg: Leg | None = None
+        self._call: OutgoingCall | None = None
+        self._ended: asyncio.Task[Ended] | None = None
+        self._is_talking = False
+
+    async def reach(self, route: Route, *, timeout_ms: int) -> None:
+        """Ring until it is answered. Raises `TransferFailed`."""
+        self._leg = await self._services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host)
+        dialler = Dialler(
+            self._services.endpoint,
+            route,
+            self._leg,
+            timeout_ms=timeout_ms,
+            stop=self._stop,
+            keep=self._record.keep_dialog,
+        )
+        outcome = await dialler.dial()
+        if isinstance(outcome, Failed):
+            raise TransferFailed(_REASONS.get(outcome.ending.ended_reason, "the number could not be called"))
+        self._call = outcome
+        self._ended = asyncio.create_task(wait_until_ended(outcome))
+
+    async def ask(self, speech: Speech, introduction: str) -> None:
+        """Introduce the caller and ask for consent. Raises `TransferFailed` when it is not given."""
+        assert self._leg is not None and self._ended is not None
+        leg = self._leg
+        conversation = dialogue.build_consultation(
+            introduction=introduction,
+            language=self._claimed.agent.language_hint,
+            speech=speech,
+            detector=self._services.detector,
+            sample_rate_hz=leg.sample_rate_hz,
+        )
+        leg.start(conversation.tick, conversation.press)
+        self._is_talking = True
+        course = asyncio.create_task(conversation.run())
+        try:
+            await asyncio.wait((course, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            if not course.done():
+                raise TransferFailed("the other person hung up")
+            if not dialogue.has_consented(conversation):
+                raise TransferFailed("the other person did not take the call")
+        finally:
+            course.cancel()
+            await asyncio.gather(course, return_exceptions=True)
+            await conversation.finish()
+
+    async def join(self, far: MediaSession, *, on_frames: Callable[[bytes, bytes, int], None], limit_ms: int) -> None:
+        """Let both talk until the other person hangs up or the time is over."""
+        assert self._leg is not None and self._ended is not None
+        if not self._is_talking:
+            self._leg.start(_say_nothing, _ignore_digit)
+        bridge = Bridge(far, self._leg.media, on_frames=on_frames)
+        bridge.start()
+        try:
+            await asyncio.wait((self._ended,), timeout=limit_ms / 1000)
+        finally:
+            bridge.stop()
+
+    async def close(self) -> None:
+        """Hang up, whatever stage it is in. Safe twice."""
+        if self._call is not None:
+            await self._call.bye()
+        if self._ended is not None:
+            self._ended.cancel()
+            await asyncio.gather(self._ended, return_exceptions=True)
+        if self._leg is not None:
+            await self._leg.media.close()
+
+
+async def refer(leg: Leg, route: Route, *, timeout_ms: int) -> None:
+    """Ask the far end to call the other person itself (RFC 3515). Raises `TransferFailed` when it does not."""
+    assert leg.call is not None
+    result = await leg.call.refer(route.target, timeout_s=timeout_ms / 1000)
+    if not 200 <= result.status < 300:
+        ending = endings.from_sip_status(result.status, is_local=False)
+        said = _REASONS.get(ending.ended_reason, f"the far end answered {result.status} {result.reason}".strip())
+        raise TransferFailed(said)
+
+
+async def wait_until_ended(call: OutgoingCall) -> Ended:
+    """Wait for the end of an answered call whose other events nobody needs."""
+    async for event in call.events():
+        if isinstance(event, Ended):
+            return event
+    return Ended("local")
+
+
+def _say_nothing(_far_pcm: bytes, _at_ms: int) -> None:
+    return None
+
+
+def _ignore_digit(_digit: str, _at_ms: int) -> None:
+    return None

@@ -1,0 +1,261 @@
+"""The trunks as this gateway knows them: read from the database, registered, probed, and found by who calls."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from ringdown import values
+from ringdown.db.engine import Database
+from ringdown.gateway import routes
+from ringdown.gateway.patience import keep_trying
+from ringdown.secret import SecretBox
+from ringdown.sip import network
+from ringdown.sip.address import join_host_port
+from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.location import LocationFailed
+from ringdown.sip.registrant import Registration
+from ringdown.sip.registration import Registrar, RegistrationStatus
+from ringdown.telephony import trunk_store as store
+from ringdown.telephony.models import RegistrationState, Trunk, TrunkStatus
+
+log = structlog.get_logger(__name__)
+
+# How soon a change of a trunk is seen, and how often each trunk is asked whether it is there.
+_REFRESH_S = 2.0
+_PROBE_S = 30.0
+_PROBE_TIMEOUT_S = 5.0
+_RESOLVE_TIMEOUT_S = 5.0
+_STATES: dict[str, RegistrationState] = {
+    "registering": "registering",
+    "registered": "registered",
+    "refused": "refused",
+    "failed": "failed",
+    "unregistered": "off",
+}
+
+
+@dataclass(slots=True)
+class _Line:
+    """One trunk in use here."""
+
+    trunk: Trunk
+    status: TrunkStatus
+    sources: frozenset[str] = frozenset()
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    registration: Registration | None = None
+    probe: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    def is_source(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        return str(address) in self.sources or any(address in network for network in self.networks)
+
+
+class TrunkBook:
+    """The enabled trunks of all organizations; `watch` keeps them current, `close` unregisters."""
+
+    def __init__(
+        self, database: Database, box: SecretBox, endpoint: Endpoint, *, gateway_id: str, peer: Trunk | None
+    ) -> None:
+        self._database = database
+        self._box = box
+        self._endpoint = endpoint
+        self._gateway_id = gateway_id
+        self._lines: dict[str, _Line] = {}
+        self._peer = peer
+        self._unsaved: set[str] = set()
+
+    @property
+    def peer(self) -> Trunk | None:
+        """The trunk of `RINGDOWN_OUTBOUND_PEER`: carries the calls of numbers that are on no trunk."""
+        return self._peer
+
+    def find(self, trunk_id: str | None) -> Trunk | None:
+        """The enabled trunk of this id."""
+        line = self._lines.get(trunk_id or "")
+        return None if line is None else line.trunk
+
+    def find_only(self, organization_id: str) -> Trunk | None:
+        """The organization's trunk, when it has just one."""
+        owned = [line.trunk for line in self._lines.values() if line.trunk.organization_id == organization_id]
+        return owned[0] if len(owned) == 1 else None
+
+    def list_by_source(self, host: str) -> list[Trunk]:
+        """The trunks whose requests come from this address: one carrier may serve several organizations."""
+        try:
+            address = ipaddress.ip_address(network.normalize(host))
+        except ValueError:
+            return []
+        return [line.trunk for line in self._lines.values() if line.is_source(address)]
+
+    def find_by_login(self, username: str) -> Trunk | None:
+        """The trunk that sends its calls with this digest user name."""
+        return next((line.trunk for line in self._lines.values() if line.trunk.inbound_username == username), None)
+
+    @property
+    def has_logins(self) -> bool:
+        """Whether any trunk may call from anywhere with credentials."""
+        return any(line.trunk.inbound_username for line in self._lines.values())
+
+    @property
+    def has_rates(self) -> bool:
+        """Whether any trunk takes only so many calls a second."""
+        return any(line.trunk.max_calls_per_second is not None for line in self._lines.values())
+
+    def note_calls(self, live: dict[str, int]) -> None:
+        """How many calls each trunk has here now."""
+        for trunk_id, line in self._lines.items():
+            count = live.get(trunk_id, 0)
+            if line.status.live_calls != count:
+                self._note(line, live_calls=count)
+
+    def note_failure(self, trunk_id: str, reason: str) -> None:
+        """A call over the trunk failed by the trunk's fault."""
+        if (line := self._lines.get(trunk_id)) is not None:
+            self._note(line, last_error=reason)
+
+    async def watch(self) -> None:
+        """Follow changes, register and probe; never returns."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(_REFRESH_S)
+
+    async def refresh(self) -> None:
+        """Take over what the database says now, and store what was noticed."""
+        trunks = await keep_trying(self._read)
+        if self._peer is not None:
+            trunks = [*trunks, self._peer]
+        known = {trunk.id: trunk for trunk in trunks}
+        for trunk_id in [each for each, line in self._lines.items() if known.get(each) != line.trunk]:
+            await self._drop(self._lines.pop(trunk_id))
+        for trunk in trunks:
+            if trunk.id not in self._lines:
+                self._lines[trunk.id] = await self._open(trunk)
+        await keep_trying(self._save)
+
+    async def close(self) -> None:
+        """Unregister everywhere."""
+        await asyncio.gather(*(self._drop(line) for line in self._lines.values()))
+        self._lines.clear()
+
+    async def _read(self) -> Sequence[Trunk]:
+        async with self._database.read() as connection:
+            return await store.list_enabled_trunks(connection, self._box)
+
+    async def _save(self) -> None:
+        unsaved, self._unsaved = self._unsaved - {routes.PEER_TRUNK_ID}, set()
+        statuses = [self._lines[trunk_id].status for trunk_id in unsaved if trunk_id in self._lines]
+        if not statuses:
+            return
+        try:
+            async with self._database.write() as connection:
+                for status in statuses:
+                    await store.put_status(connection, status)
+        except BaseException:
+            self._unsaved |= unsaved
+            raise
+
+    async def _open(self, trunk: Trunk) -> _Line:
+        status = TrunkStatus(
+            organization_id=trunk.organization_id,
+            trunk_id=trunk.id,
+            gateway_id=self._gateway_id,
+            checked_at=values.now_ms(),
+            registration="registering" if trunk.registers else "off",
+        )
+        line = _Line(trunk, status)
+        line.sources, line.networks = await _find_sources(trunk)
+        self._unsaved.add(trunk.id)
+        if trunk.registers:
+            line.registration = self._register(line)
+        line.probe = asyncio.create_task(self._probe(line))
+        return line
+
+    async def _drop(self, line: _Line) -> None:
+        if line.probe is not None:
+            line.probe.cancel()
+            await asyncio.gather(line.probe, return_exceptions=True)
+        if line.registration is not None:
+            await line.registration.close()
+
+    def _register(self, line: _Line) -> Registration:
+        trunk = line.trunk
+        domain = join_host_port(trunk.hosts[0].host, trunk.hosts[0].port)
+        registrar = Registrar(
+            uri=f"sip:{domain}",
+            address_of_record=f"sip:{trunk.username}@{domain}",
+            credentials=routes.find_credentials(trunk),
+            find_hops=lambda: routes.locate(trunk, self._endpoint),
+            expires_s=trunk.registration_expires_seconds,
+        )
+
+        def note(status: RegistrationStatus) -> None:
+            if status.state != line.status.registration.replace("off", "unregistered"):
+                log.info("trunk registration", trunk_id=trunk.id, state=status.state, reason=status.reason)
+            failed = status.state in ("refused", "failed")
+            error = (status.fault or f"{status.status or ''} {status.reason}".strip()) if failed else None
+            self._note(line, registration=_STATES[status.state], registration_error=error)
+
+        return self._endpoint.register(registrar, on_change=note)
+
+    async def _probe(self, line: _Line) -> None:
+        """Ask with OPTIONS, again and again; whatever is answered, the trunk is there."""
+        while True:
+            await self._probe_once(line)
+            await asyncio.sleep(_PROBE_S)
+
+    async def _probe_once(self, line: _Line) -> None:
+        trunk = line.trunk
+        target = f"sip:{join_host_port(trunk.hosts[0].host, trunk.hosts[0].port)}"
+        try:
+            hop = (await routes.locate(trunk, self._endpoint))[0]
+        except LocationFailed as error:
+            self._note(line, is_reachable=False, last_error=str(error))
+            return
+        reply = await self._endpoint.ask(
+            "OPTIONS",
+            target,
+            hop=hop,
+            from_uri=self._endpoint.local_uri(trunk.username or "ringdown"),
+            credentials=routes.find_credentials(trunk),
+            timeout_s=_PROBE_TIMEOUT_S,
+        )
+        if reply.is_local:
+            self._note(line, is_reachable=False, last_error=reply.fault or reply.reason)
+        else:
+            self._note(line, is_reachable=True, round_trip_ms=reply.round_trip_ms, last_error=None)
+
+    def _note(self, line: _Line, **changes: object) -> None:
+        line.status = replace(line.status, checked_at=values.now_ms(), **changes)  # type: ignore[arg-type]
+        self._unsaved.add(line.trunk.id)
+
+
+async def _find_sources(
+    trunk: Trunk,
+) -> tuple[frozenset[str], tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]]:
+    """The addresses of the trunk's hosts and of what it allows besides."""
+    networks = []
+    names = [host.host for host in trunk.hosts]
+    if trunk.outbound_proxy:
+        names.append(routes.find_proxy_host(trunk))
+    for source in trunk.allowed_sources:
+        try:
+            networks.append(ipaddress.ip_network(source, strict=False))
+        except ValueError:
+            names.append(source)
+    found = await asyncio.gather(*(_resolve(name) for name in names))
+    return frozenset().union(*found), tuple(networks)
+
+
+async def _resolve(name: str) -> frozenset[str]:
+    host = name.strip("[]")
+    if network.is_literal(host):
+        return frozenset({host})
+    try:
+        async with asyncio.timeout(_RESOLVE_TIMEOUT_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except (OSError, UnicodeError):  # calls to it will fail and say so; nobody else is let in
+        return frozenset()
+    return frozenset(network.normalize(str(address[0])) for *_, address in found)

@@ -1,0 +1,258 @@
+"""The doctor against a fake carrier: a healthy trunk has no finding, and each of the usual faults is named right."""
+
+import asyncio
+import contextlib
+import datetime
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ringdown.config import Settings
+from ringdown.doctor.examination import Examined, examine
+from ringdown.telephony.models import Trunk, TrunkHost
+from tests.fakes.carrier import Behaviour, Carrier
+from tests.fakes.carrier_media import MediaBehaviour
+
+_NUMBER = "+12025550142"
+_CALLER = "+12025550100"
+_LIMIT_S = 30.0
+_AT_ONCE = 8
+_PRIVATE = "10.255.255.1"
+_OTHER_HOST = "127.0.0.2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A carrier with a fault, what differs in the trunk, and the code and words that name the fault."""
+
+    code: str | None
+    words: str = ""
+    carrier: Behaviour = field(default_factory=Behaviour)
+    trunk: dict[str, object] = field(default_factory=dict)
+    hosts: Callable[[int], tuple[TrunkHost, ...]] = lambda port: (TrunkHost("127.0.0.1", port),)
+
+
+def _media(**behaviour: object) -> Behaviour:
+    return Behaviour(media=replace(MediaBehaviour(), **behaviour))  # type: ignore[arg-type]
+
+
+def _unused(_port: int) -> tuple[TrunkHost, ...]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return (TrunkHost("127.0.0.1", probe.getsockname()[1]),)
+
+
+CASES = {
+    "a healthy trunk over UDP": Case(code=None),
+    "a healthy trunk over TCP": Case(code=None, carrier=Behaviour(transport="tcp")),
+    "a healthy trunk over TLS with SRTP": Case(
+        code=None,
+        carrier=replace(_media(is_srtp_required=True), transport="tls"),
+        trunk={"srtp": "required"},
+    ),
+    "host unknown": Case(
+        code="host_unknown", words="no-such-host.invalid", hosts=lambda _: (TrunkHost("no-such-host.invalid", 5060),)
+    ),
+    "port closed": Case(code="port_closed", words="Nobody listens", hosts=_unused),
+    "port closed for TCP": Case(code="port_closed", words="set `transport` to `udp`", trunk={"transport": "tcp"}),
+    "no answer": Case(code="no_answer", words="does not answer", carrier=Behaviour(is_silent=True)),
+    "TLS certificate wrong": Case(
+        code="tls_certificate",
+        words="`tls_server_name`",
+        carrier=Behaviour(transport="tls"),
+        trunk={"tls_server_name": "sip.other.example"},
+    ),
+    "TLS certificate not trusted": Case(
+        code="tls_certificate", words="`tls_ca`", carrier=Behaviour(transport="tls"), trunk={"tls_ca": None}
+    ),
+    "TLS expected and absent": Case(
+        code="tls_absent",
+        words="set `transport` to `tcp`",
+        carrier=Behaviour(transport="tcp"),
+        trunk={"transport": "tls"},
+    ),
+    "TLS not expected and required": Case(
+        code="tls_required", words="to `tls`", carrier=Behaviour(transport="tls"), trunk={"transport": "tcp"}
+    ),
+    "user wrong": Case(code="user_wrong", words="'bob'", trunk={"username": "bob"}),
+    "password wrong": Case(code="password_wrong", words="`password`", trunk={"password": "wrong"}),
+    "password wrong, said as Forbidden": Case(
+        code="password_wrong", words="403", carrier=Behaviour(wrong_password_status=403), trunk={"password": "wrong"}
+    ),
+    "password wrong of a carrier that hides its users": Case(
+        code="credentials_wrong",
+        words="`username` and `password`",
+        carrier=Behaviour(unknown_user_status=401),
+        trunk={"password": "wrong"},
+    ),
+    "password wrong without registration": Case(
+        code="password_wrong", words="INVITE", trunk={"password": "wrong", "registers": False}
+    ),
+    "registration refused": Case(
+        code="registration_refused", words="`registers`", carrier=Behaviour(registration_status=403)
+    ),
+    "registration refused by a carrier that says Forbidden to all": Case(
+        code="registration_refused",
+        words="`registers`",
+        carrier=Behaviour(registration_status=403, unknown_user_status=403, wrong_password_status=403),
+    ),
+    "caller id refused": Case(
+        code="caller_id_refused",
+        words="`p_asserted_identity`",
+        carrier=Behaviour(caller_id_form="p_asserted_identity", caller_ids=r"\+1202\d+"),
+    ),
+    "caller id refused, number not verified": Case(
+        code="caller_id_refused", words="+12025550111", carrier=Behaviour(caller_ids=r"\+12025550111")
+    ),
+    "number form refused": Case(
+        code="number_form_refused", words="`e164_without_plus`", carrier=Behaviour(numbers=r"1\d{10}")
+    ),
+    "number form refused, national wanted": Case(
+        code="number_form_refused", words="`national`", carrier=Behaviour(numbers=r"202\d{7}", caller_ids=r"202\d{7}")
+    ),
+    "no common codec": Case(code="no_common_codec", words="`codecs`", carrier=_media(encodings=("G729",))),
+    "no common codec, another one of ours would do": Case(
+        code="no_common_codec",
+        words="Add PCMA to `codecs`",
+        carrier=_media(encodings=("PCMA",)),
+        trunk={"codecs": ("PCMU",)},
+    ),
+    "SRTP required by the peer only": Case(
+        code="srtp_mismatch", words="`required`", carrier=_media(is_srtp_required=True)
+    ),
+    "SRTP required by us only": Case(code="srtp_mismatch", words="`off`", trunk={"srtp": "required"}),
+    "private address in SDP": Case(code="private_address", words=_PRIVATE, carrier=_media(sdp_host=_PRIVATE)),
+    "private address in our SDP": Case(
+        code="private_address",
+        words="`RINGDOWN_PUBLIC_HOST` to `203.0.113.9`",
+        carrier=replace(_media(is_rtp_sent=False), observed_host="203.0.113.9"),
+    ),
+    "RTP port blocked inbound": Case(
+        code="rtp_blocked_inbound", words="`RINGDOWN_RTP_PORT_MIN`", carrier=_media(is_rtp_sent=False)
+    ),
+    "RTP port blocked outbound": Case(
+        code="rtp_blocked_outbound", words="does not arrive", carrier=_media(is_rtp_heard=False)
+    ),
+    "RTP from another source": Case(code="rtp_other_source", words=_OTHER_HOST, carrier=_media(rtp_host=_OTHER_HOST)),
+    "DTMF payload refused": Case(code="dtmf_refused", words="`inband`", carrier=_media(has_dtmf=False)),
+    "SIP ALG rewriting": Case(code="sip_alg", words="203.0.113.7", carrier=Behaviour(rewrites_to="203.0.113.7")),
+    "concurrency limit reached by a second call": Case(
+        code="concurrency_limit", words="`max_concurrent_calls`", carrier=Behaviour(max_calls=1)
+    ),
+    "concurrency limit reached by other calls": Case(
+        code="concurrency_limit", words="503", carrier=Behaviour(max_calls=0, refusal_status=503)
+    ),
+    "clock of the far end drifting": Case(code="clock_drift", words="too slow", carrier=_media(clock_ppm=5000.0)),
+}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A self-signed certificate for 127.0.0.1."""
+
+    pem: str
+    context: ssl.SSLContext
+
+
+def make_certificate(folder: Path) -> Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    path = folder / "carrier.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_text(private.decode() + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return Certificate(pem, context)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the doctor said, and in how many seconds."""
+
+    examined: Examined
+    seconds: float
+    carrier: Carrier
+
+
+async def _examine_case(case: Case, settings: Settings, certificate: Certificate) -> Verdict:
+    loop = asyncio.get_running_loop()
+    async with _run_carrier(case.carrier, certificate) as carrier:
+        trunk = Trunk(
+            organization_id="org_1",
+            id="trunk_1",
+            name="carrier",
+            hosts=case.hosts(carrier.port),
+            created_at=0,
+            updated_at=0,
+            **{  # type: ignore[arg-type]
+                "transport": case.carrier.transport,
+                "username": "alice",
+                "password": "secret",
+                "registers": True,
+                "codecs": ("PCMU", "PCMA"),
+                "tls_ca": certificate.pem,
+                **case.trunk,
+            },
+        )
+        started_at = loop.time()
+        examined = await examine(trunk, settings=settings, number=_NUMBER, own_numbers=(_CALLER, "+12025550111"))
+        return Verdict(examined, loop.time() - started_at, carrier)
+
+
+@contextlib.asynccontextmanager
+async def _run_carrier(behaviour: Behaviour, certificate: Certificate) -> AsyncIterator[Carrier]:
+    async with Carrier(replace(behaviour, tls=certificate.context)).run() as carrier:
+        yield carrier
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    """All cases, several at once: most of their time is listening."""
+    folder = tmp_path_factory.mktemp("doctor")
+    certificate = make_certificate(folder)
+    settings = Settings(data_dir=folder / "data", sip_host="127.0.0.1", public_host=None, stun_server=None)
+
+    async def run_all() -> list[Verdict]:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def run_one(case: Case) -> Verdict:
+            async with room:
+                return await _examine_case(case, settings, certificate)
+
+        return await asyncio.gather(*(run_one(case) for case in CASES.values()))
+
+    return dict(zip(CASES, asyncio.run(run_all()), strict=True))
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", CASES)
+def test_the_doctor_names_what_is_wrong_within_half_a_minute(name: str, verdicts: dict[str, Verdict]) -> None:
+    case, verdict = CASES[name], verdicts[name]
+    findings = verdict.examined.findings
+    assert [finding.code for finding in findings] == ([] if case.code is None else [case.code]), verdict.examined
+    assert all(case.words in f"{finding.sentence} {finding.remedy}" for finding in findings), findings
+    assert verdict.seconds < _LIMIT_S
+    assert verdict.carrier.live_calls == 0
+    assert not any(verdict.carrier.bindings.values())
