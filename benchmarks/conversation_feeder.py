@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from ringdown.media import payloads, rtp
+from ringdown.media import codecs, rtp
 
 SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech.wav"
 CYCLE_FRAMES = 250  # five seconds: 2.3 s of speech, the answer, a pause
@@ -91,9 +91,8 @@ class _Caller:
 
 def run(connection: Connection, calls: int) -> None:
     """Sends its ports, gets the subject's ports and (begin, end) instants; sends the result."""
-    codec = payloads.get_codec("PCMU")
-    silence = codec.encode(bytes(_FRAME_BYTES))
-    speech = [codec.encode(frame) for frame in read_frames()]
+    silence = codecs.encode_pcmu(bytes(_FRAME_BYTES))
+    speech = [codecs.encode_pcmu(frame) for frame in read_frames()]
     callers = [_Caller(speech, silence, index * CYCLE_FRAMES // calls) for index in range(calls)]
     connection.send([caller.socket.getsockname()[1] for caller in callers])
     ports, begin_s, end_s = connection.recv()

@@ -307,6 +307,14 @@ async def test_a_bad_value_is_refused_by_name(
     assert (await tenant.client.get(URL)).json()["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [("Proxy.example:5061", "proxy.example:5061"), ("2001:db8::1", "[2001:db8::1]"), ("192.0.2.1", "192.0.2.1")],
+)
+async def test_a_proxy_is_shown_as_a_sip_uri_writes_it(tenant: Tenant, sent: str, shown: str) -> None:
+    assert (await _create(tenant, outbound_proxy=sent))["outbound_proxy"] == shown
+
+
 async def test_name_and_hosts_are_required(tenant: Tenant) -> None:
     assert _refused(await tenant.client.post(URL, json={})) == {"name": "is required", "hosts": "is required"}
 
@@ -366,6 +374,12 @@ async def test_a_lost_key_can_be_mended_over_the_api(tenant: Tenant, settings: S
     async with tenant.database.read() as connection:
         with pytest.raises(ValueError, match=r"trunk carrier cannot be used.*secret\.key"):
             await trunk_store.list_enabled_trunks(connection, SecretBox.open(settings))
+    left_out: list[str] = []
+    async with tenant.database.read() as connection:
+        readable = await trunk_store.list_enabled_trunks(
+            connection, SecretBox.open(settings), on_unreadable=lambda trunk, _error: left_out.append(trunk.name)
+        )
+    assert (readable, left_out) == ([], ["carrier"])
     assert (await tenant.client.get(URL)).json()["data"][0]["has_password"]
     # The API under test still knows the old key; it writes what it was told.
     assert (await tenant.client.patch(f"{URL}/{trunk['id']}", json={"password": None})).status_code == 200

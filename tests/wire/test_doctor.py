@@ -1,25 +1,20 @@
 """The doctor against a fake carrier: a healthy trunk has no finding, and each of the usual faults is named right."""
 
 import asyncio
-import contextlib
-import datetime
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ringdown.config import Settings
 from ringdown.doctor.examination import Examined, examine
 from ringdown.telephony.models import Trunk, TrunkHost
 from tests.fakes.carrier import Behaviour, Carrier
 from tests.fakes.carrier_media import MediaBehaviour
+from tests.wire.certificates import Authority
 
 _NUMBER = "+12025550142"
 _CALLER = "+12025550100"
@@ -37,6 +32,8 @@ class Case:
     words: str = ""
     carrier: Behaviour = field(default_factory=Behaviour)
     trunk: dict[str, object] = field(default_factory=dict)
+    is_certificate_expired: bool = False
+    is_certificate_demanded: bool = False
     hosts: Callable[[int], tuple[TrunkHost, ...]] = lambda port: (TrunkHost("127.0.0.1", port),)
 
 
@@ -64,11 +61,24 @@ CASES = {
     "port closed": Case(code="port_closed", words="Nobody listens", hosts=_unused),
     "port closed for TCP": Case(code="port_closed", words="set `transport` to `udp`", trunk={"transport": "tcp"}),
     "no answer": Case(code="no_answer", words="does not answer", carrier=Behaviour(is_silent=True)),
+    "no answer to calls": Case(
+        code="no_answer", words="the test call", carrier=Behaviour(ignores=frozenset({"INVITE"}))
+    ),
+    "no answer to OPTIONS only, which is no fault": Case(code=None, carrier=Behaviour(ignores=frozenset({"OPTIONS"}))),
+    "TLS certificate of ours demanded": Case(
+        code="tls_certificate",
+        words="`tls_certificate` and `tls_private_key`",
+        carrier=Behaviour(transport="tls"),
+        is_certificate_demanded=True,
+    ),
     "TLS certificate wrong": Case(
         code="tls_certificate",
         words="`tls_server_name`",
         carrier=Behaviour(transport="tls"),
         trunk={"tls_server_name": "sip.other.example"},
+    ),
+    "TLS certificate expired": Case(
+        code="tls_certificate", words="expired", carrier=Behaviour(transport="tls"), is_certificate_expired=True
     ),
     "TLS certificate not trusted": Case(
         code="tls_certificate", words="`tls_ca`", carrier=Behaviour(transport="tls"), trunk={"tls_ca": None}
@@ -154,37 +164,25 @@ CASES = {
 }
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """A self-signed certificate for 127.0.0.1."""
+class Tls:
+    """An authority that the trunks trust, and what the carriers show."""
 
-    pem: str
-    context: ssl.SSLContext
+    def __init__(self, folder: Path) -> None:
+        authority = Authority()
+        self.ca = authority.certificate
+        self._folder = folder
+        self._right = authority.sign("127.0.0.1")
+        self._expired = authority.sign("127.0.0.1", is_expired=True)
 
-
-def make_certificate(folder: Path) -> Certificate:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    path = folder / "carrier.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_text(private.decode() + pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return Certificate(pem, context)
+    def build_context(self, case: Case) -> ssl.SSLContext:
+        """The carrier's side."""
+        shown = self._expired if case.is_certificate_expired else self._right
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*shown.write(self._folder, "carrier"))
+        if case.is_certificate_demanded:
+            context.load_verify_locations(cadata=self.ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
 
 @dataclass(frozen=True)
@@ -196,9 +194,9 @@ class Verdict:
     carrier: Carrier
 
 
-async def _examine_case(case: Case, settings: Settings, certificate: Certificate) -> Verdict:
+async def _examine_case(case: Case, settings: Settings, tls: Tls) -> Verdict:
     loop = asyncio.get_running_loop()
-    async with _run_carrier(case.carrier, certificate) as carrier:
+    async with Carrier(replace(case.carrier, tls=tls.build_context(case))).run() as carrier:
         trunk = Trunk(
             organization_id="org_1",
             id="trunk_1",
@@ -212,7 +210,7 @@ async def _examine_case(case: Case, settings: Settings, certificate: Certificate
                 "password": "secret",
                 "registers": True,
                 "codecs": ("PCMU", "PCMA"),
-                "tls_ca": certificate.pem,
+                "tls_ca": tls.ca,
                 **case.trunk,
             },
         )
@@ -221,17 +219,11 @@ async def _examine_case(case: Case, settings: Settings, certificate: Certificate
         return Verdict(examined, loop.time() - started_at, carrier)
 
 
-@contextlib.asynccontextmanager
-async def _run_carrier(behaviour: Behaviour, certificate: Certificate) -> AsyncIterator[Carrier]:
-    async with Carrier(replace(behaviour, tls=certificate.context)).run() as carrier:
-        yield carrier
-
-
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     """All cases, several at once: most of their time is listening."""
     folder = tmp_path_factory.mktemp("doctor")
-    certificate = make_certificate(folder)
+    tls = Tls(folder)
     settings = Settings(data_dir=folder / "data", sip_host="127.0.0.1", public_host=None, stun_server=None)
 
     async def run_all() -> list[Verdict]:
@@ -239,7 +231,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
 
         async def run_one(case: Case) -> Verdict:
             async with room:
-                return await _examine_case(case, settings, certificate)
+                return await _examine_case(case, settings, tls)
 
         return await asyncio.gather(*(run_one(case) for case in CASES.values()))
 

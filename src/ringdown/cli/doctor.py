@@ -21,6 +21,7 @@ from ringdown.media.sockets import PortsExhausted
 from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.telephony import service, store, trunk_store
 from ringdown.telephony.models import Trunk
+from ringdown.telephony.permission import find_refusal
 
 Patient = tuple[Trunk, tuple[str, ...]]
 
@@ -42,6 +43,10 @@ def doctor(
         raise invalid("--number", "must be in E.164 form, as in +12025550142")
     settings = lifecycle.load_settings(data_dir=data_dir)
     patients = _find_patients(settings, data_dir, trunk)
+    if number is not None:
+        for patient, _ in patients:
+            if (refusal := find_refusal(number, settings=settings, trunk=patient)) is not None:
+                raise invalid("--number", refusal.message)
     examined = asyncio.run(_examine_all(settings, patients, number=number, is_shown=not as_json))
     if as_json:
         print(json.dumps({"trunks": [render(each) for each in examined]}, indent=2))

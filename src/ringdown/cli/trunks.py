@@ -65,11 +65,11 @@ def list_trunks(data_dir: DataDir = None) -> None:
 
     async def work(database: Database, organization_id: str) -> tuple[list[Trunk], list[TrunkStatus]]:
         async with database.read() as connection:
-            trunks, _ = await trunk_store.list_trunks(connection, organization_id)
+            trunks = await trunk_store.list_all(connection, organization_id)
             return trunks, await trunk_store.list_statuses(connection, organization_id)
 
     trunks, statuses = run_for_organization(data_dir, work)
-    for trunk in reversed(trunks):
+    for trunk in trunks:
         _show(trunk, [status for status in statuses if status.trunk_id == trunk.id])
 
 

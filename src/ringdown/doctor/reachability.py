@@ -90,6 +90,11 @@ def _explain(contact: Contact, seen: Observations) -> Finding:
     same_port = {way.transport for way in seen.other_ways if way.port == hop.port}
     if why.startswith(_CERTIFICATE):
         return _explain_certificate(where, why.removeprefix(_CERTIFICATE))
+    if why == fault.CLOSED and hop.transport == "tls":
+        # With TLS 1.3 a client certificate is refused after the handshake, and the reason may get lost.
+        return _explain_own_certificate(
+            f"The peer at {where} agrees on TLS and closes the connection, as when it misses a certificate of ours."
+        )
     if why == fault.REFUSED:
         return Finding(
             "port_closed",
@@ -114,16 +119,20 @@ def _explain(contact: Contact, seen: Observations) -> Finding:
 
 def _explain_certificate(where: str, why: str) -> Finding:
     if why.startswith(_PEER_REFUSES_OURS):
-        return Finding(
-            "tls_certificate",
-            f"The peer at {where} does not accept our TLS certificate: {why}.",
-            "Set `tls_certificate` and `tls_private_key` to the pair that the peer has issued or knows.",
-        )
+        return _explain_own_certificate(f"The peer at {where} does not accept our TLS certificate: {why}.")
     return Finding(
         "tls_certificate",
         f"The TLS certificate of {where} is wrong: {why}.",
         "Set `tls_ca` to the authority that signed it, `tls_server_name` to the name it is for, "
         "or have the peer install a valid one.",
+    )
+
+
+def _explain_own_certificate(sentence: str) -> Finding:
+    return Finding(
+        "tls_certificate",
+        sentence,
+        "Set `tls_certificate` and `tls_private_key` to the pair that the peer has issued or knows.",
     )
 
 

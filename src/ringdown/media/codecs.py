@@ -41,7 +41,9 @@ class Codec:
 
     def choose_packet_ms(self, ptime_ms: int) -> int:
         """The longest packet time that this codec has and that is not longer than the peer's wish."""
-        return max((time_ms for time_ms in self.packet_times_ms if time_ms <= ptime_ms), default=self.packet_times_ms[0])
+        return max(
+            (time_ms for time_ms in self.packet_times_ms if time_ms <= ptime_ms), default=self.packet_times_ms[0]
+        )
 
 
 class _Pcmu:
@@ -83,7 +85,7 @@ _CODECS = {
     for codec in (
         Codec("PCMU", 8000, 8000, _ANY_TIME_MS, len, lambda _: encode_pcmu, _Pcmu, b"\xff"),
         Codec("PCMA", 8000, 8000, _ANY_TIME_MS, len, lambda _: encode_pcma, _Pcma, b"\xd5"),
-        Codec("G722", 8000, 16_000, _ANY_TIME_MS, len, lambda _: g722.Encoder().encode, g722.Decoder),
+        Codec("G722", 8000, 16_000, _ANY_TIME_MS, len, lambda packet_ms: g722.Encoder(packet_ms).encode, g722.Decoder),
         Codec(
             "OPUS",
             48_000,

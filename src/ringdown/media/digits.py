@@ -4,12 +4,21 @@ from collections import deque
 from dataclasses import dataclass
 
 from ringdown.media import payloads, rtp
+from ringdown.media.wheel import FRAME_MS
 
 END_PACKETS = 3
 _VOLUME = 10  # -10 dBm0
 _MAX_DURATION = 0xFFFF
 # No network holds a packet back for ten seconds (at 8 kHz): the sender has set its clock back.
 _JUMP_BACK = 80_000
+
+
+def check_digits(digits: str, *, duration_ms: int, pause_ms: int) -> None:
+    """Raises `ValueError` for characters that are no keys, and for times that no far end would understand."""
+    if not set(digits.upper()) <= set(payloads.DIGITS):
+        raise ValueError("digits must be of 0-9, *, #, A-D")
+    if not 40 <= duration_ms <= 6000 or not 40 <= pause_ms <= 6000:
+        raise ValueError("a digit and its pause last 40 to 6000 ms each")
 
 
 class DigitReceiver:
@@ -48,30 +57,29 @@ class DigitReceiver:
 
 @dataclass(slots=True)
 class EventPacket:
-    """What the next packet carries instead of audio; `timestamp_offset` counts back from the tick's own timestamp."""
+    """What the next packet carries instead of audio; its timestamp is the one of so many ticks ago."""
 
     payload: bytes
     is_first: bool
-    timestamp_offset: int
+    ticks_ago: int
 
 
 class DigitSender:
     """Plays digits, one packet a tick: duration growing under one timestamp, three end packets, then a pause."""
 
-    def __init__(self, *, frame_samples: int) -> None:
-        self._frame_samples = frame_samples
+    def __init__(self, *, clock_rate_hz: int) -> None:
+        self.clock_rate_hz = clock_rate_hz
         self.queue: deque[tuple[int, int, int]] = deque()
         self._tick = 0
 
     def add(self, digits: str, *, duration_ms: int, pause_ms: int) -> None:
         """Queues digits of `duration_ms` each, followed by `pause_ms`. Raises `ValueError` for other characters."""
-        events = [payloads.DIGITS.find(digit) for digit in digits.upper()]
-        if -1 in events:
-            raise ValueError("digits must be of 0-9, *, #, A-D")
-        if not 40 <= duration_ms <= 6000 or not 40 <= pause_ms <= 6000:
-            raise ValueError("a digit and its pause last 40 to 6000 ms each")
+        check_digits(digits, duration_ms=duration_ms, pause_ms=pause_ms)
+        events = [payloads.DIGITS.index(digit) for digit in digits.upper()]
         # The second and third end packet go out in the pause.
-        self.queue.extend((event, duration_ms // 20, max(pause_ms // 20, END_PACKETS - 1)) for event in events)
+        self.queue.extend(
+            (event, duration_ms // FRAME_MS, max(pause_ms // FRAME_MS, END_PACKETS - 1)) for event in events
+        )
 
     def next(self) -> EventPacket | None:
         """The packet of this tick; None in the pause between digits and when nothing is queued."""
@@ -86,5 +94,6 @@ class DigitSender:
         if tick >= ticks + END_PACKETS:
             return None
         is_end = tick >= ticks
-        packet = payloads.TelephoneEvent(event, is_end, _VOLUME, min(tick, ticks) * self._frame_samples)
-        return EventPacket(payloads.serialize_event(packet), tick == 1, (tick - 1) * self._frame_samples)
+        duration = min(min(tick, ticks) * FRAME_MS * self.clock_rate_hz // 1000, _MAX_DURATION)
+        packet = payloads.TelephoneEvent(event, is_end, _VOLUME, duration)
+        return EventPacket(payloads.serialize_event(packet), tick == 1, tick - 1)

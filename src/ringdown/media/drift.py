@@ -45,4 +45,3 @@ class ClockDrift:
 
 def _transit(point: tuple[float, float]) -> float:
     return point[1]
-

@@ -8,17 +8,18 @@ PCM_RATE_HZ = 16_000
 class Encoder:
     """One direction of one call; keeps the predictor's state from packet to packet."""
 
-    def __init__(self) -> None:
+    def __init__(self, packet_ms: int) -> None:
         context = av.CodecContext.create("g722", "w")
         assert isinstance(context, av.AudioCodecContext)
         context.sample_rate = PCM_RATE_HZ
         context.layout = "mono"
         context.format = "s16"
+        context.options = {"frame_size": str(packet_ms * PCM_RATE_HZ // 1000)}
         context.open()
         self._context = context
 
     def encode(self, pcm: bytes) -> bytes:
-        """The payload of PCM of any even number of samples."""
+        """The payload of as much PCM as the encoder was made for."""
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
         frame.sample_rate = PCM_RATE_HZ
         frame.planes[0].update(pcm)
@@ -41,7 +42,8 @@ class Decoder:
         if not payload:
             return b""  # an empty packet would mean the end of the stream to libavcodec
         return b"".join(
-            bytes(memoryview(frame.planes[0])[: 2 * frame.samples]) for frame in self._context.decode(av.Packet(payload))
+            bytes(memoryview(frame.planes[0])[: 2 * frame.samples])
+            for frame in self._context.decode(av.Packet(payload))
         )
 
     def conceal(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Encodes and decodes Opus for speech with libopus, 16 kHz PCM on our side, and reads packet lengths (RFC 6716, 7587)."""
+"""Encodes and decodes Opus for speech with libopus, from and to 16 kHz PCM, and reads packet lengths (RFC 6716)."""
 
 import av
 import numpy as np

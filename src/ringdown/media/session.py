@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from ringdown.media import payloads, sockets, stun
+from ringdown.media import codecs, sockets, stun
 from ringdown.media.clock import MediaClock
 from ringdown.media.rate import RateConverter
 from ringdown.media.receiver import Receiver
@@ -99,17 +99,13 @@ class MediaSession:
     ) -> None:
         if self._is_started or self._is_closed:
             raise RuntimeError("a media session starts once")
-        codec = payloads.get_codec(stream.encoding)
+        codec = codecs.get_codec(stream.encoding)
         self._transport.aim(stream)
         is_first = self._stream is None
         if is_first:
-            self._receiver = Receiver(
-                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
-            )
-            self._sender = Sender(
-                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
-            )
-        self.sample_rate_hz = sample_rate_hz or codec.sample_rate_hz
+            self._receiver = Receiver(stream, on_tone=self._tell_digit)
+            self._sender = Sender(stream)
+        self.sample_rate_hz = sample_rate_hz or codec.pcm_rate_hz
         self._exchange, self._on_digit = exchange, on_digit or _ignore_digit
         self._take_over(stream)
         self._ticks = self._expected_from_ms = 0
@@ -124,24 +120,20 @@ class MediaSession:
 
     def redirect(self, stream: StreamSettings) -> None:
         """Takes over what a re-INVITE agreed on; media time, SSRC and sequence numbers go on. Raises `ValueError`."""
-        payloads.get_codec(stream.encoding)
+        codecs.get_codec(stream.encoding)
         self._transport.aim(stream)
         self._take_over(stream)
 
     def _take_over(self, stream: StreamSettings) -> None:
-        codec = payloads.get_codec(stream.encoding)
+        codec = codecs.get_codec(stream.encoding)
         if self._stream is not None:
             if self.is_held:
                 self._expected_from_ms = self.media_ms
-            self._receiver.change(
-                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
-            )
-            self._sender.change(
-                codec=codec, payload_type=stream.payload_type, dtmf_payload_type=stream.dtmf_payload_type
-            )
+            self._receiver.change(stream)
+            self._sender.change(stream)
         self._stream = stream
         self._is_sending = stream.is_sending and not self._transport.is_nowhere
-        self._choose_conversion(codec.sample_rate_hz)
+        self._choose_conversion(codec.pcm_rate_hz)
 
     def _choose_conversion(self, codec_rate_hz: int) -> None:
         """Lets a tick call the exchange itself where nothing stands between it and the codec."""
@@ -228,7 +220,7 @@ class MediaSession:
             raise RuntimeError("a media session has no statistics before it starts")
         receiver, jitter = self._receiver, self._receiver.jitter.statistics
         transport, reports = self._transport, self._reports
-        clock_rate_hz = payloads.get_codec(self._stream.encoding).sample_rate_hz
+        clock_rate_hz = codecs.get_codec(self._stream.encoding).clock_rate_hz
         return MediaStatistics(
             packets_received=receiver.packets_received,
             packets_lost=receiver.packets_lost,
@@ -240,7 +232,7 @@ class MediaSession:
             + receiver.statistics.unknown_payload_types,
             packets_unauthenticated=transport.packets_unauthenticated,
             packets_sent=self._sender.packet_count,
-            jitter_ms=receiver.reception.jitter_ms if receiver.reception else 0.0,
+            jitter_ms=receiver.jitter_ms,
             concealed_ms=receiver.statistics.concealed_ms,
             dropped_ms=jitter.dropped * FRAME_MS,
             ticks_late=self._ticks_late,
@@ -250,8 +242,8 @@ class MediaSession:
             remote_packets_lost=reports.remote_packets_lost,
             remote_fraction_lost=reports.remote_fraction_lost,
             remote_jitter_ms=None if reports.remote_jitter is None else reports.remote_jitter * 1000 / clock_rate_hz,
-            clock_drift_ppm=None,
-            mos=None,
+            clock_drift_ppm=receiver.clock_drift_ppm,
+            mos=receiver.estimate_mos(round_trip_ms=reports.round_trip_ms),
             foreign_sources=transport.list_foreign(),
         )
 
@@ -266,8 +258,10 @@ class MediaSession:
             self._ticks_unsent += 1
             self._sender.skip(1)
             self._keep_open()
-        elif not self._transport.send(self._sender.next(pcm)):
-            self._ticks_unsent += 1
+        else:
+            for datagram in self._sender.next(pcm):
+                if not self._transport.send(datagram):
+                    self._ticks_unsent += 1
         if self._ticks >= self._report_tick:
             self._report_tick = self._ticks + self._reports.next_interval_ticks()
             self._send_report(is_last=False)
@@ -294,8 +288,12 @@ class MediaSession:
         except ValueError:
             self._invalid_events += 1
             return
-        if digit is not None and self._stream is not None and self._stream.is_receiving:
-            self._on_digit(digit, at_ms)
+        if digit is not None:
+            self._tell_digit(digit)
+
+    def _tell_digit(self, digit: str) -> None:
+        if self._stream is not None and self._stream.is_receiving:
+            self._on_digit(digit, self.media_ms)
 
     def _receive_report(self, _now_s: float) -> None:
         datagram = self._transport.receive_report()

@@ -2,7 +2,7 @@
 
 import errno
 import random
-import selectors
+import select
 import socket
 from collections.abc import Callable
 
@@ -55,27 +55,34 @@ class SocketReader:
     """Tells which of many sockets can be read, through one descriptor that an event loop can watch."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        # Not `selectors`: it makes an object for each socket that is ready, and one is for each packet of each call.
+        self._epoll = select.epoll()
+        self._receivers: dict[int, Callable[[float], None]] = {}
 
     def add(self, watched: socket.socket, receive: Callable[[float], None]) -> None:
         """Calls `receive(now_s)` when the socket has a datagram; it reads one and must not block or raise."""
-        self._selector.register(watched, selectors.EVENT_READ, receive)
+        self._epoll.register(watched.fileno(), select.EPOLLIN)
+        self._receivers[watched.fileno()] = receive
 
     def remove(self, watched: socket.socket) -> None:
         """Forgets the socket; call it before closing the socket."""
-        self._selector.unregister(watched)
+        self._epoll.unregister(watched.fileno())
+        del self._receivers[watched.fileno()]
 
     def fileno(self) -> int:
         """The descriptor that is readable while any socket is."""
-        return self._selector.fileno()
+        return self._epoll.fileno()
 
     def poll(self, now_s: float) -> int:
         """Reads one datagram of each socket that has one; how many sockets that were."""
-        ready = self._selector.select(0)
-        for key, _ in ready:
-            key.data(now_s)
+        receivers = self._receivers
+        ready = self._epoll.poll(0, len(receivers) or 1)
+        for descriptor, _ in ready:
+            receive = receivers.get(descriptor)
+            if receive is not None:  # else what one of the others did has closed it
+                receive(now_s)
         return len(ready)
 
     def close(self) -> None:
         """Closes the descriptor; the sockets stay open."""
-        self._selector.close()
+        self._epoll.close()

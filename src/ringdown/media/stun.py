@@ -11,7 +11,7 @@ _REQUESTS = 7
 _DATAGRAM_BYTES = 2048
 
 
-class NotDiscovered(Exception):
+class NotDiscovered(OSError):
     """No STUN server told our address; the text is a sentence that says why."""
 
 
@@ -31,6 +31,8 @@ async def discover(asking: socket.socket | None, *, server: tuple[str, int], tim
             with socket.socket(found[0][0], socket.SOCK_DGRAM) as opened:
                 opened.setblocking(False)
                 return await _ask(opened, (host, port))
+    except NotDiscovered:
+        raise
     except TimeoutError:
         raise NotDiscovered(f"STUN server {server[0]} port {server[1]} did not answer") from None
     except OSError as error:

@@ -87,7 +87,7 @@ class _Grid(NamedTuple):
 @cache
 def _make_grid(sample_rate_hz: int, half: int) -> _Grid:
     times = np.arange(2 * half) / sample_rate_hz
-    waves = np.exp(-2j * np.pi * np.outer(times, np.array(ROWS_HZ + COLUMNS_HZ))) / half
+    waves = np.exp(-2j * np.pi * np.outer(times, np.array(ROWS_HZ + COLUMNS_HZ))) / complex(half)
     fits = []
     for row in ROWS_HZ:
         angles = [2 * np.pi * np.outer(times[:half], (row, column)) for column in COLUMNS_HZ]

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -13,7 +13,10 @@ from ringdown import lifecycle
 from ringdown.phone import script as scripts
 from ringdown.phone.script import Reaction, Script, Step
 from ringdown.phone.softphone import PhoneEvent, Softphone
+from ringdown.sip import sdp
 from ringdown.sip.digest import Credentials
+
+_SRTP: dict[str, sdp.Srtp] = {"off": "off", "optional": "optional", "required": "required"}
 
 
 def phone(
@@ -26,14 +29,19 @@ def phone(
         list[str] | None,
         typer.Option(
             "--step",
-            help="say TEXT, digits 12#, tone HZ MS, wait SECONDS or hang_up; in order, repeatable. "
-            "All but wait let the far party finish speaking first.",
+            help="say TEXT, digits 12#, tone HZ MS, wait SECONDS, hold, resume, transfer sip:URI or hang_up; in order, "
+            "repeatable. All but wait let the far party finish speaking first.",
         ),
     ] = None,
     reaction: Annotated[
         str, typer.Option(help="What to do when rung: answer, busy, decline, or ring (never answer).")
     ] = "answer",
     answer_after: Annotated[float, typer.Option(help="Seconds of ringing before the answer.")] = 1.0,
+    srtp: Annotated[str, typer.Option(help="Encrypted audio: off, optional or required.")] = "off",
+    accept_transfer: Annotated[
+        bool, typer.Option(help="Call whom the far party asks for (REFER), or refuse with 603.")
+    ] = True,
+    acknowledge_digits: Annotated[bool, typer.Option(help="Answer each key pressed with a short tone.")] = False,
     repeat: Annotated[bool, typer.Option(help="Begin the steps again when they are done.")] = False,
     voice: Annotated[str, typer.Option(help="Offline voice that speaks.")] = "en-us",
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object.")] = False,
@@ -44,7 +52,14 @@ def phone(
     Without steps it is agreeable: it answers yes, yes, and presses 2, again and again.
     """
     _configure()
-    script = _build_script(step or [], reaction, answer_after=answer_after, repeat=repeat)
+    script = replace(
+        _build_script(step or [], reaction, answer_after=answer_after, repeat=repeat),
+        accepts_transfer=accept_transfer,
+        acknowledges_digits=acknowledge_digits,
+    )
+    protection = _SRTP.get(srtp)
+    if protection is None:
+        raise typer.BadParameter(f"must be one of {', '.join(_SRTP)}", param_hint="--srtp")
     host, _, port = listen.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise typer.BadParameter("must be HOST:PORT with a port from 0 to 65535", param_hint="--listen")
@@ -56,7 +71,7 @@ def phone(
             print(f"{event.at_ms / 1000:7.2f} s  {event.kind:<9} {event.detail}", flush=True)
 
     async def operate(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
-        softphone = Softphone(script, voice=voice, on_event=show)
+        softphone = Softphone(script, voice=voice, srtp=protection, on_event=show)
         try:
             await _start(softphone, host.strip("[]"), int(port))
             ready()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-StepKind = Literal["say", "digits", "tone", "wait", "hang_up"]
+StepKind = Literal["say", "digits", "tone", "wait", "hold", "resume", "transfer", "hang_up"]
 Reaction = Literal["answer", "busy", "decline", "ring"]
 
 _DIGITS = frozenset("0123456789*#ABCD")
@@ -13,7 +13,7 @@ _DIGITS = frozenset("0123456789*#ABCD")
 class Step:
     """One thing to do. All but `wait` first let the far party finish speaking.
 
-    `text` is what to say or the digits to send; `frequency_hz` belongs to a tone; `duration_ms` to a tone or a wait.
+    `text` is what to say, the digits to send, or the SIP URI to transfer the far party to; `frequency_hz` belongs to a tone; `duration_ms` to a tone or a wait.
     """
 
     kind: StepKind
@@ -28,6 +28,8 @@ class Script:
 
     `reaction`: answer after `answer_after_ms`, be busy, decline, or ring and never answer. When the `steps` are done
     the phone stays silent, or begins again if `repeats` is set; it never talks longer than `max_duration_ms`.
+    `accepts_transfer`: when the far party asks it to call somebody else (REFER), it does, and plays the script there.
+    `acknowledges_digits`: each key pressed by the far party is answered with a short tone.
     """
 
     steps: tuple[Step, ...] = ()
@@ -35,10 +37,13 @@ class Script:
     answer_after_ms: int = 500
     repeats: bool = False
     max_duration_ms: int = 600_000
+    accepts_transfer: bool = True
+    acknowledges_digits: bool = False
 
 
 def parse_step(text: str) -> Step:
-    """A step as a person writes it: `say Yes please`, `digits 12#`, `tone 440 500`, `wait 2.5`, `hang_up`.
+    """A step as a person writes it: `say Yes please`, `digits 12#`, `tone 440 500`, `wait 2.5`, `hold`, `resume`,
+    `transfer sip:bob@example.net`, `hang_up`.
 
     A tone has a frequency in Hz and a length in ms; a wait is in seconds. Raises `ValueError` that says what is
     allowed.
@@ -49,8 +54,10 @@ def parse_step(text: str) -> Step:
         return Step("say", text=rest)
     if kind == "digits" and rest and set(rest.upper()) <= _DIGITS:
         return Step("digits", text=rest.upper())
-    if kind == "hang_up" and not rest:
-        return Step("hang_up")
+    if kind == "transfer" and rest.startswith("sip:"):
+        return Step("transfer", text=rest)
+    if kind in ("hold", "resume", "hang_up") and not rest:
+        return Step(kind)
     numbers = _numbers(rest)
     if kind == "tone" and len(numbers) == 2 and 50 <= numbers[0] <= 3500 and 0 < numbers[1] <= 60_000:
         return Step("tone", frequency_hz=round(numbers[0]), duration_ms=round(numbers[1]))
@@ -58,7 +65,7 @@ def parse_step(text: str) -> Step:
         return Step("wait", duration_ms=round(numbers[0] * 1000))
     raise ValueError(
         f'not a step: "{text}". Allowed: say TEXT, digits 0-9*#A-D, tone HZ MILLISECONDS (50-3500 Hz), '
-        f"wait SECONDS, hang_up ({', '.join(get_args(StepKind))})"
+        f"wait SECONDS, hold, resume, transfer sip:URI, hang_up ({', '.join(get_args(StepKind))})"
     )
 
 

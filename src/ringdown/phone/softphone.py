@@ -1,15 +1,16 @@
 """The test phone: a scripted SIP softphone with real signalling and real audio. Rings or is rung; keeps no record."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.media.sockets import PortsExhausted
-from ringdown.media.stream import StreamSettings
+from ringdown.phone.line import Line
 from ringdown.phone.script import Script
 from ringdown.phone.talk import SAMPLE_RATE_HZ, Talk, TalkEvent
 from ringdown.providers.espeak import EspeakVoice
@@ -17,7 +18,7 @@ from ringdown.sip import admission, sdp
 from ringdown.sip.call import Call, IncomingCall, OutgoingCall
 from ringdown.sip.digest import Credentials
 from ringdown.sip.endpoint import Endpoint
-from ringdown.sip.events import Answered, Provisional, Rejected
+from ringdown.sip.events import Answered, DigitPressed, Provisional, Referred, Rejected, ReofferFailed
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +42,14 @@ Listener = Callable[[PhoneEvent], None]
 class Softphone:
     """A phone on one SIP port. Use `start`, then `dial` or wait to be rung; `close` hangs up.
 
-    `on_event` hears `ringing`, `answered`, `heard`, `said`, `digits`, `digit` (received), `tone`, `finished`,
-    `rejected` and `ended`.
+    `on_event` hears `ringing`, `answered`, `agreed` (codec, direction, SRTP or plain, address), `heard`, `said`,
+    `digits`, `digit` (received), `tone`, `hold`, `resume`, `transfer` and `transferred` (its outcome), `referred` (asked
+    to call somebody else), `refused`, `finished`, `rejected` and `ended`.
     """
 
-    def __init__(self, script: Script, *, voice: str = "en-us", on_event: Listener) -> None:
+    def __init__(self, script: Script, *, voice: str = "en-us", srtp: sdp.Srtp = "off", on_event: Listener) -> None:
         self._script = script
+        self._srtp: sdp.Srtp = srtp
         self._voice = EspeakVoice(voice=voice)
         self._clock = MediaClock()
         self._on_event = on_event
@@ -91,7 +94,10 @@ class Softphone:
         await self._voice.close()
 
     def _rung(self, incoming: IncomingCall) -> None:
-        task = asyncio.create_task(self._take(incoming))
+        self._spawn(self._take(incoming))
+
+    def _spawn(self, course: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(course)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
@@ -104,120 +110,217 @@ class Softphone:
             await incoming.reject(603)
         else:
             await incoming.ring()
-            watch = asyncio.create_task(_until_ended(incoming))
+            watch = _Watch(incoming, self._obey)
             try:
-                waits_s = self._script.answer_after_ms / 1000 if self._script.reaction == "answer" else None
-                await asyncio.wait([watch], timeout=waits_s)
-                if not watch.done():
+                if not await watch.wait(self._patience_s(incoming)):
                     talked_ms = await self._answer(incoming, watch)
             finally:
                 watch.cancel()
         self._on_event(PhoneEvent("ended", at_ms=talked_ms))
 
-    async def _answer(self, incoming: IncomingCall, watch: "asyncio.Task[None]") -> int:
+    def _patience_s(self, incoming: IncomingCall) -> float | None:
+        if incoming.replaced_call is not None:
+            return 0.0  # its party is on the line already (RFC 3891 §3)
+        return self._script.answer_after_ms / 1000 if self._script.reaction == "answer" else None
+
+    async def _answer(self, incoming: IncomingCall, watch: "_Watch") -> int:
         try:
-            media = await self._open_media()
+            line = await self._open_line()
         except PortsExhausted as error:
             log.warning("no port for the call's audio", reason=str(error))
             await incoming.reject(503)
             return 0
         try:
-            answer, negotiated = sdp.answer_offer(incoming.body, host=self._host, port=media.local_port)
-            await incoming.answer(answer)
+            await incoming.answer(line.answer(incoming.body) if incoming.body else line.offer())
+            answered = await watch.answered()
+            if answered is None:
+                return 0
+            if not incoming.body:
+                line.take_answer(answered.body)
             self._on_event(PhoneEvent("answered", incoming.from_uri))
-            return await self._talk(incoming, media, negotiated, watch)
+            if incoming.replaced_call is not None:
+                await incoming.replaced_call.bye()
+            return await self._talk(incoming, line, watch)
         except ValueError as error:
             log.warning("offer refused", reason=str(error))
             await incoming.reject(488)
+            await incoming.bye()
             return 0
         finally:
-            await media.close()
+            await line.media.close()
 
     async def dial(self, target: str, *, credentials: Credentials | None = None) -> bool:
         """Ring `target` (a SIP URI) and play the script; True if it was answered. Raises `ValueError` for the URI."""
-        media = await self._open_media()
+        return await self._dial(target, credentials=credentials)
+
+    async def _dial(
+        self, target: str, *, credentials: Credentials | None = None, referred: Referred | None = None
+    ) -> bool:
+        line = await self._open_line()
         try:
             call = self.endpoint.prepare_invite(
                 target=target,
                 from_uri=self.endpoint.local_uri("phone"),
-                body=sdp.build_offer(host=self._host, port=media.local_port),
+                body=line.offer(),
                 credentials=credentials,
+                headers=_describe_referral(referred),
             )
             try:
-                return await self._ring_and_talk(call, media)
+                return await self._ring_and_talk(call, line, referred)
             finally:
                 await call.bye()  # also ends a call that still rings, and does nothing to one that is over
         finally:
-            await media.close()
+            await line.media.close()
 
-    async def _ring_and_talk(self, call: OutgoingCall, media: MediaSession) -> bool:
+    async def _ring_and_talk(self, call: OutgoingCall, line: Line, referred: Referred | None) -> bool:
         await call.send()
         try:
             async with asyncio.timeout(_RING_TIMEOUT_S):
-                answered = await self._wait_for_answer(call)
+                answered = await self._wait_for_answer(call, line, referred)
             if answered is None:
                 return False
-            negotiated = sdp.read_answer(answered.body)
+            line.take_answer(answered.body)
         except (TimeoutError, ValueError) as error:
             self._on_event(PhoneEvent("rejected", str(error) or "no answer"))
             return False
-        watch = asyncio.create_task(_until_ended(call))
+        if referred is not None:
+            await referred.referral.notify(200, "OK")
+        watch = _Watch(call, self._obey)
         try:
-            talked_ms = await self._talk(call, media, negotiated, watch)
+            talked_ms = await self._talk(call, line, watch)
         finally:
             watch.cancel()
         self._on_event(PhoneEvent("ended", at_ms=talked_ms))
         return True
 
-    async def _wait_for_answer(self, call: Call) -> Answered | None:
+    async def _wait_for_answer(self, call: Call, line: Line, referred: Referred | None) -> Answered | None:
         async for event in call.events():
             if isinstance(event, Answered):
                 self._on_event(PhoneEvent("answered"))
                 return event
             if isinstance(event, Provisional):
                 self._on_event(PhoneEvent("ringing", f"{event.status} {event.reason}"))
+                if event.body:
+                    line.take_answer(event.body)
+                    line.media.listen(line.stream, far=_ignore_early_media)
             elif isinstance(event, Rejected):
                 self._on_event(PhoneEvent("rejected", f"{event.status} {event.reason}"))
+                if referred is not None:
+                    await referred.referral.notify(event.status, event.reason)
         return None
 
-    async def _open_media(self) -> MediaSession:
-        return await MediaSession.open(clock=self._clock, host=self._host, port_min=30000, port_max=39999)
+    async def _obey(self, call: Call, referred: Referred) -> None:
+        """The far party asks us to call somebody else."""
+        self._on_event(PhoneEvent("referred", referred.target))
+        if not self._script.accepts_transfer:
+            await referred.referral.reject(603)
+            return
+        await referred.referral.accept()
+        try:
+            await self._dial(referred.target, referred=referred)
+        except (ValueError, PortsExhausted) as error:
+            self._on_event(PhoneEvent("rejected", str(error)))
+            await referred.referral.notify(503, "Service Unavailable")
 
-    async def _talk(
-        self, call: Call, media: MediaSession, negotiated: sdp.NegotiatedAudio, watch: "asyncio.Task[None]"
-    ) -> int:
+    async def _open_line(self) -> Line:
+        media = await MediaSession.open(clock=self._clock, host=self._host, port_min=30000, port_max=39999)
+
+        def tell(agreed: str) -> None:
+            self._on_event(PhoneEvent("agreed", agreed, media.media_ms))
+
+        return Line(media, host=self._host, srtp=self._srtp, on_agreed=tell)
+
+    async def _talk(self, call: Call, line: Line, watch: "_Watch") -> int:
         """Play the script until it or the call is over; how long they talked."""
         finished = asyncio.Event()
+        media = line.media
 
         def on_talk(kind: TalkEvent, detail: str, at_ms: int) -> None:
             self._on_event(PhoneEvent(kind, detail, at_ms))
             if kind == "digits":
                 media.send_digits(detail)
+            elif kind == "hold" or kind == "resume":
+                self._spawn(self._hold(call, line, is_holding=kind == "hold"))
+            elif kind == "transfer":
+                self._spawn(self._transfer(call, detail))
             elif kind == "finished":
                 finished.set()
 
+        def on_digit(digit: str, at_ms: int) -> None:
+            self._on_event(PhoneEvent("digit", digit, at_ms))
+            talk.acknowledge()
+
         talk = Talk(self._script, sounds=self._sounds, on_event=on_talk)
-        stream = StreamSettings(
-            remote=(negotiated.host, negotiated.port),
-            encoding=negotiated.encoding,
-            payload_type=negotiated.payload_type,
-            dtmf_payload_type=negotiated.dtmf_payload_type,
-        )
-        media.start(
-            stream,
-            exchange=talk.exchange,
-            on_digit=lambda digit, at_ms: self._on_event(PhoneEvent("digit", digit, at_ms)),
-        )
+        line.bind(call)
+        media.start(line.start_talking(), exchange=talk.exchange, on_digit=on_digit, sample_rate_hz=SAMPLE_RATE_HZ)
+        watch.on_digit = on_digit
         done = asyncio.create_task(finished.wait())
         try:
-            await asyncio.wait([done, watch], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([done, watch.task], return_when=asyncio.FIRST_COMPLETED)
         finally:
             done.cancel()
-            if not watch.done():
+            if not watch.task.done():
                 await call.bye()
         return media.media_ms
 
+    async def _hold(self, call: Call, line: Line, *, is_holding: bool) -> None:
+        try:
+            await line.hold(call, is_holding=is_holding)
+        except (ReofferFailed, ValueError) as error:
+            self._on_event(PhoneEvent("refused", str(error), line.media.media_ms))
 
-async def _until_ended(call: Call) -> None:
-    async for _event in call.events():
-        pass
+    async def _transfer(self, call: Call, target: str) -> None:
+        result = await call.refer(target)
+        self._on_event(PhoneEvent("transferred", f"{result.status} {result.reason}"))
+        if result.status < 300:
+            await call.bye()
+
+
+class _Watch:
+    """Reads the events of one call to its end, and does what the far party asks for."""
+
+    def __init__(self, call: Call, obey: Callable[[Call, Referred], Coroutine[Any, Any, None]]) -> None:
+        self.on_digit: Callable[[str, int], None] | None = None
+        self._call = call
+        self._obey = obey
+        self._answered: asyncio.Future[Answered | None] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(self._follow())
+
+    async def wait(self, timeout_s: float | None) -> bool:
+        """Whether the call ended in so many seconds."""
+        await asyncio.wait([self.task], timeout=timeout_s)
+        return self.task.done()
+
+    async def answered(self) -> Answered | None:
+        """The ACK of our answer, None when the call ended before; SIP bounds the wait (RFC 3261 §13.3.1.4)."""
+        return await self._answered
+
+    def cancel(self) -> None:
+        """Reads no more."""
+        self.task.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for event in self._call.events():
+                    if isinstance(event, Answered) and not self._answered.done():
+                        self._answered.set_result(event)
+                    elif isinstance(event, DigitPressed) and self.on_digit is not None:
+                        self.on_digit(event.digit, 0)
+                    elif isinstance(event, Referred):
+                        group.create_task(self._obey(self._call, event))
+        finally:
+            if not self._answered.done():
+                self._answered.set_result(None)
+
+
+def _describe_referral(referred: Referred | None) -> list[tuple[str, str]]:
+    """The headers of the call that we were asked for (RFC 3891, RFC 3892)."""
+    if referred is None:
+        return []
+    headers = [("Replaces", referred.replaces), ("Referred-By", referred.referred_by)]
+    return [(name, value) for name, value in headers if value is not None]
+
+
+def _ignore_early_media(_pcm: bytes, _at_ms: int) -> None:
+    pass

@@ -19,14 +19,17 @@ _TURN_SILENCE_MS = 1000
 # Without a word from the far party the phone goes on after this.
 _PATIENCE_MS = 8000
 
-TalkEvent = Literal["heard", "said", "digits", "tone", "finished"]
+_ACKNOWLEDGEMENT_HZ, _ACKNOWLEDGEMENT_MS = 1000, 200
+
+TalkEvent = Literal["heard", "said", "digits", "tone", "hold", "resume", "transfer", "finished"]
 
 
 class Talk:
     """Plays a script against the far party, one 20 ms frame at a time.
 
     `sounds` holds the audio of each `say` text. `on_event` is told what happened (`heard` with its length,
-    `said`, `digits`, `tone`, `finished`) with the media time; digits are to be sent by the listener.
+    `said`, `digits`, `tone`, `hold`, `resume`, `transfer`, `finished`) with the media time; the listener sends the
+    digits, holds, resumes and transfers.
     """
 
     def __init__(
@@ -54,6 +57,11 @@ class Talk:
         elif not self._is_finished:
             self._go_on(at_ms)
         return None
+
+    def acknowledge(self) -> None:
+        """Answer a key press with a tone, if the script says so and nothing else plays."""
+        if self._script.acknowledges_digits and self._position >= len(self._playing):
+            self._start(make_tone(_ACKNOWLEDGEMENT_HZ, _ACKNOWLEDGEMENT_MS))
 
     def _listen(self, far_pcm: bytes, at_ms: int) -> None:
         if audioop.rms(far_pcm, 2) >= _SPEECH_RMS:
@@ -105,8 +113,8 @@ class Talk:
         elif step.kind == "tone":
             self._start(make_tone(step.frequency_hz, step.duration_ms))
             self._on_event("tone", f"{step.frequency_hz} Hz", at_ms)
-        elif step.kind == "digits":
-            self._on_event("digits", step.text, at_ms)
+        elif step.kind in ("digits", "hold", "resume", "transfer"):
+            self._on_event(step.kind, step.text, at_ms)
         else:
             self._finish(at_ms)
 

@@ -33,7 +33,7 @@ class Challenger:
         self._realm = realm
         self._secret = secret
         self._lifetime_s = nonce_lifetime_s
-        # By nonce in the order of first use: when it was made, the highest count, and which ones below it came.
+        # By nonce: when it was made, the highest count, and a bit for it and each one below it that came.
         self._used: dict[str, tuple[float, int, int]] = {}
         self._valid_from = float("-inf")
 
@@ -62,7 +62,7 @@ class Challenger:
         if not self._is_right(params, request, find_password):
             return "wrong"
         made_at = self._read_nonce(params["nonce"], now)
-        count = _parse_count(params.get("nc", "1"))
+        count = _parse_count(params["nc"]) if "qop" in params else 1
         if made_at is None or not self._take(params["nonce"], made_at=made_at, count=count):
             return "stale"
         return "ok"
@@ -115,7 +115,7 @@ class Challenger:
 
     def _take(self, nonce: str, *, made_at: float, count: int) -> bool:
         """Note that this count of the nonce came; false when it came before, or may have."""
-        _, highest, seen = self._used.pop(nonce, (made_at, 0, 0))
+        _, highest, seen = self._used.get(nonce, (made_at, 0, 0))
         if count > highest:
             highest, seen, is_new = count, seen << (count - highest) | 1 if count - highest < _WINDOW else 1, True
         else:
@@ -137,13 +137,13 @@ class Challenger:
 
 
 def _parse_count(text: str) -> int:
-    """A nonce count of eight hexadecimal digits, or 1 for an answer that counts nothing; 0 when malformed."""
+    """A nonce count, up to eight hexadecimal digits; 0 when malformed."""
     is_hex = 0 < len(text) <= 8 and all(character in "0123456789abcdefABCDEF" for character in text)
     return int(text, 16) if is_hex else 0
 
 
 def _is_same_target(answered: str, requested: str) -> bool:
-    """Whether the answer was made for this request: proxies on the way may rewrite host and parameters, not the user."""
+    """Whether the answer was made for this request; proxies on the way may rewrite all but the user."""
     if answered == requested:
         return True
     try:

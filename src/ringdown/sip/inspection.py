@@ -43,7 +43,8 @@ def _inspect_content(request: Request) -> Refusal | None:
     headers = request.headers
     kind = (headers.get("Content-Type") or _SDP).partition(";")[0].strip().lower()
     is_optional = "handling=optional" in (headers.get("Content-Disposition") or "").lower().replace(" ", "")
-    if request.body and kind != _SDP and not is_optional:
+    is_sdp = kind == _SDP or (kind.startswith("multipart/") and request.body.startswith(b"v="))
+    if request.body and not is_sdp and not is_optional:
         return Refusal(415, (("Accept", _SDP),))
     if request.body and (headers.get("Content-Encoding") or "identity").lower() != "identity":
         return Refusal(415, (("Accept-Encoding", "identity"),))

@@ -1,5 +1,6 @@
 """SIP messages: parses and serializes requests and responses; knows nothing of transactions."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self, TypedDict
@@ -14,6 +15,8 @@ from ringdown.sip.address import (
     split_host_port,
     split_list,
 )
+from ringdown.sip.multipart import find_sdp
+from ringdown.sip.vocabulary import KNOWN_NAMES, REASONS
 
 MAX_MESSAGE_BYTES = 65_535  # what a UDP datagram can hold; the same bound keeps a stream peer from filling memory
 MAX_HEADER_LINES = 200
@@ -21,107 +24,9 @@ MAX_LINE_CHARS = 16_384  # of one header field with its folded lines; a signed i
 BRANCH_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
 _MAX_CSEQ = 2**31 - 1
 
-_COMPACT = {
-    "a": "Accept-Contact",
-    "b": "Referred-By",
-    "c": "Content-Type",
-    "d": "Request-Disposition",
-    "e": "Content-Encoding",
-    "f": "From",
-    "i": "Call-ID",
-    "j": "Reject-Contact",
-    "k": "Supported",
-    "l": "Content-Length",
-    "m": "Contact",
-    "o": "Event",
-    "r": "Refer-To",
-    "s": "Subject",
-    "t": "To",
-    "u": "Allow-Events",
-    "v": "Via",
-    "x": "Session-Expires",
-}
-_KNOWN = {
-    name.lower(): name
-    for name in (
-        *_COMPACT.values(),
-        "Accept",
-        "Allow",
-        "Authorization",
-        "Content-Disposition",
-        "CSeq",
-        "Expires",
-        "Max-Forwards",
-        "Min-SE",
-        "P-Asserted-Identity",
-        "Proxy-Authenticate",
-        "Proxy-Authorization",
-        "Proxy-Require",
-        "RAck",
-        "RSeq",
-        "Reason",
-        "Record-Route",
-        "Require",
-        "Retry-After",
-        "Route",
-        "Server",
-        "Unsupported",
-        "User-Agent",
-        "Warning",
-        "WWW-Authenticate",
-    )
-} | _COMPACT
-_SINGLE = frozenset(("From", "To", "Call-ID", "CSeq", "Content-Length"))  # two would be read in two ways
+_COLLECTED = frozenset(("Via", "From", "To", "Call-ID", "CSeq", "Content-Length"))
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _TOKEN_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
-
-REASONS = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    182: "Queued",
-    183: "Session Progress",
-    200: "OK",
-    202: "Accepted",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    410: "Gone",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    469: "Bad Info Package",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    513: "Message Too Large",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-}
 
 
 class _Mandatory(TypedDict):
@@ -323,7 +228,8 @@ class Response(Message):
 def parse_message(data: bytes) -> Request | Response:
     """Parse one whole message; raises nothing but `ValueError` (RFC 3261 §7).
 
-    Bytes after `Content-Length` are ignored, fewer are an error; without the header the body is the rest.
+    Bytes after `Content-Length` are ignored, fewer are an error; without the header the body is the rest. Of a
+    multipart body only the session description is kept, if it holds one.
     """
     if len(data) > MAX_MESSAGE_BYTES:
         raise ValueError("message too large")
@@ -344,6 +250,8 @@ def parse_message(data: bytes) -> Request | Response:
         if length > len(body):
             raise ValueError("body shorter than Content-Length")
         body = body[:length]
+    if body:
+        body = find_sdp(headers.get("Content-Type") or "", body)
     mandatory = _mandatory(headers)
     if start_line.startswith("SIP/"):
         version, _, rest = start_line.partition(" ")
@@ -367,23 +275,22 @@ def is_token(text: str) -> bool:
 
 
 def _parse_headers(text: str) -> Headers:
-    fields: list[tuple[str, str]] = []
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)  # §7.3.1
     lines = text.split("\r\n") if text else []
+    breaks = len(lines) - 1 if lines else 0
     if len(lines) > MAX_HEADER_LINES:
         raise ValueError("too many header lines")
+    if text.count("\n") != breaks or text.count("\r") != breaks:
+        raise ValueError("malformed line end")
+    fields: list[tuple[str, str]] = []
     for line in lines:
-        if line[:1] in (" ", "\t"):  # folded (RFC 3261 §7.3.1)
-            if not fields:
-                raise ValueError("folded line without a header")
-            name, value = fields[-1]
-            fields[-1] = (name, f"{value} {line.strip()}".lstrip())
-            continue
         name, colon, value = line.partition(":")
-        known = _KNOWN.get(name)
+        known = KNOWN_NAMES.get(name)
         if known is None:
             name = name.rstrip()
             known = _canonical(name) if is_token(name) else ""
-        if not colon or not known or "\n" in value or "\r" in value:
+        if not colon or not known:
             raise ValueError("malformed header line")
         fields.append((known, value.strip()))
     if len(text) > MAX_LINE_CHARS and any(len(value) > MAX_LINE_CHARS for _, value in fields):
@@ -394,13 +301,12 @@ def _parse_headers(text: str) -> Headers:
 def _mandatory(headers: Headers) -> _Mandatory:
     found: dict[str, str] = {}
     for name, value in headers:
-        if name in _SINGLE or name == "Via":
+        if name in _COLLECTED:
             if name not in found:
                 found[name] = value
-            elif name != "Via":
+            elif name != "Via":  # two of the others would be read in two ways
                 raise ValueError(f"more than one {name}")
-    found.pop("Content-Length", None)
-    if len(found) != 5:
+    if len(found) - ("Content-Length" in found) != 5:
         raise ValueError("a mandatory header is missing")
     number, *method = found["CSeq"].split()
     if len(method) != 1 or not is_token(method[0]) or not found["Call-ID"]:
@@ -416,5 +322,5 @@ def _mandatory(headers: Headers) -> _Mandatory:
 
 
 def _canonical(name: str) -> str:
-    known = _KNOWN.get(name) or _KNOWN.get(name.lower())
+    known = KNOWN_NAMES.get(name) or KNOWN_NAMES.get(name.lower())
     return known or "-".join(part.capitalize() for part in name.split("-"))

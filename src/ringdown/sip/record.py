@@ -5,7 +5,8 @@ from ringdown.sip.message import Request, Response, Via, parse_message
 
 def write_invite(invite: Request) -> str:
     """The head of an INVITE as text, without credentials and body."""
-    return _rebuild(invite, list(invite.headers)).serialize().decode()
+    lines = [f"{name}: {value}" for name, value in invite.headers if _is_kept(name) and name != "Content-Length"]
+    return "\r\n".join([f"INVITE {invite.uri} SIP/2.0", *lines, "Content-Length: 0\r\n\r\n"])
 
 
 def read_invite(text: str) -> Request:
@@ -36,5 +37,8 @@ def follow_attempt(invite: Request) -> Request:
 
 
 def _rebuild(invite: Request, fields: list[tuple[str, str]]) -> Request:
-    kept = [item for item in fields if not item[0].endswith("Authorization") and item[0] != "Content-Type"]
-    return Request.build(invite.method, invite.uri, kept)
+    return Request.build(invite.method, invite.uri, [item for item in fields if _is_kept(item[0])])
+
+
+def _is_kept(name: str) -> bool:
+    return not name.endswith("Authorization") and name != "Content-Type"

@@ -17,6 +17,7 @@ from ringdown.sip.tls import TlsServer
 from ringdown.sip.transmission import Transmission
 
 _CONNECT_TIMEOUT = 4.0
+_LOSS_TIMEOUT = 1.0
 _HANDSHAKE_TIMEOUT = 5.0
 _MAX_CONNECTIONS = 1024
 _MAX_CONNECTIONS_OF_SOURCE = 64
@@ -233,6 +234,8 @@ class Sockets:
         except (OSError, ValueError) as error:
             why = fault.describe(error, is_handshake=peer.transport == "tls" and bool(made))
         stream = made[0] if made and why is None else None
+        if stream is not None and stream.is_closing:
+            await asyncio.wait([stream.lost], timeout=_LOSS_TIMEOUT)  # then the reason is known
         for transmission in self._connecting.pop(peer):
             if stream is None or not stream.take(transmission, is_reused=False):
                 self._on_send_failure(transmission, why or (stream and stream.fault) or fault.CLOSED)

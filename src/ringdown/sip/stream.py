@@ -43,9 +43,15 @@ class Stream(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._heard_at = self._loop.time()
         self._transport: asyncio.Transport | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
         self._has_heard = False
         # Set while the connection is registered.
         self._source: Destination | None = None
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it can take nothing any more."""
+        return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands, with TLS agreed."""
@@ -61,6 +67,7 @@ class Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._unregister(fault.describe(exc) if exc is not None else fault.CLOSED)
+        self.lost.set_result(None)
 
     def eof_received(self) -> None:
         """The peer closed: nothing more may be written, even while the transport still empties its buffer."""
@@ -103,7 +110,7 @@ class Stream(asyncio.Protocol):
 
     def write(self, data: bytes) -> bool:
         """Send bytes; false when the connection is closed or the peer does not read."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self.is_closing:
             return False
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:

@@ -128,7 +128,7 @@ async def _find_or_insert_trunk(
     except ValueError as error:
         raise errors.invalid("sip_server", str(error)) from None
     await account_store.lock_organization(connection, organization_id)
-    known, _ = await trunk_store.list_trunks(connection, organization_id)
+    known = await trunk_store.list_all(connection, organization_id)
     for trunk in known:
         is_same_host = [(entry.host, entry.port) for entry in trunk.hosts] == [(host, port)]
         if not is_same_host or trunk.username != body.sip_username:

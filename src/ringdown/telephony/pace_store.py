@@ -37,5 +37,10 @@ async def set_pace(connection: AsyncConnection, organization_id: str, trunk_id: 
     await connection.execute(sa.update(trunk_paces).where(condition).values(next_dial_at=next_dial_at))
 
 
+async def delete_pace(connection: AsyncConnection, organization_id: str, trunk_id: str) -> None:
+    """Forget the rate of a trunk that is deleted."""
+    await connection.execute(trunk_paces.delete().where(_is_trunk(organization_id, trunk_id)))
+
+
 def _is_trunk(organization_id: str, trunk_id: str) -> sa.ColumnElement[bool]:
     return (trunk_paces.c.organization_id == organization_id) & (trunk_paces.c.trunk_id == trunk_id)

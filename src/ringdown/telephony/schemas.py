@@ -49,8 +49,9 @@ def _check_printable(text: str) -> str:
 
 
 def _check_proxy(text: str) -> str:
-    addresses.parse_host_port(text)
-    return text.strip()
+    host, port = addresses.parse_host_port(text)
+    shown = f"[{host}]" if ":" in host else host
+    return shown if port is None else f"{shown}:{port}"
 
 
 def _check_region(text: str) -> str:

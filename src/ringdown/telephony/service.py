@@ -13,7 +13,7 @@ from ringdown.db import wakeup
 from ringdown.db.engine import Database
 from ringdown.errors import ValidationFailed
 from ringdown.secret import SecretBox, SecretUnreadable
-from ringdown.telephony import conversion, schemas, store, trunk_store
+from ringdown.telephony import conversion, pace_store, schemas, store, trunk_store
 from ringdown.telephony.models import SECRET_FIELDS, Trunk
 from ringdown.telephony.schemas import CreateTrunk, UpdateTrunk
 from ringdown.web import idempotency
@@ -81,7 +81,7 @@ async def delete_trunk(database: Database, *, organization_id: str, trunk_id: st
             named = [number.phone_number for number in numbers[:_MAX_NAMED_NUMBERS]]
             more = " and more" if len(numbers) > _MAX_NAMED_NUMBERS else ""
             raise errors.invalid("trunk_id", f"delete or move its numbers first: {', '.join(named)}{more}")
-        await trunk_store.delete_trunk(connection, organization_id, trunk_id)
+        await _delete_trunk(connection, trunk)
         await wakeup.notify(connection, TRUNKS_CHANNEL)
 
 
@@ -118,7 +118,7 @@ async def sync_trunks(database: Database, settings: Settings) -> None:
             raise ValueError(f"The trunks of {_FILE} need an organization; run `ringdown keys create NAME` once")
         organization_id = organizations[0].id
         await account_store.lock_organization(connection, organization_id)
-        known = {trunk.name: trunk for trunk in (await trunk_store.list_trunks(connection, organization_id))[0]}
+        known = {trunk.name: trunk for trunk in await trunk_store.list_all(connection, organization_id)}
         changed = [
             await _put_file_trunk(connection, box, organization_id, body, known.get(body.name)) for body in bodies
         ]
@@ -158,10 +158,15 @@ async def _drop_file_trunk(connection: AsyncConnection, trunk: Trunk) -> None:
     await trunk_store.get_trunk(connection, trunk.organization_id, trunk.id, lock=True)
     numbers = await store.list_trunk_numbers(connection, trunk.organization_id, trunk.id, limit=1)
     if not numbers:
-        await trunk_store.delete_trunk(connection, trunk.organization_id, trunk.id)
+        await _delete_trunk(connection, trunk)
         return
     left = dataclasses.replace(trunk, is_enabled=False, origin="api", updated_at=values.now_ms())
     await trunk_store.update_trunk(connection, left)
+
+
+async def _delete_trunk(connection: AsyncConnection, trunk: Trunk) -> None:
+    await pace_store.delete_pace(connection, trunk.organization_id, trunk.id)
+    await trunk_store.delete_trunk(connection, trunk.organization_id, trunk.id)
 
 
 def _make_trunk(organization_id: str, body: CreateTrunk) -> Trunk:

@@ -79,21 +79,21 @@ async def get_trunk(
 
 
 async def find_trunk(connection: AsyncConnection, organization_id: str, name_or_id: str) -> Trunk | None:
-    """The sealed trunk of this name or id."""
+    """The sealed trunk of this id or name."""
     named = (trunks.c.name == name_or_id) | (trunks.c.id == name_or_id)
     query = trunks.select().where(trunks.c.organization_id == organization_id, named)
     found = [_from_row(row) for row in await connection.execute(query)]
-    return min(found, key=lambda trunk: trunk.name != name_or_id, default=None)
+    return min(found, key=lambda trunk: trunk.id != name_or_id, default=None)
 
 
 async def list_trunks(
-    connection: AsyncConnection, organization_id: str, *, limit: int | None = None, offset: int = 0
+    connection: AsyncConnection, organization_id: str, *, limit: int, offset: int
 ) -> tuple[list[Trunk], int]:
-    """A page of sealed trunks, or all of them, newest first, and how many there are."""
+    """A page of sealed trunks, newest first, and how many there are."""
     condition = trunks.c.organization_id == organization_id
     total = (await connection.execute(sa.select(sa.func.count()).select_from(trunks).where(condition))).scalar_one()
-    page = trunks.select().where(condition).order_by(trunks.c.id.desc())
-    rows = await connection.execute(page if limit is None else page.limit(limit).offset(offset))
+    page = trunks.select().where(condition).order_by(trunks.c.id.desc()).limit(limit).offset(offset)
+    rows = await connection.execute(page)
     return [_from_row(row) for row in rows], total
 
 
@@ -111,10 +111,27 @@ async def list_all(connection: AsyncConnection, organization_id: str) -> list[Tr
     return [_from_row(row) for row in await connection.execute(query)]
 
 
-async def list_enabled_trunks(connection: AsyncConnection, box: SecretBox) -> list[Trunk]:
-    """The enabled trunks of all organizations with their secrets open, oldest first. Raises `SecretUnreadable`."""
+async def list_enabled_trunks(
+    connection: AsyncConnection,
+    box: SecretBox,
+    *,
+    on_unreadable: Callable[[Trunk, SecretUnreadable], None] | None = None,
+) -> list[Trunk]:
+    """The enabled trunks of all organizations with their secrets open, oldest first.
+
+    One whose secrets cannot be read is told to `on_unreadable` and left out; without that, raises `SecretUnreadable`.
+    """
     query = trunks.select().where(trunks.c.is_enabled).order_by(trunks.c.id)
-    return [open_secrets(_from_row(row), box) for row in await connection.execute(query)]
+    opened = []
+    for row in await connection.execute(query):
+        sealed = _from_row(row)
+        try:
+            opened.append(open_secrets(sealed, box))
+        except SecretUnreadable as error:
+            if on_unreadable is None:
+                raise
+            on_unreadable(sealed, error)
+    return opened
 
 
 async def delete_trunk(connection: AsyncConnection, organization_id: str, trunk_id: str) -> None:

@@ -26,6 +26,7 @@ AUDIO = Audio(
     signalling_host="203.0.113.1",
     host="203.0.113.1",
     port=4000,
+    is_sent_to_us=True,
     has_dtmf=True,
     packets_received=400,
     packets_unauthenticated=0,

@@ -58,6 +58,8 @@ def test_a_healthy_trunk_has_no_finding() -> None:
         ("tcp", "host unreachable", "no_answer"),
         ("tls", "certificate: self-signed certificate", "tls_certificate"),
         ("tls", "certificate: the peer refuses ours (unknown ca)", "tls_certificate"),
+        ("tls", "connection closed", "tls_certificate"),
+        ("tcp", "connection closed", "no_answer"),
         ("tls", "not TLS", "tls_absent"),
         ("tcp", "the peer speaks TLS here", "tls_required"),
     ],
@@ -97,6 +99,19 @@ def test_from_loopback_no_peer_elsewhere_can_be_reached() -> None:
 
 def test_a_peer_that_answers_all_but_options_is_not_silent() -> None:
     assert diagnose(replace(HEALTHY, contacts=(_contact("timed out"),))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"call": Attempt(outcome=SILENCE)}, "test call"),
+        ({"login": Login(method="REGISTER", outcome=SILENCE, is_challenged=False)}, "REGISTER"),
+    ],
+)
+def test_a_peer_that_is_there_and_leaves_a_request_unanswered_is_found(changes: dict[str, Any], name: str) -> None:
+    (finding,) = diagnose(replace(HEALTHY, second_call=None, audio=None, **changes))
+    assert finding.code == "no_answer"
+    assert name in finding.sentence
 
 
 def test_a_dead_host_beside_a_live_one_is_found() -> None:
@@ -234,6 +249,7 @@ def test_an_answer_that_cannot_be_used_is_explained(answer_fault: str, code: str
     [
         ({"packets_received": 0}, ["rtp_blocked_inbound"]),
         ({"packets_received": 0, "host": "10.1.2.3"}, ["private_address"]),
+        ({"packets_received": 0, "is_sent_to_us": False}, []),  # the peer has put us on hold
         ({"host": "10.1.2.3"}, []),  # it is heard, so both are in the same network
         ({"packets_received": 0, "foreign_sources": ("198.51.100.7:9",)}, ["rtp_other_source"]),
         ({"packets_received": 0, "packets_unauthenticated": 9}, ["srtp_mismatch"]),
@@ -241,6 +257,7 @@ def test_an_answer_that_cannot_be_used_is_explained(answer_fault: str, code: str
         ({"own_host": "192.168.1.5", "observed_host": "198.51.100.7"}, []),  # the peer answers where it hears us
         ({"is_reported": False}, ["rtp_blocked_outbound"]),
         ({"is_reported": False, "reports_received": 0}, []),  # a peer without RTCP shows nothing
+        ({"is_reported": False, "reports_received": 1}, []),  # it may be older than our first packet
         ({"has_dtmf": False}, ["dtmf_refused"]),
         ({"clock_drift_ppm": 900.0}, ["clock_drift"]),
         ({"clock_drift_ppm": -900.0}, ["clock_drift"]),

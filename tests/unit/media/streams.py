@@ -2,16 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 
-from ringdown.media import payloads
+from ringdown.media import codecs
 from ringdown.media.receiver import Receiver
 from ringdown.media.rtp import RtpPacket
+from ringdown.media.stream import StreamSettings
 from tests.unit.media import tones
 
-CODEC = payloads.get_codec("PCMU")
+CODEC = codecs.get_codec("PCMU")
+PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "G722": 9, "OPUS": 111}
 
 
-def make_receiver(encoding: str = "PCMU", payload_type: int = 0) -> Receiver:
-    return Receiver(codec=payloads.get_codec(encoding), payload_type=payload_type, dtmf_payload_type=101)
+def make_stream(
+    encoding: str = "PCMU",
+    *,
+    dtmf_payload_type: int | None = 101,
+    dtmf_clock_hz: int = 8000,
+    ptime_ms: int = 20,
+    is_dtmf_inband: bool = False,
+) -> StreamSettings:
+    return StreamSettings(
+        remote=("192.0.2.1", 9),
+        encoding=encoding,
+        payload_type=PAYLOAD_TYPES[encoding],
+        dtmf_payload_type=dtmf_payload_type,
+        dtmf_clock_hz=dtmf_clock_hz,
+        ptime_ms=ptime_ms,
+        is_dtmf_inband=is_dtmf_inband,
+    )
+
+
+def make_receiver(encoding: str = "PCMU") -> Receiver:
+    return Receiver(make_stream(encoding))
 
 
 def make_packets(
@@ -22,19 +43,20 @@ def make_packets(
     timestamp: int = 160_000,
     ssrc: int = 7,
     payload_type: int = 0,
-    codec: payloads.AudioCodec = CODEC,
+    codec: codecs.Codec = CODEC,
 ) -> list[RtpPacket]:
-    samples = 8 * ptime_ms
+    units = codec.clock_rate_hz * ptime_ms // 1000
+    encode = codec.new_encoder(ptime_ms)
     return [
         RtpPacket(
             payload_type=payload_type,
             marker=index == 0,
             sequence_number=(sequence_number + index) & 0xFFFF,
-            timestamp=(timestamp + index * samples) & 0xFFFFFFFF,
+            timestamp=(timestamp + index * units) & 0xFFFFFFFF,
             ssrc=ssrc,
-            payload=codec.encode(piece),
+            payload=encode(piece),
         )
-        for index, piece in enumerate(tones.frames(pcm, 2 * samples))
+        for index, piece in enumerate(tones.frames(pcm, codec.pcm_rate_hz * ptime_ms // 500))
     ]
 
 

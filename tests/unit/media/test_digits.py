@@ -12,7 +12,7 @@ def send(
     digits: str, *, duration_ms: int = 100, pause_ms: int = 80
 ) -> list[tuple[int, payloads.TelephoneEvent] | None]:
     """What each tick carries: the event and its timestamp, or None for no event."""
-    sender = DigitSender(frame_samples=160)
+    sender = DigitSender(clock_rate_hz=8000)
     sender.add(digits, duration_ms=duration_ms, pause_ms=pause_ms)
     sent: list[tuple[int, payloads.TelephoneEvent] | None] = []
     while sender.queue:
@@ -21,7 +21,7 @@ def send(
         if packet is None:
             sent.append(None)
         else:
-            sent.append((timestamp - packet.timestamp_offset, payloads.parse_event(packet.payload)))
+            sent.append((timestamp - 160 * packet.ticks_ago, payloads.parse_event(packet.payload)))
     return sent
 
 
@@ -90,7 +90,7 @@ def test_events_that_are_no_digits_are_ignored() -> None:
 @pytest.mark.parametrize(("digits", "duration_ms"), [("1x", 100), ("1", 10), ("1", 60_000)])
 def test_impossible_digits_are_refused(digits: str, duration_ms: int) -> None:
     with pytest.raises(ValueError, match="digit"):
-        DigitSender(frame_samples=160).add(digits, duration_ms=duration_ms, pause_ms=80)
+        DigitSender(clock_rate_hz=8000).add(digits, duration_ms=duration_ms, pause_ms=80)
 
 
 @given(st.binary(max_size=8))

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ringdown.media import payloads
+from ringdown.media import codecs, payloads
 from ringdown.media.rtp import RtpPacket
 from tests.unit.media import streams, tones
 
@@ -12,11 +12,11 @@ SECOND = tones.make_tone(500, 1000)
 TWO_SECONDS = tones.make_tone(500, 2000)
 
 
-def test_audio_arrives_whole_after_a_prefill_of_two_frames() -> None:
+def test_audio_arrives_whole_at_the_first_tick_after_it() -> None:
     receiver = streams.make_receiver()
-    heard = streams.play(receiver, streams.schedule(streams.make_packets(SECOND)), ticks=51)
+    heard = streams.play(receiver, streams.schedule(streams.make_packets(SECOND)), ticks=50)
     first_ms = next(index for index, frame in enumerate(tones.frames(heard)) if tones.level(frame) > 1000) * 20
-    assert first_ms == 20
+    assert first_ms == 0
     assert tones.purity(heard[640:]) > 0.99
     assert receiver.statistics.concealed_ms == 0
 
@@ -50,9 +50,9 @@ def test_a_lost_frame_fades_and_then_is_silent() -> None:
     arrivals = [entry for index, entry in enumerate(streams.schedule(packets)) if not 20 <= index < 30]
     frames = tones.frames(streams.play(receiver, arrivals, ticks=50))
     loud = tones.level(frames[15])
-    levels = [tones.level(frame) / loud for frame in frames[21:25]]
-    assert levels[:3] == [pytest.approx(0.7, abs=0.05), pytest.approx(0.5, abs=0.05), pytest.approx(0.25, abs=0.05)]
-    assert levels[3] < 0.01
+    levels = [tones.level(frame) / loud for frame in frames[20:25]]
+    assert levels[:3] == [pytest.approx(0.95, abs=0.05), pytest.approx(0.6, abs=0.05), pytest.approx(0.22, abs=0.05)]
+    assert levels[3:] == [0, 0]
     assert tones.level(frames[-1]) == pytest.approx(loud, rel=0.05)
 
 
@@ -62,8 +62,10 @@ def test_reordered_and_repeated_packets_are_put_right() -> None:
     shuffled = [(at_ms + (25 if index % 5 == 2 else 0), packet) for index, (at_ms, packet) in enumerate(arrivals)]
     heard = streams.play(receiver, shuffled + shuffled[::3], ticks=101)
     assert tones.purity(heard[640 : 98 * 320]) > 0.99
-    assert receiver.statistics.concealed_ms == 0
-    assert receiver.jitter.statistics.duplicates + receiver.jitter.statistics.late == len(shuffled[::3])
+    # The first two that come late are covered, then the delay is a frame longer.
+    assert receiver.statistics.concealed_ms <= 60
+    assert receiver.jitter.statistics.late <= 2
+    assert receiver.jitter.statistics.duplicates + receiver.jitter.statistics.late <= len(shuffled[::3]) + 2
 
 
 def test_a_first_packet_that_was_overtaken_is_heard() -> None:
@@ -72,10 +74,10 @@ def test_a_first_packet_that_was_overtaken_is_heard() -> None:
     for packet in (second, first, third):
         receiver.receive(packet, 0)
     heard = b"".join(receiver.pull() for _ in range(4))
-    assert heard[320:] == streams.CODEC.decode(first.payload + second.payload + third.payload)
+    assert heard[:960] == streams.CODEC.new_decoder().decode(first.payload + second.payload + third.payload)
 
 
-def test_jitter_within_the_prefill_is_not_heard() -> None:
+def test_jitter_of_less_than_a_frame_is_heard_once_at_most() -> None:
     receiver = streams.make_receiver()
     spread = random.Random(4)
     arrivals = streams.schedule(streams.make_packets(TWO_SECONDS))
@@ -209,7 +211,7 @@ def test_the_other_law_of_g711_is_understood_at_any_packet() -> None:
         sequence_number=1050,
         timestamp=160_000 + 50 * 160,
         payload_type=8,
-        codec=payloads.get_codec("PCMA"),
+        codec=codecs.get_codec("PCMA"),
     )
     heard = streams.play(receiver, streams.schedule(first + second), ticks=98)
     assert tones.find_tone(heard[60 * 320 :]) == pytest.approx(500, abs=3)
@@ -238,9 +240,10 @@ def test_unknown_payload_types_are_counted_and_not_heard() -> None:
 
 def test_odd_payload_lengths_do_not_break_the_frames() -> None:
     receiver = streams.make_receiver()
-    timestamp, arrivals = 0, []
+    timestamp = 0
+    arrivals: list[tuple[float, RtpPacket]] = []
     chop = random.Random(5)
-    encoded = streams.CODEC.encode(TWO_SECONDS)
+    encoded = codecs.encode_pcmu(TWO_SECONDS)
     while timestamp < len(encoded):
         size = chop.choice([1, 37, 80, 160, 161, 240, 400])
         packet = RtpPacket(0, False, len(arrivals), timestamp, 7, encoded[timestamp : timestamp + size])

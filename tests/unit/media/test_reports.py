@@ -2,20 +2,21 @@
 
 import pytest
 
-from ringdown.media import payloads, rtcp
+from ringdown.media import rtcp
 from ringdown.media.reception import Reception
 from ringdown.media.reports import Reports
 from ringdown.media.sender import Sender
+from ringdown.media.stream import StreamSettings
 
 START_NS = 1_800_000_000_000_000_000
 
 
 def make_sender() -> Sender:
-    return Sender(codec=payloads.get_codec("PCMU"), payload_type=0, dtmf_payload_type=101)
+    return Sender(StreamSettings(remote=("127.0.0.1", 9), encoding="PCMU", payload_type=0, dtmf_payload_type=101))
 
 
 def receive(numbers: list[int]) -> Reception:
-    reception = Reception(ssrc=5, sequence_number=numbers[0], sample_rate_hz=8000)
+    reception = Reception(ssrc=5, sequence_number=numbers[0], clock_rate_hz=8000)
     for index, number in enumerate(numbers):
         reception.receive(number % 65536, 160 * number, index * 0.02)
     return reception
@@ -58,7 +59,7 @@ def test_one_packet_from_nowhere_does_not_count_as_a_restart() -> None:
 def test_jitter_is_zero_for_a_steady_stream_and_grows_with_unsteady_arrivals() -> None:
     steady = receive(list(range(100)))
     assert steady.jitter_ms == pytest.approx(0, abs=0.01)
-    shaky = Reception(ssrc=5, sequence_number=0, sample_rate_hz=8000)
+    shaky = Reception(ssrc=5, sequence_number=0, clock_rate_hz=8000)
     for number in range(200):
         shaky.receive(number, 160 * number, number * 0.02 + (0.005 if number % 2 else 0))
     assert shaky.jitter_ms == pytest.approx(5, rel=0.05)
@@ -69,7 +70,7 @@ def test_the_round_trip_is_what_the_two_ends_do_not_account_for() -> None:
     sender, far_sender = make_sender(), make_sender()
     sender.next(None)
     far_sender.next(None)
-    heard = Reception(ssrc=sender.ssrc, sequence_number=9, sample_rate_hz=8000)
+    heard = Reception(ssrc=sender.ssrc, sequence_number=9, clock_rate_hz=8000)
     report = ours.make_report(sender=sender, reception=None, unix_time_ns=START_NS)
     theirs.receive(report, sender=far_sender, unix_time_ns=START_NS + 40_000_000)
     answer = theirs.make_report(sender=far_sender, reception=heard, unix_time_ns=START_NS + 1_040_000_000)

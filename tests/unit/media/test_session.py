@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ringdown.media import payloads, rtcp, rtp, sockets
+from ringdown.media import codecs, rtcp, rtp, sockets
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
@@ -200,7 +200,7 @@ async def test_a_redirect_moves_the_stream_and_a_hold_stops_it(
     clock.run(200)
     packets = read_packets(phone)
     assert {packet.payload_type for packet in packets} == {8}
-    pcm = payloads.get_codec("PCMA").decode(b"".join(packet.payload for packet in packets))
+    pcm = codecs.get_codec("PCMA").new_decoder().decode(b"".join(packet.payload for packet in packets))
     assert tones.find_tone(pcm) == pytest.approx(400, abs=10)
     call.session.redirect(replace(stream, is_sending=False))
     clock.run(200)

@@ -47,7 +47,7 @@ def test_a_blind_transfer_is_accepted_and_its_success_notified(who: str) -> None
     own = ours.dialog
     assert own is not None
     assert (referral.target, referral.replaces) == (TARGET, None)
-    assert referral.referred_by == ("<sip:alice@10.0.0.1>" if who == "caller" else "<sip:bob@10.0.0.2;transport=udp>")
+    assert referral.referred_by == ("<sip:alice@10.0.0.1>" if who == "caller" else "<sip:bob@10.0.0.2>")
     referral.accept(network.now)
     network.run(0.1)
     assert last_response(near).status == 202
@@ -97,7 +97,8 @@ def test_a_transfer_that_nobody_decides_is_declined_after_10_seconds() -> None:
     assert told == []
     network.run(0.3)
     assert told == [ReferResult(603, "Decline")]
-    assert alice.agent.next_timeout() is None or network.run(40) is None
+    network.run(40)
+    assert alice.agent.next_timeout() is None
 
 
 def test_a_transfer_without_a_final_word_is_408_and_later_words_are_refused() -> None:
@@ -154,7 +155,7 @@ def test_a_target_that_is_no_uri_is_a_value_error(target: str) -> None:
 
 
 def test_a_notification_may_overtake_the_202() -> None:
-    network, alice, bob, call, incoming = make_call()
+    network, _, _, call, incoming = make_call()
     network.lose = lambda message: isinstance(message, Response)
     told = refer(network, call)
     fields = [("Event", "refer"), ("Subscription-State", "terminated"), ("Content-Type", "message/sipfrag")]
@@ -241,7 +242,7 @@ def test_an_attended_transfer_replaces_the_consultation() -> None:
 
 
 def test_an_incoming_call_can_be_named_for_replacement_too() -> None:
-    network, alice, bob, call, incoming = make_call()
+    network, alice, _, call, incoming = make_call()
     own, theirs = incoming.replaces(), call.replaces()
     assert own == Replaces(theirs.call_id, to_tag=theirs.from_tag, from_tag=theirs.to_tag)
     dialled = network.add("10.0.0.3").dial("sip:alice@10.0.0.1", headers=[("Replaces", own.serialize())])
@@ -261,7 +262,7 @@ def test_a_call_that_is_not_answered_has_no_name() -> None:
     ("unknown-call", 481), ("wrong-tag", 481), ("early-only", 486), ("malformed", 400), ("twice", 400),
 ])  # fmt: skip
 def test_a_replacement_that_does_not_fit_is_refused(change: str, status: int) -> None:
-    network, alice, bob, call, incoming = make_call()
+    network, alice, _, _, incoming = make_call()
     replaces = incoming.replaces()
     value = {
         "unknown-call": Replaces("other", replaces.to_tag, replaces.from_tag).serialize(),

@@ -44,7 +44,14 @@ def statuses(network: Network, peer: Node, data: bytes) -> list[int]:
 
 @pytest.mark.parametrize(("data", "status"), [
     (write("OPTIONS"), 200),
+    (write("OPTIONS").replace(b"Max-Forwards: 70", b"Max-Forwards: 0"), 200),  # it has arrived (RFC 4475 §3.3.11)
     (write("MESSAGE"), 405),
+    (write("SUBSCRIBE"), 489),
+    (write("PUBLISH"), 489),
+    (write("NOTIFY"), 481),
+    (write("REFER"), 481),
+    (write("PRACK"), 481),
+    (write("INFO"), 481),
     (write("REGISTER"), 405),
     (write("FOO"), 501),
     (write("BYE"), 481),
@@ -93,6 +100,32 @@ def test_a_repeated_invite_makes_one_call() -> None:
     assert statuses(network, peer, invite) == [100]
     assert statuses(network, peer, invite) == [100, 100]
     assert len(agent.incoming) == 1
+
+
+def test_an_invite_that_comes_over_two_paths_makes_one_call() -> None:
+    network, agent, peer = make_pair()
+    statuses(network, peer, write("INVITE"))
+    assert statuses(network, peer, write("INVITE", branch="z9hG4bKother")) == [100, 482]
+    assert len(agent.incoming) == 1
+    agent.incoming[0].reject(486, now=network.now)
+    network.inject(write("ACK", to=peer.received[-1].headers.get("To") or ""), to=AGENT, source=PEER)
+    network.run(40)
+    assert statuses(network, peer, write("INVITE", branch="z9hG4bKlater"))[-1] == 100
+
+
+def test_an_options_says_what_we_can() -> None:
+    network, _, peer = make_pair()
+    statuses(network, peer, write("OPTIONS"))
+    answer = peer.received[0]
+    assert {"REFER", "PRACK", "UPDATE", "INFO"} <= set(answer.headers.get_all("Allow"))
+    assert set(answer.headers.get_all("Supported")) == {"timer", "100rel", "replaces"}
+
+
+def test_a_via_of_a_transport_that_is_not_spoken_is_dropped() -> None:
+    network, agent, peer = make_pair()
+    assert statuses(network, peer, write("OPTIONS", via="SIP/2.0/SCTP 10.0.0.2:5060;rport")) == []
+    assert statuses(network, peer, write("OPTIONS", via="SIP/2.0/TLS 10.0.0.2:5060;rport")) == [200]
+    assert agent.agent.statistics.malformed == 1
 
 
 def test_a_cancel_after_the_answer_changes_nothing() -> None:
