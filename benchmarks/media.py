@@ -179,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     kinds.add_argument("--record", action="store_true", help="with --calls: record every call")
     kinds.add_argument("--srtp", action="store_true", help="with --calls: by SRTP")
     options = parser.parse_args(arguments)
-    seconds = options.seconds or (2.5 if options.quick else 20)
+    seconds = options.seconds or (2.0 if options.quick else 20)
     kind: Kind = "recorded" if options.record else "encrypted" if options.srtp else "plain"
     if options.calls:
         figures = [

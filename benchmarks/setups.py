@@ -13,9 +13,9 @@ from ringdown.sip.call import Call, IncomingCall
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import Answered
 
-_WARM_UP_S = 2.0
+_WARM_UP_S = 1.0
 _TALK_S = 0.5  # answered calls are live this long, so that many dialogs exist at once
-SETTLE_S = 3.0
+SETTLE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,19 @@ async def test_trunks_need_an_organization(database: Any, settings: Settings) ->
 
 
 def test_the_programs_of_serve_read_the_same_trunks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = _with(settings, CARRIER, {"name": "pbx", "hosts": [{"host": "ü.example", "port": 1}]})
-    for name, value in tree.build_environment(loaded).items():
+    loaded = _load(settings, _FILE)
+    environment = tree.build_environment(loaded)
+    assert "s3cret" not in str(environment)
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert Settings().trunks == loaded.trunks
+    assert len(loaded.trunks) == 2
+
+
+def test_the_programs_of_a_demonstration_leave_the_trunks_of_the_file_alone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _load(settings, _FILE)
+    for name, value in tree.build_environment(Settings(trunks=())).items():
+        monkeypatch.setenv(name, value)
+    assert Settings().trunks == ()

@@ -264,3 +264,26 @@ async def test_the_likeliest_reading_that_somebody_has_is_found(tenant: Tenant) 
         found = await store.find_first_number(connection, ("+12025550101", "+12025550102"))
         assert found is not None
         assert found.phone_number == "+12025550101"
+
+
+async def test_a_number_never_stands_on_a_trunk_that_is_gone(tenant: Tenant) -> None:
+    for attempt in range(8):
+        trunk_id = await _add_trunk(tenant, f"carrier {attempt}")
+        body = {"phone_number": f"+1202555011{attempt}", "trunk_id": trunk_id}
+        imported, deleted = await asyncio.gather(
+            tenant.client.post(f"{URL}/import", json=body), tenant.client.delete(f"{TRUNKS}/{trunk_id}")
+        )
+        assert (imported.status_code, deleted.status_code) in ((201, 422), (422, 200))
+
+
+async def test_an_agent_that_is_deleted_is_on_no_number_afterwards(tenant: Tenant) -> None:
+    number_id = (await _import(tenant))["id"]
+    for _ in range(8):
+        agent = await tenant.add_agent()
+        body = {"number_id": number_id, "agent_id": agent.id, "assignment_type": "inbound"}
+        assigned, deleted = await asyncio.gather(
+            tenant.client.post(f"{URL}/assign", json=body), tenant.client.delete(f"{BASE}/agents/{agent.id}")
+        )
+        assert assigned.status_code in (201, 404)
+        assert deleted.status_code == 200
+        assert (await tenant.client.get(f"{URL}/{number_id}")).json()["data"]["inbound_agent_id"] != agent.id

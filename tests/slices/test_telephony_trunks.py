@@ -1,5 +1,6 @@
 """Trunks over HTTP: created, listed, changed, deleted; their secrets never come out again."""
 
+import asyncio
 import datetime
 import logging
 from typing import Any
@@ -16,6 +17,7 @@ from ringdown.config import Settings
 from ringdown.secret import SecretBox
 from ringdown.telephony import trunk_store
 from ringdown.telephony.models import Trunk, TrunkHost, TrunkStatus
+from ringdown.web import idempotency
 from tests.slices.conftest import BASE, Tenant
 
 URL = f"{BASE}/telephony/trunks"
@@ -386,3 +388,34 @@ async def test_a_lost_key_can_be_mended_over_the_api(tenant: Tenant, settings: S
     async with tenant.database.read() as connection:
         [opened] = await trunk_store.list_enabled_trunks(connection, SecretBox.open(settings))
     assert opened.password is None
+
+
+async def test_trunks_that_want_one_name_at_once_do_not_share_it(tenant: Tenant) -> None:
+    ids = [(await _create(tenant, name=f"t{number}"))["id"] for number in range(3)]
+    answers = await asyncio.gather(
+        *(tenant.client.patch(f"{URL}/{trunk_id}", json={"name": "wanted"}) for trunk_id in ids),
+        tenant.client.post(URL, json=MINIMAL | {"name": "wanted"}),
+    )
+    assert sorted(answer.is_success for answer in answers) == [False, False, False, True]
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    names = [trunk["name"] for trunk in (await tenant.client.get(URL)).json()["data"]]
+    assert names.count("wanted") == 1
+
+
+async def test_an_answer_that_was_lost_after_the_commit_is_told_and_creates_nothing_again(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"X-Idempotency-Key": "once"}
+
+    async def die(*_: object) -> None:
+        raise ConnectionError("the process is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(idempotency, "finish", die)
+        assert (await tenant.client.post(URL, json=MINIMAL, headers=headers)).status_code == 500
+    monkeypatch.setattr(idempotency, "IN_FLIGHT_MS", 0)
+    await asyncio.sleep(0.01)
+    again = await tenant.client.post(URL, json=MINIMAL, headers=headers)
+    [trunk] = (await tenant.client.get(URL)).json()["data"]
+    assert again.status_code == 409
+    assert again.json()["error"]["details"]["resource_id"] == trunk["id"]

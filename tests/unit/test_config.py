@@ -72,3 +72,36 @@ def test_a_server_needs_the_name_of_its_model(prefix: str) -> None:
     with pytest.raises(ValidationError, match=model):
         Settings.model_validate({f"{prefix}_url": "http://localhost:1/v1"})
     Settings.model_validate({f"{prefix}_url": "http://localhost:1/v1", model: "m"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"sip_tls_port": 5061}, "sip_tls_certificate"),
+        ({"public_host": "stun"}, "stun_server"),
+        ({"public_host": "a b"}, "public_host"),
+        ({"stun_server": "stun:stun.example.net"}, "stun_server"),
+        ({"allowed_destination_prefixes": "44"}, "allowed_destination_prefixes"),
+        ({"allowed_destination_prefixes": ["+1", 44]}, "allowed_destination_prefixes"),
+        ({"trunks": ["carrier"]}, "trunks"),
+    ],
+)
+def test_sip_settings_that_cannot_work_are_refused(fields: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        Settings.model_validate(fields)
+
+
+def test_sip_settings_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PUBLIC_HOST": "2001:db8::1",
+        "STUN_SERVER": "[2001:db8::2]:3478",
+        "ALLOWED_DESTINATION_PREFIXES": "+1, +44",
+        "TRUNKS": '[{"name": "pbx", "hosts": ["192.0.2.1"], "password": "s3cret"}]',
+    }.items():
+        monkeypatch.setenv(f"RINGDOWN_{name}", value)
+    settings = Settings()
+    assert settings.allowed_destination_prefixes == ("+1", "+44")
+    assert settings.trunks[0]["hosts"] == ["192.0.2.1"]
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("RINGDOWN_ALLOWED_DESTINATION_PREFIXES", "")
+    assert Settings().allowed_destination_prefixes == ()

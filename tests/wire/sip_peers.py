@@ -191,10 +191,11 @@ def _write_silence(path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def run_kamailio(folder: Path, config: Path, *, callee_port: int) -> AsyncIterator[int]:
-    """A Kamailio that wants credentials and relays to `callee_port`; gives its own port."""
+async def run_kamailio(folder: Path, config: Path, **values: object) -> AsyncIterator[int]:
+    """A Kamailio with a configuration in which `@PORT@` is its own port, given, and `values` fill the rest."""
     port = free_port()
-    _fill_in(config, folder / "kamailio.cfg", {"@PORT@": str(port), "@CALLEE_PORT@": str(callee_port)})
+    placeholders = {f"@{name.upper()}@": str(value) for name, value in values.items()}
+    _fill_in(config, folder / "kamailio.cfg", {"@PORT@": str(port), **placeholders})
     process = await asyncio.create_subprocess_exec(
         "kamailio", "-f", str(folder / "kamailio.cfg"), "-m", "32", "-M", "4", "-DD", "-E", "-Y", str(folder),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,20 @@ CASES = {
         code="concurrency_limit", words="503", carrier=Behaviour(max_calls=0, refusal_status=503)
     ),
     "clock of the far end drifting": Case(code="clock_drift", words="too slow", carrier=_media(clock_ppm=5000.0)),
+    "clock of the far end drifting ahead": Case(
+        code="clock_drift", words="too fast", carrier=_media(clock_ppm=-2000.0)
+    ),
+    "one host of two closed": Case(
+        code="port_closed",
+        words="Nobody listens",
+        hosts=lambda port: (TrunkHost("127.0.0.1", port), *(replace(host, priority=1) for host in _unused(port))),
+    ),
+    "a limit of one call that the trunk keeps, which is no fault": Case(
+        code=None, carrier=Behaviour(max_calls=1), trunk={"max_concurrent_calls": 1}
+    ),
+    "credentials missing": Case(
+        code="credentials_missing", words="`username`", trunk={"username": None, "password": None, "registers": False}
+    ),
 }
 
 
@@ -194,26 +209,25 @@ class Verdict:
     carrier: Carrier
 
 
+def make_trunk(hosts: tuple[TrunkHost, ...], changes: dict[str, Any]) -> Trunk:
+    """A trunk that registers as the carrier's one user."""
+    fields: dict[str, Any] = {"username": "alice", "password": "secret", "registers": True, "codecs": ("PCMU", "PCMA")}
+    return Trunk(
+        organization_id="org_1",
+        id="trunk_1",
+        name="carrier",
+        hosts=hosts,
+        created_at=0,
+        updated_at=0,
+        **{**fields, **changes},
+    )
+
+
 async def _examine_case(case: Case, settings: Settings, tls: Tls) -> Verdict:
     loop = asyncio.get_running_loop()
     async with Carrier(replace(case.carrier, tls=tls.build_context(case))).run() as carrier:
-        trunk = Trunk(
-            organization_id="org_1",
-            id="trunk_1",
-            name="carrier",
-            hosts=case.hosts(carrier.port),
-            created_at=0,
-            updated_at=0,
-            **{  # type: ignore[arg-type]
-                "transport": case.carrier.transport,
-                "username": "alice",
-                "password": "secret",
-                "registers": True,
-                "codecs": ("PCMU", "PCMA"),
-                "tls_ca": tls.ca,
-                **case.trunk,
-            },
-        )
+        hosts = case.hosts(carrier.port)
+        trunk = make_trunk(hosts, {"transport": case.carrier.transport, "tls_ca": tls.ca, **case.trunk})
         started_at = loop.time()
         examined = await examine(trunk, settings=settings, number=_NUMBER, own_numbers=(_CALLER, "+12025550111"))
         return Verdict(examined, loop.time() - started_at, carrier)
@@ -248,3 +262,25 @@ def test_the_doctor_names_what_is_wrong_within_half_a_minute(name: str, verdicts
     assert verdict.seconds < _LIMIT_S
     assert verdict.carrier.live_calls == 0
     assert not any(verdict.carrier.bindings.values())
+
+
+async def test_a_registration_of_the_gateway_is_left_alone(settings: Settings) -> None:
+    async with Carrier(Behaviour()).run() as carrier:
+        carrier.bindings["alice"] = ["sip:alice@127.0.0.1:5060"]
+        examined = await examine(
+            make_trunk((TrunkHost("127.0.0.1", carrier.port),), {"codecs": ("PCMU",)}), settings=settings, number=None
+        )
+        registers = [request for request in carrier.requests if request.method == "REGISTER"]
+    assert examined.findings == ()
+    assert carrier.bindings["alice"] == ["sip:alice@127.0.0.1:5060"]
+    assert registers
+    assert not any(request.headers.get("Contact") for request in registers)
+
+
+@pytest.mark.parametrize(("host", "peer"), [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::1")])
+async def test_any_form_of_our_own_address_will_do(settings: Settings, host: str, peer: str) -> None:
+    async with Carrier(Behaviour()).run() as carrier:
+        port = carrier.port if peer == "127.0.0.1" else _unused(0)[0].port
+        trunk = make_trunk((TrunkHost(peer, port),), {})
+        examined = await examine(trunk, settings=settings.model_copy(update={"sip_host": host}), number=None)
+    assert [finding.code for finding in examined.findings] == ([] if peer == "127.0.0.1" else ["port_closed"])

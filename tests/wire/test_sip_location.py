@@ -24,7 +24,8 @@ CARRIER: Records = {
     ("_sip._udp.broken.example", "SRV"): ["0 0 5060 missing.example."],
     ("carrier.example", "A"): ["192.0.2.99"],
     ("one.example", "A"): ["192.0.2.1"],
-    ("two.example", "A"): ["192.0.2.2", "192.0.2.3"],
+    ("two.example", "A"): ["192.0.2.2"],
+    ("many.example", "A"): ["192.0.2.2", "192.0.2.3"],
     ("six.example", "AAAA"): ["2001:db8::6"],
     ("both.example", "A"): ["127.0.0.4"],
     ("both.example", "AAAA"): ["2001:db8::4"],
@@ -41,15 +42,14 @@ def show(found: list[Destination]) -> list[str]:
 
 
 @pytest.mark.parametrize(("uri", "transport", "expected"), [
-    ("sip:1@carrier.example", None, ["tls 192.0.2.1 5061", "udp 192.0.2.1 5060", "udp 192.0.2.2 5070",
-                                     "udp 192.0.2.3 5070"]),
+    ("sip:1@carrier.example", None, ["tls 192.0.2.1 5061", "udp 192.0.2.1 5060", "udp 192.0.2.2 5070"]),
     ("sips:1@carrier.example", None, ["tls 192.0.2.1 5061"]),
-    ("sip:carrier.example", "udp", ["udp 192.0.2.1 5060", "udp 192.0.2.2 5070", "udp 192.0.2.3 5070"]),
-    ("sip:carrier.example;transport=udp", None, ["udp 192.0.2.1 5060", "udp 192.0.2.2 5070", "udp 192.0.2.3 5070"]),
+    ("sip:carrier.example", "udp", ["udp 192.0.2.1 5060", "udp 192.0.2.2 5070"]),
+    ("sip:carrier.example;transport=udp", None, ["udp 192.0.2.1 5060", "udp 192.0.2.2 5070"]),
     ("sip:carrier.example", "tcp", ["tcp 192.0.2.99 5060"]),
     ("sip:carrier.example:5090", None, ["udp 192.0.2.99 5090"]),
     ("sip:carrier.example:5090", "tls", ["tls 192.0.2.99 5090"]),
-    ("sip:plain.example", None, ["tcp 192.0.2.2 5080", "tcp 192.0.2.3 5080"]),
+    ("sip:plain.example", None, ["tcp 192.0.2.2 5080"]),
     ("sip:one.example", None, ["udp 192.0.2.1 5060"]),
     ("sip:x@ignored.example;maddr=one.example", None, ["udp 192.0.2.1 5060"]),
     ("sip:192.0.2.7", None, ["udp 192.0.2.7 5060"]),
@@ -61,6 +61,12 @@ async def test_the_hosts_of_a_uri_are_found_in_their_order(
 ) -> None:
     async with run_name_server(CARRIER) as server:
         assert show(await make_locator(server).locate(uri, transport=transport)) == expected
+
+
+async def test_every_address_of_a_host_is_given() -> None:
+    async with run_name_server(CARRIER) as server:
+        found = await make_locator(server).locate("sip:many.example")
+        assert sorted(show(found)) == ["udp 192.0.2.2 5060", "udp 192.0.2.3 5060"]
 
 
 async def test_a_tls_host_is_verified_against_the_domain_unless_another_name_is_given() -> None:

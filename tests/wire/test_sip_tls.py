@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from ringdown.sip.admission import Admission
 from ringdown.sip.call import IncomingCall, OutgoingCall
 from ringdown.sip.destination import Destination, TlsClient
 from ringdown.sip.events import TRANSPORT_FAILED, Answered, Ended, Rejected
 from ringdown.sip.inquiry import Reply
+from ringdown.sip.message import Request
 from ringdown.sip.tls import build_server_context
 from tests.wire.certificates import Authority, Certificate
 from tests.wire.sip_owner import Owner, collect, run_owner, wait_for
@@ -229,13 +231,13 @@ async def test_connections_are_reused_by_those_who_verified_the_same_name_only(
     tmp_path: Path, authority: Authority
 ) -> None:
     sources: list[int] = []
-    certificate = authority.sign(NAME, "second.example")
-    async with (
-        run_owner() as alice,
-        run_owner(
-            tls=certificate.listen(tmp_path), admit=lambda source, _request: sources.append(source.port) or "accept"
-        ) as bob,
-    ):
+
+    def admit(source: Destination, _request: Request) -> Admission:
+        sources.append(source.port)
+        return "accept"
+
+    listener = authority.sign(NAME, "second.example").listen(tmp_path)
+    async with run_owner() as alice, run_owner(tls=listener, admit=admit) as bob:
         for name in (NAME, NAME, "second.example", "third.example", NAME):
             await ask(alice, make_hop(bob.endpoint.tls_port, authority, name=name))
     assert len(sources) == 4

@@ -1,6 +1,5 @@
 """The process tree of one machine: which programs `serve` and `demo` start, and with which environment."""
 
-import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,16 +27,17 @@ def list_programs(settings: Settings) -> list[ProgramSpec]:
 def build_environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child reads exactly these settings."""
     environment = dict(os.environ)
-    for name, value in settings.model_dump(exclude_unset=True).items():
+    for name, value in settings.model_dump(exclude_unset=True, exclude={"trunks"}).items():
         environment[f"RINGDOWN_{name.upper()}"] = _render(value)
+    # Trunks hold certificates and secrets, too many for an environment: a child reads them where we did, if any.
+    if not settings.trunks and "trunks" in settings.model_fields_set:
+        environment["RINGDOWN_TRUNKS"] = "[]"
     return environment
 
 
 def _render(value: Any) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
-    if isinstance(value, (list, tuple)) and any(isinstance(item, dict) for item in value):
-        return json.dumps(value)
     if isinstance(value, (list, tuple)):
         return ",".join(str(item) for item in value)
     return str(value)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ringdown.config import Settings
-from ringdown.doctor import reachability
+from ringdown.doctor import login, reachability
 from ringdown.doctor.diagnosis import diagnose
 from ringdown.doctor.finding import Finding
 from ringdown.doctor.inquiry import Inquiry
@@ -124,9 +124,9 @@ class _Examination:
         self._note("other transports", ", ".join(f"{_name(way)} {way.transport}" for way in ways) or "no answer")
 
     async def _register(self, hop: Destination) -> None:
-        login = await self._inquiry.register(hop)
-        self._seen = replace(self._seen, login=login)
-        self._note("REGISTER", str(login.outcome))
+        registered = await self._inquiry.register(hop)
+        self._seen = replace(self._seen, login=registered)
+        self._note("REGISTER", str(registered.outcome))
 
     async def _call(self, hop: Destination, number: str) -> None:
         trial = await self._prepare(self._trunk, number, self._caller, hop)
@@ -164,15 +164,17 @@ class _Examination:
 
     async def _find_reason(self, hop: Destination, number: str, outcome: Outcome) -> None:
         """Place the refused call with other settings, one at a time, until the peer takes it."""
+        if login.is_to_blame(self._seen):
+            return
         status = outcome.status or 0
-        if status in (401, 407):
+        if status in (401, 407) and self._seen.login is None:
             await self._compare_credentials(hop, number, outcome)
             return
         is_taken = await self._vary(hop, number, status)
         if status in SDP_REFUSALS:
             return
         if not is_taken:
-            if self._trunk.username and not self._trunk.registers:
+            if self._trunk.username and self._seen.login is None:
                 await self._compare_credentials(hop, number, outcome)
             await asyncio.sleep(_REPEAT_AFTER_S)
         repeated = await self._probe(self._trunk, number, self._caller, hop)
@@ -206,18 +208,18 @@ class _Examination:
         return Attempt(outcome=outcome, variation=variation, encoding=trial.encoding)
 
     async def _compare_credentials(self, hop: Destination, number: str, outcome: Outcome) -> None:
-        """How the call fares with credentials that are certainly wrong."""
-        stranger = replace(self._trunk, username=f"ringdown-{secrets.token_hex(4)}", password=secrets.token_hex(8))
-        forger = replace(self._trunk, password=secrets.token_hex(8))
-        login = Login(
-            method="INVITE",
-            outcome=outcome,
-            is_challenged=True,
-            with_unknown_user=await self._probe(stranger, number, self._caller, hop) if self._trunk.username else None,
-            with_wrong_password=await self._probe(forger, number, self._caller, hop) if self._trunk.username else None,
-        )
-        self._seen = replace(self._seen, login=self._seen.login or login)
-        self._note("wrong credentials", f"{login.with_unknown_user}, {login.with_wrong_password}")
+        """How the call fares with credentials that are certainly wrong; only noted where there are none."""
+        compared = Login(method="INVITE", outcome=outcome, is_challenged=True)
+        if self._trunk.username:
+            stranger = replace(self._trunk, username=f"ringdown-{secrets.token_hex(4)}", password=secrets.token_hex(8))
+            forger = replace(self._trunk, password=secrets.token_hex(8))
+            compared = replace(
+                compared,
+                with_unknown_user=await self._probe(stranger, number, self._caller, hop),
+                with_wrong_password=await self._probe(forger, number, self._caller, hop),
+            )
+            self._note("wrong credentials", f"{compared.with_unknown_user}, {compared.with_wrong_password}")
+        self._seen = replace(self._seen, login=compared)
 
     async def _probe(self, trunk: Trunk, number: str, caller: str | None, hop: Destination) -> Outcome:
         """Whether a call rings."""

@@ -28,7 +28,7 @@ def _judge_inbound(audio: Audio, seen: Observations) -> Finding | None:
             "The peer's audio does not fit the SRTP keys that were agreed on.",
             "Set `srtp` to `off`, or have the peer use SDES with the keys of its answer.",
         )
-    if audio.host != audio.signalling_host and network.is_private(audio.host):
+    if _is_peer_address_hidden(audio):
         return _explain_private(audio, seen)
     if audio.foreign_sources:
         return Finding(
@@ -64,6 +64,13 @@ def _explain_private(audio: Audio, seen: Observations) -> Finding:
         f"{audio.signalling_host}: audio sent there is lost.",
         f"{remedy}.",
     )
+
+
+def _is_peer_address_hidden(audio: Audio) -> bool:
+    """Two hosts of one private network may share the work; audio from elsewhere shows that they do not."""
+    if audio.host == audio.signalling_host or not network.is_private(audio.host):
+        return False
+    return bool(audio.foreign_sources) or not network.is_private(audio.signalling_host)
 
 
 def _is_own_address_hidden(audio: Audio) -> bool:

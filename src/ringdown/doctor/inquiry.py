@@ -123,8 +123,10 @@ class Inquiry:
         values = reply.headers.get_all("Via")
         if not values:
             return None
-        written, returned = self._station.find_host(hop.host), Via.parse(values[0]).host
-        return None if returned == written else (written, returned)
+        returned = Via.parse(values[0]).host
+        if self._station.is_own_host(returned, peer_host=hop.host):
+            return None
+        return self._station.find_host(hop.host), returned
 
 
 def _read(reply: Reply) -> Outcome:

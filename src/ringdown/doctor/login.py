@@ -23,6 +23,11 @@ def find_faults(seen: Observations) -> list[Finding]:
     return [] if finding is None else [finding]
 
 
+def is_to_blame(seen: Observations) -> bool:
+    """Whether the credentials are wrong or missing, so that a refused call says nothing more."""
+    return any(finding.code != "registration_refused" for finding in find_faults(seen))
+
+
 def _is_right_elsewhere(seen: Observations) -> bool:
     """Whether a call with the same credentials was taken."""
     return seen.call is not None and seen.call.outcome.is_accepted

@@ -78,22 +78,23 @@ def _explain_own_address(seen: Observations) -> Finding:
 def _explain_location(seen: Observations) -> Finding:
     return Finding(
         "host_unknown",
-        f"The host of the trunk leads nowhere: {seen.location_fault}",
+        seen.location_fault or "",
         "Correct the name in `hosts` (or `outbound_proxy`), or the name server of this machine.",
     )
 
 
 def _explain(contact: Contact, seen: Observations) -> Finding:
     hop = contact.destination
-    where = f"{join_host_port(hop.host, hop.port)} over {hop.transport.upper()}"
+    place = join_host_port(hop.host, hop.port)
+    where = f"{place} over {hop.transport.upper()}"
     why = contact.outcome.fault or fault.TIMED_OUT
     same_port = {way.transport for way in seen.other_ways if way.port == hop.port}
     if why.startswith(_CERTIFICATE):
-        return _explain_certificate(where, why.removeprefix(_CERTIFICATE))
+        return _explain_certificate(place, why.removeprefix(_CERTIFICATE))
     if why == fault.CLOSED and hop.transport == "tls":
         # With TLS 1.3 a client certificate is refused after the handshake, and the reason may get lost.
         return _explain_own_certificate(
-            f"The peer at {where} agrees on TLS and closes the connection, as when it misses a certificate of ours."
+            f"The peer at {place} agrees on TLS and closes the connection, as when it misses a certificate of ours."
         )
     if why == fault.REFUSED:
         return Finding(
@@ -104,11 +105,11 @@ def _explain(contact: Contact, seen: Observations) -> Finding:
     if why == fault.NOT_TLS or (hop.transport == "tls" and "tcp" in same_port):
         return Finding(
             "tls_absent",
-            f"TLS is expected, but the peer at {where} does not speak it.",
+            f"TLS is expected, but the peer at {place} does not speak it.",
             _suggest_transport(seen) or "Correct the port in `hosts`, or set `transport` to `tcp` or `udp`.",
         )
     if why == fault.IS_TLS or (hop.transport == "tcp" and "tls" in same_port):
-        return Finding("tls_required", f"The peer at {where} speaks TLS only.", "Set `transport` to `tls`.")
+        return Finding("tls_required", f"The peer at {place} speaks TLS only.", "Set `transport` to `tls`.")
     return Finding(
         "no_answer",
         f"The peer at {where} does not answer ({why}).",
@@ -117,12 +118,12 @@ def _explain(contact: Contact, seen: Observations) -> Finding:
     )
 
 
-def _explain_certificate(where: str, why: str) -> Finding:
+def _explain_certificate(place: str, why: str) -> Finding:
     if why.startswith(_PEER_REFUSES_OURS):
-        return _explain_own_certificate(f"The peer at {where} does not accept our TLS certificate: {why}.")
+        return _explain_own_certificate(f"The peer at {place} does not accept our TLS certificate: {why}.")
     return Finding(
         "tls_certificate",
-        f"The TLS certificate of {where} is wrong: {why}.",
+        f"The TLS certificate of {place} is wrong: {why}.",
         "Set `tls_ca` to the authority that signed it, `tls_server_name` to the name it is for, "
         "or have the peer install a valid one.",
     )

@@ -7,7 +7,6 @@ from ringdown.doctor.finding import Finding
 from ringdown.doctor.observation import Attempt, Observations, Outcome
 from ringdown.doctor.variation import SDP_REFUSALS
 
-_AUTHENTICATE = (401, 407)
 _NOBODY_THERE = (404, 408, 410, 480)
 _BUSY = (486, 600)  # the called party is busy; says nothing of the trunk
 _LIMIT = re.compile(r"limit|capacity|channel|concurren|maximum|too many|congest|busy here.*trunk", re.IGNORECASE)
@@ -27,7 +26,7 @@ def find_faults(seen: Observations) -> list[Finding]:
 
 
 def _judge_refusal(seen: Observations, outcome: Outcome) -> list[Finding]:
-    if outcome.status in _AUTHENTICATE or login.find_faults(seen):
+    if login.is_to_blame(seen):
         return []
     if seen.repeated is not None and seen.repeated.is_accepted:
         return [_explain_limit(f"the test call was refused with {outcome}, and taken unchanged a moment later")]
@@ -53,8 +52,11 @@ def _judge_second_call(seen: Observations) -> list[Finding]:
 
 def _read_words(outcome: Outcome) -> Finding:
     """Nothing else was taken either: what is left is what the peer says."""
-    if outcome.status == 503 or outcome.retry_after is not None or _LIMIT.search(outcome.reason):
+    status = outcome.status or 0
+    if status == 503 or (status >= 500 and outcome.retry_after is not None) or _LIMIT.search(outcome.reason):
         return _explain_limit(f"the test call was refused with {outcome}, however it was placed")
+    if status in _BUSY:
+        return Finding("call_refused", f"The called number is busy: {outcome}.", "Name another one with `--number`.")
     tried = "whatever caller was shown and however the number was written"
     if _CALLER.search(outcome.reason):
         return Finding(
@@ -62,7 +64,7 @@ def _read_words(outcome: Outcome) -> Finding:
             f"The peer refuses the caller id with {outcome}.",
             "Have the peer verify the number that the agent shows, or show another one.",
         )
-    if outcome.status in (404, 484, 604) or _NUMBER.search(outcome.reason):
+    if status in (404, 484, 604) or _NUMBER.search(outcome.reason):
         return Finding(
             "number_form_refused",
             f"The peer does not know the dialled number: {outcome}, in each of our number forms.",
@@ -125,9 +127,9 @@ def _explain_answer(seen: Observations) -> Finding:
 def _explain_srtp(value: str, outcome: Outcome | None) -> Finding:
     refused = f" and refuses the call with {outcome}" if outcome is not None else ""
     if value == "required":
-        sentence = f"The peer requires SRTP, which the trunk does not use{refused}."
+        sentence = f"The peer requires SRTP{refused}, while the trunk does not use it."
     else:
-        sentence = f"The trunk requires SRTP, which the peer does not speak{refused}."
+        sentence = f"The peer does not speak SRTP{refused}, while the trunk requires it."
     return Finding("srtp_mismatch", sentence, f"Set `srtp` to `{value}`.")
 
 

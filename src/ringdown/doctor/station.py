@@ -55,15 +55,22 @@ class Station:
             clock=self._clock, host=settings.sip_host, port_min=settings.rtp_port_min, port_max=settings.rtp_port_max
         )
         address = await self._public.find_media_address(media, peer_host) or (
-            self.find_host(peer_host),
+            self._find_local_host(peer_host),
             media.local_port,
         )
         return Leg(media, terms=terms, address=address), address[0]
 
     def find_host(self, peer_host: str) -> str:
-        """Our address as we write it to this peer."""
+        """Our address as this peer is shown it."""
         if self._public.host is not None and network.needs_public_address(peer_host):
             return self._public.host
+        return self._find_local_host(peer_host)
+
+    def is_own_host(self, host: str, *, peer_host: str) -> bool:
+        """Whether it is an address that we may have written to this peer."""
+        return host in (self._public.host, self._find_local_host(peer_host))
+
+    def _find_local_host(self, peer_host: str) -> str:
         host = self._settings.sip_host
         return network.local_address(peer_host) if network.is_wildcard(host) else host
 

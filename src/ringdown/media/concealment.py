@@ -1,7 +1,5 @@
 """Covers lost audio with the last pitch period, fading within 60 ms; knows PCM, not packets."""
 
-import audioop
-
 import numpy as np
 
 FADE_MS = 60  # a vowel that is repeated for longer sounds like a machine
@@ -24,9 +22,13 @@ class Concealer:
         """Looks for the pitch at the end of `last`, which has at least 20 ms."""
         reference = round(_REFERENCE_MS * self._per_ms)
         shortest, longest = round(_MIN_PERIOD_MS * self._per_ms), round(_MAX_PERIOD_MS * self._per_ms)
-        past = last[-2 * (reference + longest) :]
-        offset, _ = audioop.findfit(past[: -2 * shortest], past[-2 * reference :])
-        self._cycle = np.frombuffer(past[-2 * (longest - offset) :], "<i2").astype(float)
+        past = np.frombuffer(last, "<i2")[-(reference + longest) :].astype(float)
+        earlier, end = past[:-shortest], past[-reference:]
+        likeness = np.correlate(earlier, end, "valid")
+        energy = np.correlate(earlier**2, np.ones(reference), "valid")
+        # Squared with its sign: a period upside down fits as well, but not to what comes before it.
+        offset = int(np.argmax(likeness * np.abs(likeness) / (energy + 1)))
+        self._cycle = past[-(longest - offset) :]
         self._done = 0
 
     def next(self, size: int) -> bytes:

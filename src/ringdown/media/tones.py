@@ -23,7 +23,7 @@ _BLOCK_MS = 12.75
 _WEAKEST_DBM0 = -34.0  # Q.24: -25 and louder must be heard; the margin is for tones off their frequency
 _MAX_TWIST_DB = 5.0  # column above row: Q.24 wants 4 heard
 _MAX_REVERSE_TWIST_DB = 9.5  # row above column: 8
-_MAX_REMAINDER = 0.2  # of the energy that is not in the two tones; speech has its energy in many
+_MAX_REMAINDER = 0.12  # of the energy that is not in the two tones; speech has its energy in many
 _MAX_SPREAD_DB = 3.0  # between the halves of two blocks in the tone's middle: what begins or ends differs by more
 _MAX_OFFSET = 0.025  # Q.24: 1.5 % must be heard, 3.5 % must not
 _LEAST_SHARE_PRESSED = 0.1  # a hole of some milliseconds leaves so much of the tones in its block
@@ -170,7 +170,7 @@ class ToneDetector:
         if before[:2] != after[:2]:
             return False
         amplitudes = np.concatenate((before.amplitudes, after.amplitudes))
-        levels_db = 20 * np.log10(np.abs(amplitudes))
+        levels_db = 20 * np.log10(np.maximum(np.abs(amplitudes), 1))
         if np.any(np.ptp(levels_db, axis=0) > _MAX_SPREAD_DB):
             return False
         frequencies = np.array((ROWS_HZ[after.row], COLUMNS_HZ[after.column]))

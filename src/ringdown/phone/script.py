@@ -6,6 +6,7 @@ from typing import Literal, get_args
 StepKind = Literal["say", "digits", "tone", "wait", "hold", "resume", "transfer", "hang_up"]
 Reaction = Literal["answer", "busy", "decline", "ring"]
 
+_BARE: dict[str, StepKind] = {"hold": "hold", "resume": "resume", "hang_up": "hang_up"}
 _DIGITS = frozenset("0123456789*#ABCD")
 
 
@@ -13,7 +14,8 @@ _DIGITS = frozenset("0123456789*#ABCD")
 class Step:
     """One thing to do. All but `wait` first let the far party finish speaking.
 
-    `text` is what to say, the digits to send, or the SIP URI to transfer the far party to; `frequency_hz` belongs to a tone; `duration_ms` to a tone or a wait.
+    `text` is what to say, the digits to send, or the SIP URI to transfer the far party to; `frequency_hz` belongs to
+    a tone; `duration_ms` to a tone or a wait.
     """
 
     kind: StepKind
@@ -56,8 +58,8 @@ def parse_step(text: str) -> Step:
         return Step("digits", text=rest.upper())
     if kind == "transfer" and rest.startswith("sip:"):
         return Step("transfer", text=rest)
-    if kind in ("hold", "resume", "hang_up") and not rest:
-        return Step(kind)
+    if not rest and kind in _BARE:
+        return Step(_BARE[kind])
     numbers = _numbers(rest)
     if kind == "tone" and len(numbers) == 2 and 50 <= numbers[0] <= 3500 and 0 < numbers[1] <= 60_000:
         return Step("tone", frequency_hz=round(numbers[0]), duration_ms=round(numbers[1]))

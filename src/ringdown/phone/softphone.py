@@ -43,8 +43,8 @@ class Softphone:
     """A phone on one SIP port. Use `start`, then `dial` or wait to be rung; `close` hangs up.
 
     `on_event` hears `ringing`, `answered`, `agreed` (codec, direction, SRTP or plain, address), `heard`, `said`,
-    `digits`, `digit` (received), `tone`, `hold`, `resume`, `transfer` and `transferred` (its outcome), `referred` (asked
-    to call somebody else), `refused`, `finished`, `rejected` and `ended`.
+    `digits`, `digit` (received), `tone`, `hold`, `resume`, `transfer` and `transferred` (its outcome), `referred`
+    (asked to call somebody else), `refused`, `finished`, `rejected` and `ended`.
     """
 
     def __init__(self, script: Script, *, voice: str = "en-us", srtp: sdp.Srtp = "off", on_event: Listener) -> None:
@@ -55,6 +55,7 @@ class Softphone:
         self._on_event = on_event
         self._sounds: dict[str, bytes] = {}
         self._calls: set[asyncio.Task[None]] = set()
+        self._transfers: set[asyncio.Task[None]] = set()
         self._host = "127.0.0.1"
         self._endpoint: Endpoint | None = None
 
@@ -96,10 +97,11 @@ class Softphone:
     def _rung(self, incoming: IncomingCall) -> None:
         self._spawn(self._take(incoming))
 
-    def _spawn(self, course: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, course: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(course)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
+        return task
 
     async def _take(self, incoming: IncomingCall) -> None:
         self._on_event(PhoneEvent("ringing", incoming.from_uri))
@@ -151,7 +153,10 @@ class Softphone:
 
     async def dial(self, target: str, *, credentials: Credentials | None = None) -> bool:
         """Ring `target` (a SIP URI) and play the script; True if it was answered. Raises `ValueError` for the URI."""
-        return await self._dial(target, credentials=credentials)
+        was_answered = await self._dial(target, credentials=credentials)
+        if self._transfers:  # the far party had us call somebody else: that call goes on
+            await asyncio.wait(self._transfers)
+        return was_answered
 
     async def _dial(
         self, target: str, *, credentials: Credentials | None = None, referred: Referred | None = None
@@ -209,8 +214,13 @@ class Softphone:
                     await referred.referral.notify(event.status, event.reason)
         return None
 
-    async def _obey(self, call: Call, referred: Referred) -> None:
-        """The far party asks us to call somebody else."""
+    def _obey(self, referred: Referred) -> None:
+        """The far party asks us to call somebody else; our call with it goes on until it hangs up."""
+        transfer = self._spawn(self._follow_referral(referred))
+        self._transfers.add(transfer)
+        transfer.add_done_callback(self._transfers.discard)
+
+    async def _follow_referral(self, referred: Referred) -> None:
         self._on_event(PhoneEvent("referred", referred.target))
         if not self._script.accepts_transfer:
             await referred.referral.reject(603)
@@ -279,7 +289,7 @@ class Softphone:
 class _Watch:
     """Reads the events of one call to its end, and does what the far party asks for."""
 
-    def __init__(self, call: Call, obey: Callable[[Call, Referred], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, call: Call, obey: Callable[[Referred], None]) -> None:
         self.on_digit: Callable[[str, int], None] | None = None
         self._call = call
         self._obey = obey
@@ -301,14 +311,13 @@ class _Watch:
 
     async def _follow(self) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                async for event in self._call.events():
-                    if isinstance(event, Answered) and not self._answered.done():
-                        self._answered.set_result(event)
-                    elif isinstance(event, DigitPressed) and self.on_digit is not None:
-                        self.on_digit(event.digit, 0)
-                    elif isinstance(event, Referred):
-                        group.create_task(self._obey(self._call, event))
+            async for event in self._call.events():
+                if isinstance(event, Answered) and not self._answered.done():
+                    self._answered.set_result(event)
+                elif isinstance(event, DigitPressed) and self.on_digit is not None:
+                    self.on_digit(event.digit, 0)
+                elif isinstance(event, Referred):
+                    self._obey(event)
         finally:
             if not self._answered.done():
                 self._answered.set_result(None)

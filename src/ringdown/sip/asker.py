@@ -12,7 +12,7 @@ from ringdown.sip.stack import Stack
 from ringdown.sip.transaction import Timing
 from ringdown.sip.transmission import Transmission
 
-_GRACE = 1.0  # seconds beyond a transaction's own timeout, which only a closed endpoint needs
+_GRACE = 1.0  # seconds beyond a transaction's own timeout
 
 
 class Asker:
@@ -26,6 +26,7 @@ class Asker:
         self._locator = locator
         self._send = send
         self._flush = flush
+        self._closing: asyncio.Future[None] = self._loop.create_future()
 
     @property
     def timing(self) -> Timing:
@@ -60,7 +61,8 @@ class Asker:
         now = self.now()
         inquirer.ask(method, hop=hop, now=now, timeout_s=timeout_s, on_reply=settle, headers=headers, body=body)
         self._flush()
-        await asyncio.wait([replied], timeout=timeout_s + _GRACE)
+        waited = (replied, self._closing)
+        await asyncio.wait(waited, timeout=timeout_s + _GRACE, return_when=asyncio.FIRST_COMPLETED)
         settle(Reply(status=408, reason=NO_RESPONSE, is_local=True, hop=hop, fault=fault.TIMED_OUT))
         return replied.result()
 
@@ -82,6 +84,11 @@ class Asker:
             if not reply.is_local and reply.status != 503:
                 break
         return reply
+
+    def close(self) -> None:
+        """Have nobody wait any longer."""
+        if not self._closing.done():
+            self._closing.set_result(None)
 
     def keep_alive(self, hop: Destination) -> None:
         """Keep a NAT's mapping, or a connection, to a hop open (RFC 5626 §3.5.1)."""

@@ -14,14 +14,13 @@ from ringdown.sip.digest import Credentials
 from ringdown.sip.events import TRANSPORT_FAILED, Ended, Event, Rejected
 from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.inquiry import Inquirer, Reply
+from ringdown.sip.invitation import Invitation
 from ringdown.sip.location import LocationFailed
 from ringdown.sip.locator import Locator
-from ringdown.sip.outgoing import Invitation
 from ringdown.sip.refresh import SessionTimer
 from ringdown.sip.registrant import Registration
 from ringdown.sip.registration import Registrar, RegistrationStatus
 from ringdown.sip.resolver import Resolver
-from ringdown.sip.refresh import SessionTimer
 from ringdown.sip.session import Session
 from ringdown.sip.sockets import Sockets
 from ringdown.sip.stack import Statistics
@@ -251,6 +250,7 @@ class Endpoint:
         self._is_closed = True
         if self._wakeup is not None:
             self._wakeup.cancel()
+        self._asker.close()
         await self._sockets.close()
         for call in self._calls.values():
             call.deliver(Ended("local"))

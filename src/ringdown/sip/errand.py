@@ -44,6 +44,7 @@ class Errand:
         self._on_done = on_done
         self._fields = tuple(fields)
         self._body = body
+        self._credentials: list[tuple[str, str]] = []
         self._ack: tuple[bytes, Destination] | None = None
         self._transaction: ClientTransaction | None = None
         authenticator.begin_request()
@@ -54,12 +55,13 @@ class Errand:
         destination = dialog.next_hop()
         dialog.local_cseq += 1
         self.cseq = dialog.local_cseq
+        self._credentials = self._authenticator.authorize(self._method, dialog.remote_target)
         request = dialog.build_request(
             self._method,
             via=self._stack.build_via(destination),
             cseq=self.cseq,
             fields=[
-                *self._authenticator.authorize(self._method, dialog.remote_target),
+                *self._credentials,
                 ("User-Agent", self._stack.user_agent),
                 *self._fields,
             ],
@@ -98,6 +100,7 @@ class Errand:
 
     def _acknowledge(self) -> None:
         destination = self._dialog.next_hop()
-        ack = self._dialog.build_request("ACK", via=self._stack.build_via(destination), cseq=self.cseq)
+        via = self._stack.build_via(destination)
+        ack = self._dialog.build_request("ACK", via=via, cseq=self.cseq, fields=self._credentials)  # §22.1
         self._ack = ack.serialize(), destination
         self._stack.transactions.send(*self._ack)

@@ -35,7 +35,9 @@ class Expiry:
         return [("Supported", _ALL_TAGS if self.wish.mode != "off" else _TAGS_WITHOUT_TIMER)]
 
     def answer(self, request: Request, now: float) -> list[tuple[str, str]]:
-        """The fields of our 2xx to this request; starts the timer anew (§9)."""
+        """The fields of our 2xx to this request; starts the timer anew (§9). An early dialog has none."""
+        if not self._session.is_up:
+            return []
         interval = refresh.answer_interval(request, self.wish)
         self._restart(interval, is_ours=interval is not None and interval.refresher == "uas", now=now)
         return refresh.describe_answer(request, interval)

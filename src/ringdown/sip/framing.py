@@ -73,7 +73,7 @@ def _content_length(head: bytes) -> int:
     for line in head.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
         if colon and name.strip().lower() in _LENGTH_NAMES:
-            lengths.add(parse_number(value.strip().decode("latin-1"), maximum=MAX_MESSAGE_BYTES))
+            lengths.add(parse_number(value.strip().decode("latin-1"), maximum=_MAX_CONTENT_LENGTH))
     if len(lengths) > 1:
         raise ValueError("more than one Content-Length")
     return lengths.pop() if lengths else 0

@@ -1,45 +1,24 @@
 """An outgoing call: INVITE, challenges, progress, answer, cancel, forks (RFC 3261 §13.2, §9.1); does no I/O."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ringdown.sip import hop, record, transaction
-from ringdown.sip.address import NameAddr, Uri, split_list, unquote
+from ringdown.sip.address import NameAddr, Uri
 from ringdown.sip.destination import Destination
 from ringdown.sip.dialog import Dialog, new_tag
-from ringdown.sip.digest import Authenticator, Credentials
+from ringdown.sip.digest import Authenticator
 from ringdown.sip.errand import Errand, Outcome
 from ringdown.sip.events import NO_RESPONSE, TRANSPORT_FAILED, Answered, Ended, Provisional, Rejected
+from ringdown.sip.invitation import Invitation
 from ringdown.sip.message import Request, Response
 from ringdown.sip.refresh import Interval, SessionTimer, describe_request
+from ringdown.sip.refusal import describe_refusal
 from ringdown.sip.reliable import ProgressOrder, is_reliable
 from ringdown.sip.session import Session
-from ringdown.sip.stack import ALLOW, Stack, describe_sdp, parse_seconds
+from ringdown.sip.stack import ALLOW, Stack, describe_sdp
 from ringdown.sip.transaction import ClientTransaction, ServerTransaction
 
 _MAX_EARLY_DIALOGS = 16
-_MAX_CONTACTS = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
-    """What to dial. `target` is the Request-URI; a `Route` header decides the next hop instead of it."""
-
-    target: str
-    from_uri: str
-    from_display: str | None = None
-    to_uri: str | None = None
-    body: bytes = b""
-    credentials: Credentials | None = None
-    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
-    hop: Destination | None = None
-    """Where the INVITE really goes, and how TLS connections to that peer are made."""
-    session_timer: SessionTimer | None = None
-
-    def header_fields(self) -> list[tuple[str, str]]:
-        """The extra headers as pairs; a name may repeat."""
-        return list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
 
 
 class OutgoingSession(Session):
@@ -52,10 +31,7 @@ class OutgoingSession(Session):
         super().__init__(stack, authenticator=Authenticator(invitation.credentials), session_timer=timer)
         self._invitation = invitation
         self.local_sdp = invitation.body
-        self._routes = [value for name, value in invitation.header_fields() if name.lower() == "route"]
-        self.destination = invitation.hop or Destination.from_uri(
-            Uri.parse(NameAddr.parse(split_list(self._routes[0])[0]).uri if self._routes else invitation.target)
-        )
+        self.destination = invitation.destination()
         self._from = NameAddr(invitation.from_uri, invitation.from_display, {"tag": new_tag()}).serialize()
         self._to = NameAddr(invitation.to_uri or _without_transport(invitation.target)).serialize()
         self._call_id = call_id
@@ -262,17 +238,7 @@ class OutgoingSession(Session):
             self.send(now)
             return
         self._phase = "failed"
-        if self._is_cancelled:
-            self._finish(Ended("cancelled"), now)
-            return
-        rejected = Rejected(
-            response.status,
-            response.reason,
-            parse_seconds(response.headers.get("Retry-After")),
-            contacts=_sort_contacts(response) if response.status < 400 else (),
-            warning=_read_warning(response),
-        )
-        self._finish(rejected, now)
+        self._finish(Ended("cancelled") if self._is_cancelled else describe_refusal(response), now)
 
     def _is_curable(self, response: Response) -> bool:
         """Whether the INVITE may be sent again: with credentials, or once with a longer session interval."""
@@ -323,7 +289,7 @@ class OutgoingSession(Session):
         interval = Interval(wish.expires_s) if wish.mode == "request" else None
         branch = record.name_attempt(self._branch, cseq)
         fields = [("Via", self.stack.build_via(self.destination, branch))]
-        fields += [("Route", route) for route in self._routes]
+        fields += [("Route", route) for route in invitation.routes()]
         fields += [
             ("Max-Forwards", "70"),
             ("From", self._from),
@@ -354,26 +320,6 @@ class _Ignored:
 
 def _ignore(_outcome: Outcome, _now: float) -> None:
     """A PRACK changes nothing for the call, whatever becomes of it."""
-
-
-def _sort_contacts(response: Response) -> tuple[str, ...]:
-    """The addresses of a 3xx, the most wanted first (§8.1.3.4)."""
-    found: list[tuple[float, str]] = []
-    for value in response.headers.get_all("Contact"):
-        try:
-            contact = NameAddr.parse(value)
-            found.append((float(contact.params.get("q") or 1.0), contact.uri))
-        except ValueError:
-            continue
-    return tuple(uri for _, uri in sorted(found, key=lambda item: -item[0])[:_MAX_CONTACTS])
-
-
-def _read_warning(response: Response) -> str | None:
-    value = response.headers.get("Warning")
-    if value is None:
-        return None
-    _, quote, text = value.partition('"')
-    return unquote(quote + text.strip()) if quote else value
 
 
 def _user_of(uri: str) -> str | None:

@@ -25,9 +25,10 @@ class ReceivedReferral:
             raise ValueError("a REFER has one Refer-To")
         uri = Uri.parse(NameAddr.parse(values[0]).uri)
         self.replaces = _find_header(uri.headers, "replaces")
-        self.target = Uri(uri.scheme, uri.user, uri.host, uri.port, uri.params).serialize()
-        if uri.params.get("method", "INVITE") != "INVITE":
+        params = dict(uri.params)
+        if params.pop("method", "INVITE") != "INVITE":
             raise ValueError("only a call can be asked for")
+        self.target = Uri(uri.scheme, uri.user, uri.host, uri.port, params).serialize()
         self.referred_by = request.headers.get("Referred-By")
         self._session = session
         self._server = server

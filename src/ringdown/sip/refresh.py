@@ -11,6 +11,7 @@ from ringdown.sip.timers import Timer, Timers
 _MIN_SE = 90  # RFC 4028 §5: no smaller interval may be asked for, and the default of Min-SE
 _MARGIN = 32.0  # RFC 4028 §10: the BYE leaves this long before the expiry, or a third of the interval if that is less
 _MAX_SECONDS = 10_000_000
+_SHORTEST = 30  # a peer that breaks §5 shall not have us refresh without pause
 
 Refresher = Literal["uac", "uas"]
 
@@ -108,7 +109,7 @@ def describe_request(interval: Interval | None, timer: SessionTimer) -> list[tup
 def accepted_interval(response: Response) -> Interval | None:
     """What a 2xx to our request states; without a refresher it is us (§7.2)."""
     interval = read_interval(response)
-    return interval if interval is None or interval.refresher else Interval(interval.seconds, "uac")
+    return None if interval is None else Interval(max(interval.seconds, _SHORTEST), interval.refresher or "uac")
 
 
 class Refresh:

@@ -83,15 +83,13 @@ class Renegotiation:
             session.stack.refuse(server, 488, now=now)
             return
         if is_invite:
-            self.accept(server, body, now=now, is_first=False, is_late=not request.body)
+            self.accept(server, body, now=now, is_first=False)
         else:
             fields = [("Contact", session.dialog.contact), ("Allow", ALLOW), *session.expiry.answer(request, now)]
             session.respond(server, 200, now=now, fields=fields, body=body)
         session.changed()
 
-    def accept(
-        self, server: ServerTransaction, body: bytes, *, now: float, is_first: bool, is_late: bool = False
-    ) -> None:
+    def accept(self, server: ServerTransaction, body: bytes, *, now: float, is_first: bool) -> None:
         """Send a 200 to an INVITE until its ACK comes."""
         session = self._session
         assert session.dialog is not None
@@ -109,7 +107,7 @@ class Renegotiation:
             body=body,
         )
         repetition = Repetition(session.stack, server, response, on_timeout=self._ack_timed_out)
-        self._accepted[server.request.cseq] = _Accepted(repetition, is_first, is_late)
+        self._accepted[server.request.cseq] = _Accepted(repetition, is_first, is_late=not server.request.body)
         repetition.send(now)
 
     def receive_ack(self, request: Request, now: float) -> bool:
@@ -118,7 +116,7 @@ class Renegotiation:
         if accepted is None:
             return False
         accepted.repetition.stop()
-        if accepted.is_late:
+        if accepted.is_late and not accepted.is_first:
             self._session.take_answer(request.body, now)
         self._advance(now)
         return accepted.is_first

@@ -28,7 +28,7 @@ class CryptoKey:
         """Parse the text after `a=crypto:`; raises `ValueError` also for what we do not speak (§6.3, §9.1).
 
         That is: another suite, a master key identifier or several keys, and session parameters that change the
-        packets. A lifetime is read and dropped: the least a suite allows outlasts any call.
+        packets. A lifetime is read and dropped: the usual ones, from 2^20 packets on, outlast a call.
         """
         fields = value.split()
         if len(fields) < 3 or not _TAG.fullmatch(fields[0]) or not fields[2].lower().startswith("inline:"):

@@ -11,8 +11,9 @@ from ringdown.sip.destination import DEFAULT_PORTS, Destination, TlsClient
 from ringdown.sip.digest import Credentials
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
+from ringdown.sip.invitation import Invitation
 from ringdown.sip.message import Request, Response, Via, parse_message
-from ringdown.sip.outgoing import Invitation, OutgoingSession
+from ringdown.sip.outgoing import OutgoingSession
 from ringdown.sip.replaces import Replaces
 from ringdown.sip.session import Session
 from ringdown.sip.stack import ALLOW, SUPPORTED, Stack, Statistics

@@ -19,6 +19,7 @@ COMPACT_NAMES = {
     "u": "Allow-Events",
     "v": "Via",
     "x": "Session-Expires",
+    "y": "Identity",
 }
 KNOWN_NAMES = {
     spelling: name
@@ -35,7 +36,6 @@ KNOWN_NAMES = {
         "Diversion",
         "Expires",
         "History-Info",
-        "Identity",
         "Info-Package",
         "Max-Forwards",
         "MIME-Version",

@@ -180,7 +180,10 @@ def test_a_variation_proves_nothing_when_the_call_is_taken_unchanged_as_well() -
     [
         (Outcome(503, "Service Unavailable"), "concurrency_limit"),
         (Outcome(403, "Channel limit exceeded"), "concurrency_limit"),
-        (Outcome(480, "Try later", retry_after=5), "concurrency_limit"),
+        (Outcome(500, "Try later", retry_after=5), "concurrency_limit"),
+        (Outcome(480, "Try later", retry_after=5), "call_refused"),  # the called party is away, not the trunk full
+        (Outcome(486, "Busy Here"), "call_refused"),
+        (Outcome(407, "Proxy Authentication Required"), "call_refused"),  # the same credentials could register
         (Outcome(403, "Caller ID not verified"), "caller_id_refused"),
         (Outcome(484, "Address Incomplete"), "number_form_refused"),
         (Outcome(402, "Payment Required"), "call_refused"),
@@ -206,6 +209,11 @@ def test_a_call_refused_for_its_credentials_is_not_explained_twice() -> None:
         with_wrong_password=Outcome(407),
     )
     assert _codes(_refused(Outcome(407), login=login)) == ["password_wrong"]
+
+
+def test_a_call_is_still_explained_when_only_the_registration_is_refused() -> None:
+    seen = _logged_in(_FORBIDDEN, Outcome(404), _UNAUTHORIZED, call=Attempt(outcome=Outcome(503)))
+    assert _codes(seen) == ["registration_refused", "concurrency_limit"]
 
 
 def test_a_call_refused_whoever_asks_is_not_a_matter_of_credentials() -> None:
@@ -249,6 +257,7 @@ def test_an_answer_that_cannot_be_used_is_explained(answer_fault: str, code: str
     [
         ({"packets_received": 0}, ["rtp_blocked_inbound"]),
         ({"packets_received": 0, "host": "10.1.2.3"}, ["private_address"]),
+        ({"packets_received": 0, "host": "10.1.2.3", "signalling_host": "10.1.2.4"}, ["rtp_blocked_inbound"]),
         ({"packets_received": 0, "is_sent_to_us": False}, []),  # the peer has put us on hold
         ({"host": "10.1.2.3"}, []),  # it is heard, so both are in the same network
         ({"packets_received": 0, "foreign_sources": ("198.51.100.7:9",)}, ["rtp_other_source"]),

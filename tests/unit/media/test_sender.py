@@ -1,5 +1,7 @@
 """The stream that we send."""
 
+from itertools import pairwise
+
 import pytest
 
 from ringdown.media import codecs, payloads, rtp
@@ -112,7 +114,7 @@ def test_opus_is_sent_in_the_packet_times_that_it_has(ptime_ms: int, packet_ms: 
     sender = Sender(streams.make_stream("OPUS", ptime_ms=ptime_ms))
     packets = [rtp.parse(datagram) for _ in range(12) for datagram in sender.next(None)]
     assert {codec.measure(packet.payload) for packet in packets} == {48 * packet_ms}
-    steps = {rtp.timestamp_distance(b.timestamp, a.timestamp) for a, b in zip(packets, packets[1:], strict=False)}
+    steps = {rtp.timestamp_distance(b.timestamp, a.timestamp) for a, b in pairwise(packets)}
     assert steps == {48 * packet_ms}
 
 

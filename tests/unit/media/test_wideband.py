@@ -45,7 +45,7 @@ def test_every_packet_time_is_heard_whole_while_the_counters_wrap(encoding: str,
 def test_every_twentieth_packet_lost_is_covered(encoding: str, ptime_ms: int) -> None:
     receiver = streams.make_receiver(encoding)
     arrivals = streams.schedule(make_packets(encoding, ptime_ms=ptime_ms), ptime_ms=ptime_ms)
-    arriving = [entry for index, entry in enumerate(arrivals) if index % 20 != 12]
+    arriving = [entry for index, entry in enumerate(arrivals) if index % 20 != 7]
     heard = streams.play(receiver, arriving, ticks=96)
     assert find_tone(heard[10 * FRAME :]) == pytest.approx(3600, abs=5)
     assert tones.purity(heard[10 * FRAME :]) > 0.85
@@ -65,7 +65,8 @@ def test_reordered_packets_are_put_right(encoding: str) -> None:
 
 def test_a_peer_may_change_the_opus_packet_time_at_any_packet() -> None:
     receiver = streams.make_receiver("OPUS")
-    mixed, at_ms, timestamp = [], 5.0, 0
+    mixed: list[tuple[float, RtpPacket]] = []
+    at_ms, timestamp = 5.0, 0
     for ptime_ms in (20, 60, 10, 40, 20):
         for packet in make_packets("OPUS", ptime_ms=ptime_ms)[: 400 // ptime_ms]:
             mixed.append((at_ms, packet._replace(timestamp=timestamp, sequence_number=len(mixed))))

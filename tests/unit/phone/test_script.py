@@ -12,6 +12,9 @@ from ringdown.phone.script import Step, parse_step
         ("digits 12#a", Step("digits", text="12#A")),
         ("tone 440 500", Step("tone", frequency_hz=440, duration_ms=500)),
         ("wait 2.5", Step("wait", duration_ms=2500)),
+        ("hold", Step("hold")),
+        ("resume", Step("resume")),
+        ("transfer sip:bob@example.net", Step("transfer", text="sip:bob@example.net")),
         (" hang_up ", Step("hang_up")),
     ],
 )
@@ -20,7 +23,20 @@ def test_a_step_is_read(text: str, step: Step) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "say", "digits", "digits 12x", "tone 440", "tone 9000 100", "tone 440 nan", "wait -1", "sing la"]
+    "text",
+    [
+        "",
+        "say",
+        "digits",
+        "digits 12x",
+        "tone 440",
+        "tone 9000 100",
+        "tone 440 nan",
+        "wait -1",
+        "hold on",
+        "transfer bob",
+        "sing la",
+    ],
 )
 def test_what_is_not_a_step_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ValueError, match="Allowed: say TEXT"):

@@ -63,3 +63,17 @@ def test_it_never_talks_longer_than_its_limit() -> None:
     talk, events = make_talk("say yes", repeats=True, max_duration_ms=3000)
     play(talk, [], 4000)
     assert events == [("finished", "", 3000)]
+
+
+def test_a_key_is_acknowledged_by_a_tone_only_when_the_script_says_so_and_nothing_plays() -> None:
+    for acknowledges, frames in ((True, 10), (False, 0)):
+        talk, _ = make_talk(acknowledges_digits=acknowledges)
+        talk.acknowledge()
+        talk.acknowledge()
+        assert len(play(talk, [], 1000)) == frames
+
+
+def test_hold_resume_and_transfer_are_left_to_the_listener() -> None:
+    talk, events = make_talk("wait 0.1", "hold", "wait 0.1", "resume", "wait 0.1", "transfer sip:bob@example.net")
+    play(talk, [], 1000)
+    assert [event[:2] for event in events] == [("hold", ""), ("resume", ""), ("transfer", "sip:bob@example.net")]

@@ -10,8 +10,9 @@ from ringdown.sip.destination import Destination
 from ringdown.sip.digest import Challenge, Credentials, compute_digest, parse_digest
 from ringdown.sip.events import Event
 from ringdown.sip.incoming import IncomingSession
+from ringdown.sip.invitation import Invitation
 from ringdown.sip.message import Request, Response, parse_message
-from ringdown.sip.outgoing import Invitation, OutgoingSession
+from ringdown.sip.outgoing import OutgoingSession
 from ringdown.sip.transmission import Transmission
 from ringdown.sip.useragent import UserAgent
 

@@ -70,6 +70,18 @@ def test_names_match_in_any_case_and_folded_lines_are_joined() -> None:
     assert response.body == b""
 
 
+@pytest.mark.parametrize(("written", "name"), [
+    ("P-CALLED-PARTY-ID", "P-Called-Party-ID"), ("cseq", "CSeq"), ("K", "Supported"), ("x-my-HEADER", "X-My-Header"),
+])  # fmt: skip
+def test_a_name_has_one_spelling_whatever_was_written(written: str, name: str) -> None:
+    assert [field for field, _ in Headers([(written, "x")])] == [name]
+
+
+def test_an_escaped_nul_is_read_as_a_sign_that_nothing_behind_us_chokes_on() -> None:
+    message = parse_message(INVITE.replace(b'\\"A\\"', b"\\\x00"))
+    assert message.from_.display == "Alice, \ufffd"
+
+
 def test_several_vias_in_one_line_are_split() -> None:
     text = RINGING.replace(b"branch=z9hG4bK1", b"branch=z9hG4bK1, SIP / 2.0 / TCP host:99;branch=z9hG4bK2")
     response = parse_message(text)
@@ -96,6 +108,9 @@ def test_several_vias_in_one_line_are_split() -> None:
     (b"Max-Forwards: 69", b"Max Forwards: 69"),
     (b"Max-Forwards: 69", b"X: \r69"),
     (b"\r\n\r\nv=0", b"\r\nv=0"),
+    (b"Content-Length: 5", b"Content-Length: 5\r\nl: 0"),
+    (b"SIP/2.0\r\nVia", b"SIP/2.0\r\n Via"),
+    (b";branch=z9hG4bK2d4790.1;", b";;branch=z9hG4bK2d4790.1;"),
 ])  # fmt: skip
 def test_a_broken_message_is_a_value_error(old: bytes, new: bytes) -> None:
     assert old in INVITE
@@ -108,6 +123,10 @@ def test_size_limits_hold() -> None:
         parse_message(INVITE + bytes(MAX_MESSAGE_BYTES))
     with pytest.raises(ValueError, match="too many"):
         parse_message(INVITE.replace(b"Max-Forwards: 69", b"\r\n".join([b"X: y"] * 300)))
+    for line in (b"X: " + b"y" * 17_000, b"X: y" + b"\r\n y" * 9_000):
+        with pytest.raises(ValueError, match="too long"):
+            parse_message(INVITE.replace(b"Max-Forwards: 69", line))
+    assert parse_message(INVITE.replace(b"Max-Forwards: 69", b"Xx: " + b"y" * 16_000)).headers.get("Xx") == "y" * 16_000
 
 
 @given(st.binary(max_size=400))
@@ -201,6 +220,7 @@ def test_a_stream_is_cut_by_content_length_whatever_the_pieces() -> None:
     b"INVITE sip:x SIP/2.0\r\nContent-Length: 99999999999\r\n\r\n",
     b"INVITE sip:x SIP/2.0\r\nContent-Length: 65535\r\n\r\n",
     b"INVITE sip:x SIP/2.0\r\nl: -1\r\n\r\n",
+    b"INVITE sip:x SIP/2.0\r\nl: 4\r\nContent-Length: 0\r\n\r\n",
     b"INVITE sip:x SIP/2.0\r\nl: \xff\r\n\r\n",
 ])  # fmt: skip
 def test_a_stream_that_cannot_be_cut_is_a_value_error(data: bytes) -> None:

@@ -231,6 +231,10 @@ def test_a_challenged_offer_is_sent_again_with_credentials() -> None:
     assert "Digest" in (second.headers.get("Proxy-Authorization") or "")
     assert (second.cseq, second.body) == (first.cseq + 1, HOLD)
     assert told.statuses == []
+    network.lose = lambda _message: False
+    pass_back(network, second, 200, fields=[("Contact", "<sip:bob@10.0.0.2>")], body=HELD)
+    ack = last_request(bob)
+    assert (ack.method, ack.headers.get("Proxy-Authorization")) == ("ACK", second.headers.get("Proxy-Authorization"))
 
 
 def test_the_answer_may_move_the_peer() -> None:
@@ -287,6 +291,23 @@ def test_an_offer_while_our_late_offer_is_open_is_491() -> None:
         network.inject(crossing, to="10.0.0.1", source="10.0.0.2")
         network.run(0.1)
         assert last_response(bob).status == 491
+
+
+def test_an_offer_before_the_answer_to_our_first_offer_is_491() -> None:
+    network, alice, bob = make_pair()
+    network.lose = is_request("ACK")
+    call = alice.dial("sip:bob@10.0.0.2", body=b"")
+    answer_with(call, HELD)
+    network.run(0.1)
+    bob.incoming[0].answer(HOLD, network.now)
+    network.run(0.1)
+    assert call.dialog is not None
+    update = call.dialog.build_request(
+        "UPDATE", via="SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu;rport", cseq=7, body=b"v=0\r\n"
+    )
+    network.inject(update.serialize(), to="10.0.0.2", source="10.0.0.1")
+    network.run(0.1)
+    assert (last_response(alice).status, last_response(alice).cseq_method) == (491, "UPDATE")
 
 
 def test_we_answer_the_offer_of_a_peer_whom_we_sent_none() -> None:

@@ -7,7 +7,7 @@ from ringdown.sip.incoming import IncomingSession
 from ringdown.sip.message import Request, Response
 from ringdown.sip.outgoing import OutgoingSession
 from ringdown.sip.refresh import Interval, SessionTimer, read_interval
-from tests.unit.sip.calls import ANSWER, make_pair, pass_back
+from tests.unit.sip.calls import ANSWER, in_dialog, make_pair, pass_back, ring
 from tests.unit.sip.network import Network, Node, is_request
 
 REQUEST = SessionTimer(expires_s=600, mode="request")
@@ -179,6 +179,30 @@ def test_an_interval_that_a_proxy_wrote_for_a_caller_without_timers_is_refreshed
     answer = next(item for item in alice.received if isinstance(item, Response) and item.status == 200)
     assert answer.headers.get("Session-Expires") == "600;refresher=uas"
     assert answer.headers.get("Require") is None
+
+
+def test_a_peer_that_states_no_time_at_all_is_not_refreshed_without_pause() -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial("sip:bob@10.0.0.2", session_timer=REQUEST)
+    network.run(0.1)
+    network.lose = lambda message: isinstance(message, Response)
+    fields = [("Contact", "<sip:bob@10.0.0.2>"), ("Session-Expires", "0;refresher=uac")]
+    pass_back(network, bob.incoming[0].invite, 200, fields=fields, body=ANSWER, tag="t")
+    network.run(14)
+    assert bob.summary() == ["INVITE", "ACK"]
+    assert not isinstance(last_event(alice, call), Ended)
+
+
+def test_an_update_in_an_early_dialog_starts_no_timer() -> None:
+    network, alice, bob = make_pair()
+    call, incoming = ring(network, alice, bob)
+    fields = [("Session-Expires", "90;refresher=uac"), ("Supported", "timer"), ("Contact", "<sip:bob@10.0.0.2>")]
+    network.inject(
+        in_dialog(incoming, "UPDATE", branch="z9hG4bKu", cseq=1, fields=fields), to="10.0.0.1", source="10.0.0.2"
+    )
+    network.run(100)
+    assert bob.received[-1].headers.get("Session-Expires") is None
+    assert not any(isinstance(event, Ended) for event in alice.events_of(call))
 
 
 @pytest.mark.parametrize(("text", "expected"), [

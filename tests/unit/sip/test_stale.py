@@ -211,7 +211,13 @@ def test_a_peer_that_knows_no_early_dialog_gets_its_bye_with_its_late_answer() -
         network.inject(Response.build(request, status, tag="far").serialize(), to="10.0.0.1")
 
     taken: list[Request] = []
-    network.lose = lambda message: bool(taken.append(message)) if isinstance(message, Request) else False
+
+    def keep(message: Request | Response) -> bool:
+        if isinstance(message, Request):
+            taken.append(message)
+        return False
+
+    network.lose = keep
     answer_last("CANCEL", 200)
     answer_last("BYE", 481)
     answered = Response.build(call.invite, 200, tag="far", fields=[("Contact", f"<sip:{BOB}>")])

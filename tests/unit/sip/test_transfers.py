@@ -197,6 +197,19 @@ def test_a_malformed_refer_is_400(fields: list[tuple[str, str]]) -> None:
     assert not any(isinstance(event, ReferralReceived) for event in alice.events_of(call))
 
 
+def test_the_target_of_a_refer_is_a_request_uri() -> None:
+    network, alice, _, call, incoming = make_call()
+    refer_to = (
+        "Carol <sip:carol@10.0.0.3;transport=tcp;method=INVITE?Subject=hi&Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>"
+    )
+    fields = [("Refer-To", refer_to), ("b", "<sip:bob@10.0.0.2>")]
+    request = in_dialog(incoming, "REFER", branch="z9hG4bKr", cseq=1, fields=fields)
+    network.inject(request, to="10.0.0.1", source="10.0.0.2")
+    referral = referral_of(alice, call)
+    assert referral.target == "sip:carol@10.0.0.3;transport=tcp"
+    assert (referral.replaces, referral.referred_by) == ("a@b;to-tag=1;from-tag=2", "<sip:bob@10.0.0.2>")
+
+
 @pytest.mark.parametrize("status", [200, 100, 700])
 def test_an_unusable_refusal_is_a_value_error_and_the_wish_stands(status: int) -> None:
     network, _, bob, call, incoming = make_call()
