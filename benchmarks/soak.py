@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks import pair, report, soak_peers
+from ringdown.media import codecs
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
@@ -70,7 +71,7 @@ class _Call:
     @classmethod
     async def start(cls, clock: MediaClock, *, far_port: int, encoding: str, path: Path) -> "_Call":
         session = await MediaSession.open(clock=clock, host="127.0.0.1", port_min=20000, port_max=29999)
-        rate_hz = 16000 if encoding in ("G722", "OPUS") else 8000
+        rate_hz = codecs.pcm_rate_hz(encoding)
         call = cls(session, Recorder.open(path, rate_hz))
         frame = _make_tone(rate_hz)
 
@@ -84,7 +85,7 @@ class _Call:
         stream = StreamSettings(
             remote=("127.0.0.1", far_port), encoding=encoding, payload_type=_PAYLOAD_TYPES[encoding]
         )
-        session.start(stream, exchange=exchange, sample_rate_hz=rate_hz)
+        session.start(stream, exchange=exchange)
         return call
 
     def read_drift_ms(self) -> float:

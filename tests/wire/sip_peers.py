@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ poll_method epoll
 sip_listen {host}:{port}
 call_local_timeout 120
 call_max_calls 20
-audio_source aufile,{folder}/silence.wav
-audio_player aufile,{folder}/heard.wav
+audio_source {source}
+audio_player {player}
 net_interface {host}
 rtp_timeout 60
 module_path {modules}
 module g711.so
 module aufile.so
+module aubridge.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -120,16 +121,33 @@ class Baresip:
 
 @contextlib.asynccontextmanager
 async def run_baresip(
-    folder: Path, *, answer_mode: str = "manual", transport: str = "udp", port: int | None = None, user: str = "bob"
+    folder: Path,
+    *,
+    answer_mode: str = "manual",
+    transport: str = "udp",
+    port: int | None = None,
+    user: str = "bob",
+    modules: Sequence[str] = (),
+    account_parameters: str = "audio_codecs=pcmu,pcma",
+    is_echo: bool = False,
 ) -> AsyncIterator[Baresip]:
-    """A baresip that can be dialled at `uri` and answers by itself (`auto`) or on command (`manual`)."""
+    """A baresip that can be dialled at `uri` and answers by itself (`auto`) or on command (`manual`).
+
+    It says nothing, or what it hears (`is_echo`).
+    """
     port, control_port = port or free_port(), free_port()
     _write_silence(folder / "silence.wav")
-    (folder / "config").write_text(
-        _BARESIP_CONFIG.format(host=HOST, port=port, control_port=control_port, folder=folder, modules=_BARESIP_MODULES)
+    config = _BARESIP_CONFIG.format(
+        host=HOST,
+        port=port,
+        control_port=control_port,
+        source="aubridge,echo" if is_echo else f"aufile,{folder}/silence.wav",
+        player="aubridge,echo" if is_echo else f"aufile,{folder}/heard.wav",
+        modules=_BARESIP_MODULES,
     )
+    (folder / "config").write_text(config + "".join(f"module {module}.so\n" for module in modules))
     (folder / "accounts").write_text(
-        f"<sip:{user}@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};audio_codecs=pcmu,pcma\n"
+        f"<sip:{user}@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};{account_parameters}\n"
     )
     (folder / "contacts").write_text("")
     process = await asyncio.create_subprocess_exec(

@@ -151,6 +151,7 @@ async def test_peers_outside_see_the_public_address_and_peers_inside_our_own(mon
         assert alice.endpoint.local_uri("a") == f"sip:a@127.0.0.1:{alice.endpoint.port}"
         for call in (inside, outside, other_family):
             await call.cancel()
+            assert await collect(call) == [Ended("cancelled")]
 
 
 async def test_our_address_as_a_peer_saw_it_is_known() -> None:

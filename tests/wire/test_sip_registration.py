@@ -232,6 +232,26 @@ async def test_a_broken_connection_is_registered_anew_at_once(monkeypatch: pytes
         assert len(registrar.writers) == 2
 
 
+@pytest.mark.parametrize("status", [200, 503])
+async def test_a_registrar_that_closes_after_every_answer_is_not_overrun(
+    monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(registrant, "_RECONNECT_S", 0.05)
+
+    async def answer_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        data = await registrar.take(await reader.readuntil(b"\r\n\r\n"), writer.get_extra_info("peername"))
+        writer.write(data or b"")
+        writer.close()
+
+    registrar = ScriptedRegistrar(lambda _: Said(status))
+    server = await asyncio.start_server(answer_and_close, "127.0.0.1", 0)
+    async with server, run_owner() as owner:
+        register(owner, Destination("tcp", "127.0.0.1", server.sockets[0].getsockname()[1]))
+        await asyncio.sleep(1.0)
+        # After 0.1, 0.2, 0.4 s, of which a random half may be left out; a failed one waits for its back-off.
+        assert len(registrar.requests) in ((3, 4, 5) if status == 200 else (1,))
+
+
 @TRANSPORTS
 async def test_the_way_to_the_registrar_is_kept_open(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> None:
     monkeypatch.setattr(registrant, "_KEEP_ALIVE_S", 0.03)
@@ -282,7 +302,7 @@ async def test_an_owner_that_raises_does_not_stop_the_registration() -> None:
 
 async def test_an_unusable_address_is_a_value_error() -> None:
     async with run_owner() as owner:
-        for uri, address in (("sip:x", "nonsense"), ("sip:x", "sip:a b@x")):
+        for uri, address in (("sip:x", "nonsense"), ("sip:x", "sip:a b@x"), ("nonsense", "sip:a@x")):
             with pytest.raises(ValueError, match=r".+"):
                 owner.endpoint.register(Registrar(uri=uri, address_of_record=address), lambda _status: None)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ringdown.sip import sockets
 from ringdown.sip.admission import Admission
 from ringdown.sip.call import IncomingCall, OutgoingCall
 from ringdown.sip.destination import Destination, TlsClient
@@ -240,6 +241,10 @@ async def test_connections_are_reused_by_those_who_verified_the_same_name_only(
     async with run_owner() as alice, run_owner(tls=listener, admit=admit) as bob:
         for name in (NAME, NAME, "second.example", "third.example", NAME):
             await ask(alice, make_hop(bob.endpoint.tls_port, authority, name=name))
+        unnamed = Destination("tls", "127.0.0.1", bob.endpoint.tls_port or 0, security=TlsClient(is_verified=False))
+        assert [(await ask(alice, unnamed)).status for _ in range(2)] == [200, 200]
+        assert sources[4] == sources[5] not in sources[:4]
+        del sources[4:]
     assert len(sources) == 4
     assert sources[0] == sources[1] == sources[3] != sources[2]
 
@@ -262,6 +267,56 @@ async def test_garbage_on_the_tls_port_does_no_harm(tmp_path: Path, authority: A
             writer.write(data)
             writer.close()
         assert (await ask(alice, make_hop(bob.endpoint.tls_port, authority))).status == 200
+
+
+async def test_connections_on_which_tls_is_not_agreed_count_and_do_not_stay(
+    tmp_path: Path, authority: Authority, server: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "_MAX_CONNECTIONS_OF_SOURCE", 3)
+    monkeypatch.setattr(sockets, "_HANDSHAKE_TIMEOUT", 0.3)
+    async with run_pair(tmp_path, server) as (alice, bob):
+        opened = [await asyncio.open_connection("127.0.0.1", bob.endpoint.tls_port) for _ in range(4)]
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(opened[3][0].read(), 0.2) == b""
+        hop = make_hop(bob.endpoint.tls_port, authority)
+        assert (await ask(alice, hop)).is_local
+        for reader, _ in opened[:3]:
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert (await ask(alice, hop)).status == 200
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(
+    tmp_path: Path, server: Certificate
+) -> None:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    session = context.wrap_bio(incoming, outgoing, server_hostname=NAME)
+    request = (
+        b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bKearly\r\nFrom: <sip:a@b>;tag=f\r\n"
+        b"To: <sip:x>\r\nCall-ID: early\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
+    )
+    async with run_owner(tls=server.listen(tmp_path)) as bob:
+        reader, writer = await asyncio.open_connection("127.0.0.1", bob.endpoint.tls_port)
+        while True:
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await asyncio.wait_for(reader.read(65_535), 5))
+        session.write(request)
+        writer.write(outgoing.read())  # the client's Finished and its first record at once
+        answered = b""
+        while b"\r\n\r\n" not in answered:
+            incoming.write(await asyncio.wait_for(reader.read(65_535), 5))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                answered += session.read(65_535)
+        assert answered.startswith(b"SIP/2.0 200 OK\r\n")
+        writer.close()
 
 
 async def test_an_unusable_certificate_or_a_taken_port_keeps_the_endpoint_from_starting(

@@ -59,20 +59,22 @@ class Trial:
             credentials=route.credentials,
             headers=route.headers,
             hop=self._hop,
+            session_timer=route.session_timer,
         )
         self._leg.bind(self._call)
         await self._call.send()
-        latest = Outcome(None, fault=fault.TIMED_OUT)
+        latest, early = Outcome(None, fault=fault.TIMED_OUT), b""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 async for event in self._call.events():
                     match event:
                         case Provisional():
-                            latest = Outcome(event.status, event.reason)
+                            latest, early = Outcome(event.status, event.reason), event.body or early
                             if not is_answer_awaited:
                                 break
                         case Answered():
-                            self._take_answer(event)
+                            # It may stand in a reliable provisional response alone (RFC 3262 §5).
+                            self._take_answer(event.body or early)
                             return Outcome(200, "OK")
                         case Rejected():
                             return self._read_refusal(event)
@@ -95,6 +97,7 @@ class Trial:
                 await asyncio.wait((ended,), timeout=_LISTEN_POLL_S)
         finally:
             ended.cancel()
+            await asyncio.gather(ended, return_exceptions=True)
         return self._describe(leg, call)
 
     async def hang_up(self) -> None:
@@ -107,10 +110,10 @@ class Trial:
         if self._leg is not None:
             await self._leg.media.close()
 
-    def _take_answer(self, answered: Answered) -> None:
+    def _take_answer(self, body: bytes) -> None:
         assert self._leg is not None
         try:
-            self._leg.take_answer(answered.body)
+            self._leg.take_answer(body)
         except ValueError as error:
             self.answer_fault = str(error)
 

@@ -1,6 +1,5 @@
 """One SIP call with its media: what was offered, what was agreed, who holds whom; knows no conversation."""
 
-import ipaddress
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,14 +77,24 @@ class Leg:
             session_id=self._session_id,
             version=self._version,
             srtp=self.terms.srtp,
+            keys=self._keys,
             direction="sendonly" if self.is_holding else None,
+            has_dtmf=self.terms.dtmf != "inband",
         )
         self._agree(agreed)
         return body
 
     def take_answer(self, answer: bytes) -> None:
         """The far end's answer to our last offer. Raises `ValueError` when it cannot be used."""
-        self._agree(sdp.read_answer(answer, encodings=self.terms.encodings, keys=self._keys, srtp=self.terms.srtp))
+        agreed = sdp.read_answer(
+            answer,
+            encodings=self.terms.encodings,
+            keys=self._keys,
+            srtp=self.terms.srtp,
+            direction="sendonly" if self.is_holding else "sendrecv",
+            has_dtmf=self.terms.dtmf != "inband",
+        )
+        self._agree(agreed)
 
     @property
     def sample_rate_hz(self) -> int:
@@ -142,6 +151,7 @@ class Leg:
             payload_type=agreed.payload_type,
             dtmf_payload_type=agreed.dtmf_payload_type if self.terms.dtmf != "inband" else None,
             comfort_noise_payload_type=agreed.comfort_noise_payload_type,
+            dtmf_clock_hz=agreed.dtmf_clock_hz,
             ptime_ms=agreed.ptime_ms,
             is_sending=agreed.direction in _SENDING,
             is_receiving=agreed.direction in _RECEIVING,
@@ -158,6 +168,6 @@ class Leg:
         if self.call is None or not self.terms.is_nat_expected:
             return frozenset()
         signalling = self.call.signalling_host
-        if not network.is_literal(signalling) or signalling == host or not ipaddress.ip_address(host).is_private:
+        if not network.is_literal(signalling) or signalling == host or not network.is_private(host):
             return frozenset()
         return frozenset({signalling})

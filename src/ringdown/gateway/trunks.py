@@ -1,6 +1,7 @@
 """The trunks as this gateway knows them: read from the database, registered, probed, and found by who calls."""
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
 from collections.abc import Sequence
@@ -9,16 +10,17 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from ringdown import values
-from ringdown.db.engine import Database
+from ringdown.db.engine import UNAVAILABLE, Database
 from ringdown.gateway import routes
 from ringdown.gateway.patience import keep_trying
-from ringdown.secret import SecretBox
+from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.sip import network
 from ringdown.sip.address import join_host_port
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.location import LocationFailed
 from ringdown.sip.registrant import Registration
 from ringdown.sip.registration import Registrar, RegistrationStatus
+from ringdown.telephony import lease_store
 from ringdown.telephony import trunk_store as store
 from ringdown.telephony.models import RegistrationState, Trunk, TrunkStatus
 
@@ -66,6 +68,7 @@ class TrunkBook:
         self._lines: dict[str, _Line] = {}
         self._peer = peer
         self._unsaved: set[str] = set()
+        self._leased: set[str] = set()
 
     @property
     def peer(self) -> Trunk | None:
@@ -119,7 +122,10 @@ class TrunkBook:
     async def watch(self) -> None:
         """Follow changes, register and probe; never returns."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except SecretUnreadable as error:
+                log.error("trunks cannot be read", error=str(error))
             await asyncio.sleep(_REFRESH_S)
 
     async def refresh(self) -> None:
@@ -132,13 +138,37 @@ class TrunkBook:
             await self._drop(self._lines.pop(trunk_id))
         for trunk in trunks:
             if trunk.id not in self._lines:
-                self._lines[trunk.id] = await self._open(trunk)
+                self._lines[trunk.id] = self._open(trunk)
+        await self._share_registrations()
         await keep_trying(self._save)
 
     async def close(self) -> None:
-        """Unregister everywhere."""
+        """Unregister everywhere, and let other gateways register."""
         await asyncio.gather(*(self._drop(line) for line in self._lines.values()))
+        if self._leased:
+            with contextlib.suppress(*UNAVAILABLE):  # they run out by themselves
+                async with self._database.write() as connection:
+                    await lease_store.give_up_leases(connection, gateway_id=self._gateway_id)
         self._lines.clear()
+
+    async def _share_registrations(self) -> None:
+        """Register the trunks that no other gateway registers: calls to an account ring wherever it is registered."""
+        lines = [line for line in self._lines.values() if line.trunk.registers]
+        if not lines:
+            return
+        self._leased = await keep_trying(lambda: self._take_leases([line.trunk for line in lines]))
+        for line in lines:
+            if line.trunk.id in self._leased and line.registration is None:
+                line.registration = self._register(line)
+            elif line.trunk.id not in self._leased and line.registration is not None:
+                await line.registration.close()
+                line.registration = None
+
+    async def _take_leases(self, trunks: Sequence[Trunk]) -> set[str]:
+        async with self._database.write() as connection:
+            return await lease_store.take_leases(
+                connection, trunks, gateway_id=self._gateway_id, now_ms=values.now_ms()
+            )
 
     async def _read(self) -> Sequence[Trunk]:
         async with self._database.read() as connection:
@@ -157,19 +187,16 @@ class TrunkBook:
             self._unsaved |= unsaved
             raise
 
-    async def _open(self, trunk: Trunk) -> _Line:
+    def _open(self, trunk: Trunk) -> _Line:
         status = TrunkStatus(
             organization_id=trunk.organization_id,
             trunk_id=trunk.id,
             gateway_id=self._gateway_id,
             checked_at=values.now_ms(),
-            registration="registering" if trunk.registers else "off",
         )
         line = _Line(trunk, status)
-        line.sources, line.networks = await _find_sources(trunk)
+        line.sources, line.networks = _read_sources(trunk)
         self._unsaved.add(trunk.id)
-        if trunk.registers:
-            line.registration = self._register(line)
         line.probe = asyncio.create_task(self._probe(line))
         return line
 
@@ -210,14 +237,15 @@ class TrunkBook:
         trunk = line.trunk
         target = f"sip:{join_host_port(trunk.hosts[0].host, trunk.hosts[0].port)}"
         try:
-            hop = (await routes.locate(trunk, self._endpoint))[0]
+            hops = await routes.locate(trunk, self._endpoint)
         except LocationFailed as error:
             self._note(line, is_reachable=False, last_error=str(error))
             return
+        line.sources = await _resolve_sources(trunk) | {hop.host for hop in hops}
         reply = await self._endpoint.ask(
             "OPTIONS",
             target,
-            hop=hop,
+            hop=hops[0],
             from_uri=self._endpoint.local_uri(trunk.username or "ringdown"),
             credentials=routes.find_credentials(trunk),
             timeout_s=_PROBE_TIMEOUT_S,
@@ -225,37 +253,45 @@ class TrunkBook:
         if reply.is_local:
             self._note(line, is_reachable=False, last_error=reply.fault or reply.reason)
         else:
-            self._note(line, is_reachable=True, round_trip_ms=reply.round_trip_ms, last_error=None)
+            # What a call complained of stays to be seen; what a probe did is over.
+            complaint = line.status.last_error if line.status.is_reachable else None
+            self._note(line, is_reachable=True, round_trip_ms=reply.round_trip_ms, last_error=complaint)
 
     def _note(self, line: _Line, **changes: object) -> None:
         line.status = replace(line.status, checked_at=values.now_ms(), **changes)  # type: ignore[arg-type]
         self._unsaved.add(line.trunk.id)
 
 
-async def _find_sources(
+def _read_sources(
     trunk: Trunk,
 ) -> tuple[frozenset[str], tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]]:
-    """The addresses of the trunk's hosts and of what it allows besides."""
+    """The addresses and networks that stand in the trunk itself; its names take a while."""
     networks = []
-    names = [host.host for host in trunk.hosts]
-    if trunk.outbound_proxy:
-        names.append(routes.find_proxy_host(trunk))
     for source in trunk.allowed_sources:
-        try:
+        with contextlib.suppress(ValueError):  # a name
             networks.append(ipaddress.ip_network(source, strict=False))
-        except ValueError:
-            names.append(source)
-    found = await asyncio.gather(*(_resolve(name) for name in names))
-    return frozenset().union(*found), tuple(networks)
+    return frozenset(name for name in _list_names(trunk) if network.is_literal(name)), tuple(networks)
+
+
+async def _resolve_sources(trunk: Trunk) -> frozenset[str]:
+    """The addresses of the trunk's hosts, and of the names that it allows besides."""
+    found = await asyncio.gather(*(_resolve(name) for name in _list_names(trunk)))
+    return frozenset[str]().union(*found)
+
+
+def _list_names(trunk: Trunk) -> list[str]:
+    names = [host.host.strip("[]") for host in trunk.hosts]
+    if trunk.outbound_proxy:
+        names.append(routes.find_proxy_host(trunk).strip("[]"))
+    return names + [source for source in trunk.allowed_sources if "/" not in source]
 
 
 async def _resolve(name: str) -> frozenset[str]:
-    host = name.strip("[]")
-    if network.is_literal(host):
-        return frozenset({host})
+    if network.is_literal(name):
+        return frozenset({name})
     try:
         async with asyncio.timeout(_RESOLVE_TIMEOUT_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+            found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError):  # calls to it will fail and say so; nobody else is let in
         return frozenset()
     return frozenset(network.normalize(str(address[0])) for *_, address in found)

@@ -21,7 +21,7 @@ _URGENT_FRAMES = 25  # half a second late
 _TICKS_PER_URGENT_DROP = 5
 _JITTERS_OF_PREFILL = 2.5
 _STATIC_ENCODINGS = {0: "PCMU", 8: "PCMA"}
-_PACKETS_FOR_SCORE = 50
+_PACKETS_FOR_SCORE = 25
 _COMFORT_NOISE_PAYLOAD_TYPE = 13  # static (RFC 3551 §6), so it may come without having been negotiated
 
 
@@ -168,7 +168,7 @@ class Receiver:
         return self.reception.clock_drift_ppm if self.reception else None
 
     def estimate_mos(self, *, round_trip_ms: float | None) -> float | None:
-        """How good the far party sounds, 1 to 4.5; None until a second was heard. An unknown round trip counts as 0."""
+        """How good the far party sounds, 1 to 4.5; None for the first packets. An unknown round trip counts as 0."""
         reception = self.reception
         if reception is None or reception.packets_received < _PACKETS_FOR_SCORE:
             return None

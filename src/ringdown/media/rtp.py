@@ -9,6 +9,10 @@ _VERSION_BITS = 0x80
 _PLAIN = 0x80  # version 2, no padding, no extension, no contributing sources
 
 
+# As the class itself would, in half the time.
+_new = tuple.__new__
+
+
 class RtpPacket(NamedTuple):
     """One RTP packet (RFC 3550 §5.1) without its contributing sources and header extension.
 
@@ -29,7 +33,7 @@ def parse(datagram: bytes) -> RtpPacket:
         raise ValueError("RTP packet is shorter than its header")
     first, second, sequence_number, timestamp, ssrc = _HEADER.unpack_from(datagram)
     payload = datagram[12:] if first == _PLAIN else _strip(datagram, first)
-    return RtpPacket(second & 0x7F, second > 0x7F, sequence_number, timestamp, ssrc, payload)
+    return _new(RtpPacket, (second & 0x7F, second > 0x7F, sequence_number, timestamp, ssrc, payload))
 
 
 def _strip(datagram: bytes, first: int) -> bytes:

@@ -55,6 +55,7 @@ class Sender:
         self._frame_bytes = 2 * codec.pcm_rate_hz * FRAME_MS // 1000
         self._packet_units = codec.clock_rate_hz * packet_ms // 1000
         self._packet_bytes = 2 * codec.pcm_rate_hz * packet_ms // 1000
+        self._plain_bytes = self._frame_bytes if packet_ms == FRAME_MS else -1
         self._silence_pcm = bytes(self._frame_bytes)
         self._silence = codec.silence * self._frame_units if codec.silence else b""
         self._waiting = b""  # PCM that does not fill a packet yet
@@ -86,6 +87,20 @@ class Sender:
 
     def next(self, pcm: bytes | None) -> tuple[bytes, ...]:
         """The datagrams of this tick: of a digit if one is being sent, else of `pcm` (one frame), else of silence."""
+        if pcm is None or self._queue or len(pcm) != self._plain_bytes:
+            return self._send_other(pcm)
+        # A frame that fills a packet, as nearly all do; `_send_other` would do the same, only slower.
+        payload, timestamp, second = self._encode(pcm), self.timestamp, self._payload_type
+        if self._is_first:
+            second, self._is_first = second | 0x80, False
+        self._sequence_number = sequence_number = (self._sequence_number + 1) & 0xFFFF
+        self.timestamp = (timestamp + self._frame_units) & 0xFFFFFFFF
+        self.packet_count += 1
+        self.octet_count += len(payload)
+        return (_HEADER.pack(0x80, second, sequence_number, timestamp, self.ssrc) + payload,)
+
+    def _send_other(self, pcm: bytes | None) -> tuple[bytes, ...]:
+        """As `next`, for digits, silence, and packets of another length than a frame."""
         if self._queue:
             event = None if self._events is None else self._events.next()
             if event is not None:
@@ -97,9 +112,8 @@ class Sender:
             return self._send_pieces(pcm)
         timestamp = self.timestamp
         self.timestamp = (timestamp + self._frame_units) & 0xFFFFFFFF
-        if pcm is None:
-            return (self._pack(self._payload_type, timestamp, self._silence or self._encode(self._silence_pcm)),)
-        return (self._pack(self._payload_type, timestamp, self._encode(pcm)),)
+        payload = self._encode(pcm) if pcm is not None else self._silence or self._encode(self._silence_pcm)
+        return (self._pack(self._payload_type, timestamp, payload),)
 
     def _send_pieces(self, pcm: bytes | None) -> tuple[bytes, ...]:
         if not self._waiting:

@@ -134,6 +134,8 @@ class ToneDetector:
     def _judge(self, block: _Floats) -> str:
         before, self._before = self._before, None
         energy = float(block @ block) / len(block)
+        if energy < self._weakest:
+            return self._count_pause()
         power = np.abs(block @ self._grid.waves) ** 2 / 2
         key = int(np.argmax(power[:4])), int(np.argmax(power[4:]))
         weaker = min(power[key[0]], power[4 + key[1]])
@@ -145,6 +147,9 @@ class ToneDetector:
         if tones is not None and before is not None and self._is_one_tone(before, tones):
             self._pressed, self._pause = key, 0
             return _KEYS[key[0]][key[1]]
+        return self._count_pause()
+
+    def _count_pause(self) -> str:
         self._pause += 1
         if self._pause >= _BLOCKS_OF_PAUSE:
             self._pressed = None

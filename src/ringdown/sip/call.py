@@ -91,6 +91,14 @@ class Call:
         """This dialog as our peer's new caller names it in Replaces (RFC 3891); `ValueError` before the answer."""
         return self._session.replaces().serialize()
 
+    def allows(self, method: str) -> bool:
+        """Whether the peer has said in its Allow that it takes this method, e.g. `REFER`."""
+        return self._session.is_allowed(method)
+
+    def supports(self, tag: str) -> bool:
+        """Whether the peer has said in its Supported that it knows this option tag, e.g. `replaces`."""
+        return self._session.is_supported(tag)
+
     @property
     def signalling_host(self) -> str:
         """The address that the peer's last message came from; empty before the first."""

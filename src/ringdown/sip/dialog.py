@@ -124,7 +124,8 @@ class Dialog:
                 return hop if hop.transport != "tls" else replace(hop, security=self.security)
             hop = source
         elif source.is_reliable and "transport" not in uri.params and uri.scheme == "sip":
-            hop = Destination(source.transport, hop.host, uri.port or DEFAULT_PORTS[source.transport])
+            port = uri.port or DEFAULT_PORTS[source.transport]
+            hop = Destination(source.transport, hop.host, port, source.connection)
         if hop.transport == "tls":
             connection = source.connection if source.transport == "tls" else None
             hop = replace(hop, connection=connection, security=self.security)

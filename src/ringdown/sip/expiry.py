@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ringdown.sip import refresh
 from ringdown.sip.errand import Errand, Outcome
-from ringdown.sip.message import Message, Request, Response
+from ringdown.sip.message import Request, Response
 from ringdown.sip.refresh import Interval, Refresh, SessionTimer
 from ringdown.sip.stack import SUPPORTED
 
@@ -22,13 +22,6 @@ class Expiry:
         self.wish = wish
         self._session = session
         self._refresh: Refresh | None = None
-        # The peer's last message that said what it allows.
-        self._peer: Message | None = None
-
-    def note_peer(self, message: Message) -> None:
-        """The peer allows what this message says, if it says so."""
-        if message.headers.get("Allow") is not None:
-            self._peer = message
 
     def supported_fields(self) -> list[tuple[str, str]]:
         """The option tags that we support in this call."""
@@ -52,7 +45,7 @@ class Expiry:
 
     def take_response(self, response: Response, now: float) -> None:
         """Start the timer anew as a 2xx to our request says (§7.2)."""
-        self.note_peer(response)
+        self._session.note_peer(response)
         if self.wish.mode != "off":
             interval = refresh.accepted_interval(response)
             self._restart(interval, is_ours=interval is not None and interval.refresher == "uac", now=now)
@@ -78,7 +71,7 @@ class Expiry:
     def _send(self, now: float) -> None:
         """By an UPDATE without SDP if the peer allows it, else by a re-INVITE that changes nothing (§7.4)."""
         session = self._session
-        if self._peer is None or "UPDATE" not in self._peer.headers.get_all("Allow"):
+        if not session.is_allowed("UPDATE"):
             session.reoffer(session.local_sdp, self._settle_offer, now)
             return
         assert session.dialog is not None

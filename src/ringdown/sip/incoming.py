@@ -34,7 +34,7 @@ class IncomingSession(Session):
         self._reliable: ReliableProgress | None = None
         # Our answer while early media is not confirmed yet.
         self._held_answer: bytes | None = None
-        self.expiry.note_peer(self.invite)
+        self.note_peer(self.invite)
         self._note_source(self.dialog, server.source, self.invite)
         self._register(self.invite.call_id, self.dialog.local_tag)
 

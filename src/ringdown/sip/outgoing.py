@@ -56,14 +56,16 @@ class OutgoingSession(Session):
         """See `Session.state`; sufficient for a CANCEL while early and for a BYE once answered."""
         # Early even before it is sent: whoever reads this after a crash cannot know whether it was.
         phase = "ended" if self.is_over else "confirmed" if self._phase == "confirmed" else "early"
+        # A large INVITE may have taken TCP instead of UDP (§18.1.1).
+        way = self.destination if self._transaction is None else self._transaction.destination
         return {
             "role": "caller",
             "phase": phase,
             "invite": record.write_invite(self.invite),
-            "transport": self.destination.transport,
-            "host": self.destination.host,
-            "port": self.destination.port,
-            "server_name": None if self.destination.security is None else self.destination.security.server_name,
+            "transport": way.transport,
+            "host": way.host,
+            "port": way.port,
+            "server_name": None if way.security is None else way.security.server_name,
             "dialog": None if self.dialog is None else self.dialog.to_dict(),
         }
 

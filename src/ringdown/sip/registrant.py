@@ -15,7 +15,8 @@ from ringdown.sip.registration import Registrar, RegistrationStatus, Renewal, St
 _KEEP_ALIVE_S = 25.0  # below the 30 s after which many NATs forget a UDP mapping
 _CLOSE_TIMEOUT = 2.0
 _PATIENCE = 16  # how many T1 (8 s) a hop gets when there is another
-_RECONNECT_S = 1.0  # at most, after a connection broke
+_RECONNECT_S = 1.0  # after a connection broke; doubled while connections do not last
+_LASTING_S = 120.0
 
 
 class Registration:
@@ -33,6 +34,7 @@ class Registration:
         self._registrar = registrar
         self._on_change = on_change
         self._on_close = on_close
+        Uri.parse(registrar.uri)
         self._user = registrar.contact_user or Uri.parse(registrar.address_of_record).user
         self._inquirer = Inquirer(
             asker.stack,
@@ -48,6 +50,9 @@ class Registration:
         # Whether the registrar may hold our contact.
         self._is_known = False
         self._is_lost = asyncio.Event()
+        self._registered_at = 0.0
+        # How often in a row our connection broke soon after we had registered on it.
+        self._losses = 0
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run())
 
@@ -77,7 +82,9 @@ class Registration:
             try:
                 hops = await self._find_hops()
             except LocationFailed as error:
-                self._change(replace(self._status, state="failed", fault=f"host unknown: {error.why}", status=None))
+                self._change(
+                    replace(self._status, state="failed", status=None, reason="", fault=f"host unknown: {error.why}")
+                )
                 await self._wait(self._renewal.back_off())
             else:
                 await self._wait(await self._register(hops))
@@ -88,6 +95,8 @@ class Registration:
             hops = list(await registrar.find_hops())
         else:
             hops = list(registrar.hops or await self._asker.locate(registrar.uri))
+        if not hops:
+            raise LocationFailed(registrar.uri, "no host is given")
         if self._hop in hops:  # a registration stays where it is as long as it can
             hops.remove(self._hop)
             hops.insert(0, self._hop)
@@ -116,6 +125,8 @@ class Registration:
         reply = await self._asker.ask(self._inquirer, "REGISTER", hop=hop, timeout_s=patience, headers=fields)
         step = self._renewal.receive(reply, contact=self._contact, has_more_hops=has_more)
         self._is_known = step.state == "registered" or reply.is_local
+        if step.state == "registered":
+            self._registered_at = self._asker.now()
         if step.state != "registering":
             self._change(
                 RegistrationStatus(
@@ -144,7 +155,14 @@ class Registration:
                     self._asker.keep_alive(self._hop)
             else:
                 self._is_lost.clear()
-                until = min(until, self._asker.now() + _RECONNECT_S * random.random())
+                if self._status.state == "registered":
+                    until = min(until, self._asker.now() + self._choose_pause())
+
+    def _choose_pause(self) -> float:
+        """Seconds until we register anew after our connection broke: more each time if none of them lasts."""
+        lasted = self._asker.now() - self._registered_at
+        self._losses = self._losses + 1 if lasted < _LASTING_S else 0
+        return min(_RECONNECT_S * 2.0 ** min(self._losses, 16), _LASTING_S) * (0.5 + 0.5 * random.random())
 
     def _build_fields(self, expires_s: int) -> list[tuple[str, str]]:
         return [

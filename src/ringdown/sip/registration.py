@@ -18,6 +18,7 @@ _LONGEST_BACK_OFF = 300.0
 _REFUSED_BACK_OFF = 60.0  # a registrar that says no is not asked more often: it may ban us
 _MAX_RETRY_AFTER = 3600.0
 _MAX_EXPIRES_S = 86_400
+_MAX_LENGTHENED = 3
 _EARLY_S = 30.0  # a registration is renewed this long before it ends, or after four fifths of its time
 _EARLY_PART = 0.8
 
@@ -80,11 +81,12 @@ class Renewal:
         self.expires_s = expires_s
         self._random = random
         self._failures = 0
+        self._lengthened = 0  # times since the last success
 
     def receive(self, reply: Reply, *, contact: str, has_more_hops: bool) -> Step:
         """Take the answer to a REGISTER that carried `contact` and `expires_s`."""
         if 200 <= reply.status < 300:
-            self._failures = 0
+            self._failures = self._lengthened = 0
             granted = find_granted(reply.headers, contact, default=self.expires_s)
             return Step("registered", choose_delay(granted), granted_s=granted)
         if reply.status == 423 and self._is_lengthened(reply):
@@ -104,8 +106,9 @@ class Renewal:
 
     def _is_lengthened(self, reply: Reply) -> bool:
         least = parse_seconds(reply.headers.get("Min-Expires"))
-        if least is None or not self.expires_s < least <= _MAX_EXPIRES_S:
+        if least is None or not self.expires_s < least <= _MAX_EXPIRES_S or self._lengthened >= _MAX_LENGTHENED:
             return False
+        self._lengthened += 1
         self.expires_s = least
         return True
 

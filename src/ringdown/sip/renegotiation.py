@@ -76,7 +76,7 @@ class Renegotiation:
             session.stack.refuse(server, refusal[0], now=now, fields=refusal[1])
             return
         session.dialog.refresh_target(request)
-        session.expiry.note_peer(request)
+        session.note_peer(request)
         try:
             body = self._describe(request)
         except ValueError:
@@ -100,6 +100,7 @@ class Renegotiation:
             fields=[
                 ("Contact", session.dialog.contact),
                 ("Allow", ALLOW),
+                *session.expiry.supported_fields(),
                 *session.expiry.answer(server.request, now),
                 *session.server_fields(),
                 *describe_sdp(body),

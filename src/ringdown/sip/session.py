@@ -11,7 +11,7 @@ from ringdown.sip.digest import Authenticator
 from ringdown.sip.errand import Errand, Outcome
 from ringdown.sip.events import Answered, DigitPressed, Ended, Event, ReferralReceived, ReferResult, Rejected
 from ringdown.sip.expiry import Expiry
-from ringdown.sip.message import Request, Response
+from ringdown.sip.message import Message, Request, Response
 from ringdown.sip.referral import ReceivedReferral
 from ringdown.sip.refresh import SessionTimer
 from ringdown.sip.renegotiation import CALL_ENDED, NOT_UP, Offer, Renegotiation
@@ -50,6 +50,8 @@ class Session(abc.ABC):
         self.transfer: Transfer | None = None
         self.signalling_host = ""
         self._renegotiation = Renegotiation(self)
+        # The peer's last INVITE, UPDATE or 2xx that said what it allows.
+        self._peer: Message | None = None
         # Set when we want to hang up but must wait for the ACK of our 2xx (§15).
         self._is_bye_due = False
         self._is_bye_sent = False
@@ -136,6 +138,19 @@ class Session(abc.ABC):
         if self.dialog is None or not self.is_up:
             raise ValueError("only an answered call can be replaced")
         return Replaces(self.dialog.call_id, to_tag=self.dialog.remote_tag, from_tag=self.dialog.local_tag)
+
+    def note_peer(self, message: Message) -> None:
+        """The peer allows and supports what this message says, if it says so."""
+        if message.headers.get("Allow") is not None:
+            self._peer = message
+
+    def is_allowed(self, method: str) -> bool:
+        """Whether the peer has said that it takes this method."""
+        return self._peer is not None and method in self._peer.headers.get_all("Allow")
+
+    def is_supported(self, tag: str) -> bool:
+        """Whether the peer has said that it knows this option tag."""
+        return self._peer is not None and tag in self._peer.headers.get_all("Supported")
 
     def has_peer(self, remote_tag: str) -> bool:
         """Whether a dialog of this call has this tag of the peer."""

@@ -62,8 +62,9 @@ class Sockets:
         self._streams: dict[int, Stream] = {}
         # By address and security: a connection that was verified for one peer is not used for another.
         self._stream_by_peer: dict[Destination, Stream] = {}
-        # How many connections each host has made to us.
+        # How many connections each host has made to us, and on how many more it agrees on TLS.
         self._accepted: Counter[str] = Counter()
+        self._handshakes: Counter[str] = Counter()
         # Messages that wait for a connection to this address.
         self._connecting: dict[Destination, list[Transmission]] = {}
         # The zones of the link-local addresses that were heard, by address: only the sockets need them.
@@ -143,11 +144,10 @@ class Sockets:
     def add_stream(self, stream: Stream, address: Any) -> Destination | None:
         """Register a new connection; `None` when there are too many, or too many of this source."""
         host = self._note_zone(address[0])
-        if len(self._streams) >= _MAX_CONNECTIONS:
-            return None
-        if stream.peer is None and self._accepted[host] >= _MAX_CONNECTIONS_OF_SOURCE:
-            return None
-        self._accepted[host] += stream.peer is None
+        if stream.peer is None:
+            if self._is_full(host):
+                return None
+            self._accepted[host] += 1
         number = next(self._numbers)
         security = None if stream.peer is None else stream.peer.security
         source = Destination("tls" if stream.is_tls else "tcp", host, address[1], number, security)
@@ -162,9 +162,7 @@ class Sockets:
         if self._stream_by_peer.get(source) is stream:
             del self._stream_by_peer[source]
         if stream.peer is None:
-            self._accepted[source.host] -= 1
-            if not self._accepted[source.host]:
-                del self._accepted[source.host]
+            self._accepted -= Counter([source.host])  # keeps no zeros
         self._on_connection_lost(number, stream.fault or fault.CLOSED)
 
     def add_zone(self, host: str) -> str:
@@ -172,11 +170,38 @@ class Sockets:
         return f"{host}%{self._zones[host]}" if host in self._zones else host
 
     async def _serve(self, stream: socket.socket, context: ssl.SSLContext | None) -> None:
-        timeout = None if context is None else _HANDSHAKE_TIMEOUT
-        server = await self._loop.create_server(
-            lambda: Stream(self, is_tls=context is not None), sock=stream, ssl=context, ssl_handshake_timeout=timeout
-        )
-        self._servers.append(server)
+        make = (lambda: Stream(self, is_tls=False)) if context is None else (lambda: _Gate(self, context))
+        self._servers.append(await self._loop.create_server(make, sock=stream))
+
+    def begin_handshake(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
+        """A peer connected to the TLS port; refused when there are too many, as those with TLS are."""
+        address = transport.get_extra_info("peername")
+        host = network.normalize(address[0]) if address else ""
+        if not host or self._is_full(host):
+            transport.abort()
+            return
+        transport.pause_reading()  # what comes is for TLS
+        self._handshakes[host] += 1
+        self._run(self._agree_on_tls(transport, context, host))
+
+    async def _agree_on_tls(self, transport: asyncio.Transport, context: ssl.SSLContext, host: str) -> None:
+        stream = Stream(self, is_tls=True)
+        secured: asyncio.Transport | None = None
+        try:
+            secured = await self._loop.start_tls(
+                transport, stream, context, server_side=True, ssl_handshake_timeout=_HANDSHAKE_TIMEOUT
+            )
+        except OSError:  # it speaks no TLS, has not the right certificate, or is gone
+            transport.abort()
+        finally:
+            self._handshakes -= Counter([host])  # keeps no zeros
+        if secured is not None and not stream.lost.done():
+            stream.connection_made(secured)
+
+    def _is_full(self, host: str) -> bool:
+        if len(self._streams) + self._handshakes.total() >= _MAX_CONNECTIONS:
+            return True
+        return self._accepted[host] + self._handshakes[host] >= _MAX_CONNECTIONS_OF_SOURCE
 
     def _note_zone(self, host: str) -> str:
         plain = network.normalize(host)
@@ -196,10 +221,10 @@ class Sockets:
             self._send_datagram((mapped, wanted.port), transmission)
             return
         peer = _name_peer(wanted, host)
-        for known in (Destination(wanted.transport, host, wanted.port), peer):  # the first one is made by the peer
+        plain = Destination(wanted.transport, host, wanted.port)  # a connection that the peer made
+        for known in (plain, peer) if wanted.security is None else (peer,):
             stream = self._stream_by_peer.get(known)
-            is_fitting = stream is not None and wanted.security in (None, known.security)
-            if stream is not None and is_fitting and stream.take(transmission, is_reused=True):
+            if stream is not None and stream.take(transmission, is_reused=True):
                 return
         if peer in self._connecting:
             self._connecting[peer].append(transmission)
@@ -268,6 +293,18 @@ class Sockets:
         for stream in list(self._streams.values()):
             stream.close_if_stuck(now)
         self._sweeper = self._loop.call_later(_SWEEP_INTERVAL, self._sweep)
+
+
+class _Gate(asyncio.Protocol):
+    """A connection to the TLS port before TLS is begun, so that it is counted from the start."""
+
+    def __init__(self, sockets: Sockets, context: ssl.SSLContext) -> None:
+        self._sockets = sockets
+        self._context = context
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._sockets.begin_handshake(transport, self._context)
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -41,10 +41,11 @@ class Stream(asyncio.Protocol):
         self._owner = owner
         self._framer = StreamFramer()
         self._loop = asyncio.get_running_loop()
-        self._heard_at = self._loop.time()
+        self._used_at = self._loop.time()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
         self._has_heard = False
+        self._early = bytearray()
         # Set while the connection is registered.
         self._source: Destination | None = None
 
@@ -63,6 +64,8 @@ class Stream(asyncio.Protocol):
             self._source = self._owner.add_stream(self, address) if address else None
         if self._source is None:
             transport.abort()
+        elif self._early:
+            self.data_received(bytes(self._early))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -77,7 +80,10 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the peer."""
-        self._heard_at = self._loop.time()
+        if self._transport is None:  # they came with the end of the handshake
+            self._early += data
+            return
+        self._used_at = self._loop.time()
         if not self._has_heard and data.startswith(_TLS_RECORDS):
             self.fault = fault.IS_TLS
             self.close()
@@ -112,6 +118,8 @@ class Stream(asyncio.Protocol):
         """Send bytes; false when the connection is closed or the peer does not read."""
         if self._transport is None or self.is_closing:
             return False
+        if not self._framer.is_inside_message:
+            self._used_at = self._loop.time()  # a peer that is gone breaks the connection, see `watch_peer`
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             self._transport.abort()
@@ -126,7 +134,7 @@ class Stream(asyncio.Protocol):
     def close_if_stuck(self, now: float) -> None:
         """Close a connection whose peer owes the rest of a message, or has long been silent."""
         limit = _MESSAGE_TIMEOUT if self._framer.is_inside_message else _IDLE_TIMEOUT
-        if now - self._heard_at > limit:
+        if now - self._used_at > limit:
             self.close()
 
     def _is_named_right(self, transport: asyncio.Transport) -> bool:

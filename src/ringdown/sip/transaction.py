@@ -3,13 +3,13 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 from ringdown.sip import fault, hop, timers
 from ringdown.sip.destination import DEFAULT_PORTS, Destination, Transport
 from ringdown.sip.message import BRANCH_COOKIE, Request, Response
 from ringdown.sip.reach import Reach
-from ringdown.sip.transmission import Transmission
+from ringdown.sip.transmission import TransactionUser, Transmission
 
 _MAX_REFUSALS = 3  # of a request and its retransmissions over UDP: 1.5 s
 _MAX_DATAGRAM_BYTES = 1300  # a request that is larger goes over TCP (RFC 3261 §18.1.1)
@@ -28,16 +28,6 @@ class Timing:
     def timeout(self) -> float:
         """64*T1: timers B, D, F, H, J, L and M."""
         return 64 * self.t1
-
-
-class TransactionUser(Protocol):
-    """Who is told what becomes of a client transaction."""
-
-    def on_response(self, response: Response, now: float, /) -> None:
-        """A response to pass on: every provisional one, the final one, each 2xx to an INVITE."""
-
-    def on_failure(self, failure: Literal["timeout", "transport"], now: float, /) -> None:
-        """No final response will come."""
 
 
 class Transactions:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from ringdown.sip.destination import Destination
+from ringdown.sip.message import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,13 @@ class Transmission:
     on_failure: Callable[[float], None] | None = None
     on_sent: Callable[[int, bool], None] | None = None
     connect_timeout_s: float | None = None
+
+
+class TransactionUser(Protocol):
+    """Who is told what becomes of a client transaction."""
+
+    def on_response(self, response: Response, now: float, /) -> None:
+        """A response to pass on: every provisional one, the final one, each 2xx to an INVITE."""
+
+    def on_failure(self, failure: Literal["timeout", "transport"], now: float, /) -> None:
+        """No final response will come."""

@@ -4,16 +4,27 @@ import json
 import subprocess
 import sys
 
-from benchmarks import report
+import pytest
+
+from benchmarks import report, setups
 
 
-def test_the_benchmark_prints_exactly_one_json_object() -> None:
-    command = [sys.executable, "-m", "benchmarks.media", "--calls", "2", "--seconds", "0.5", "--record", "--json"]
+@pytest.mark.parametrize(("option", "name"), [("--record", "recorded"), ("--srtp", "SRTP")])
+def test_the_benchmark_prints_exactly_one_json_object(option: str, name: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.media", "--calls", "2", "--seconds", "0.5", option, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     figures = {figure["name"]: figure for figure in json.loads(done.stdout)["figures"]}
-    returned = figures["media 2 calls, recorded: packets returned"]
+    returned = figures[f"media 2 calls, {name}: packets returned"]
     assert 80 < returned["value"] < 120
-    assert figures["media 2 calls, recorded: CPU"]["value"] > 0
+    assert figures[f"media 2 calls, {name}: CPU"]["value"] > 0
+
+
+def test_set_ups_are_counted_on_both_sides() -> None:
+    measured = setups.measure(rate=20, seconds=0.5)
+    assert measured.failed_percent == 0
+    assert measured.completed_per_second == pytest.approx(20, abs=4)
+    assert measured.caller_ms > 0
+    assert measured.callee_ms > 0
 
 
 def test_a_missed_target_is_said_and_ends_with_status_one() -> None:

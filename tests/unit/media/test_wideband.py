@@ -1,6 +1,10 @@
 """G.722 and Opus over a bad network, and calls that change their codec: tones, found by their spectrum."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ringdown.media import codecs
 from ringdown.media.receiver import Receiver
@@ -86,6 +90,36 @@ def test_broken_opus_is_refused_or_silent_and_the_call_goes_on() -> None:
         receiver.receive(arrivals[0][1]._replace(payload=b""), 0)
     heard = streams.play(receiver, arrivals, ticks=96)
     assert find_tone(heard[40 * FRAME :]) == pytest.approx(3600, abs=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["PCMU", "G722", "OPUS"]),
+    st.lists(
+        st.none()
+        | st.tuples(
+            st.sampled_from([0, 8, 9, 13, 96, 101, 111]),
+            st.integers(0, 12),
+            st.integers(-3, 70),
+            st.binary(max_size=40) | st.sampled_from([bytes(80), bytes(160), b"\x4b\x41" + bytes(20), b"\x0b\x83"]),
+        ),
+        max_size=60,
+    ),
+)
+def test_whatever_comes_each_tick_is_a_whole_frame(
+    encoding: str, steps: list[tuple[int, int, int, bytes] | None]
+) -> None:
+    receiver = streams.make_receiver(encoding)
+    size = codecs.pcm_rate_hz(encoding) // 25
+    for step in steps:
+        if step is None:
+            assert len(receiver.pull()) == size
+            continue
+        payload_type, number, place, payload = step
+        with suppress(ValueError):
+            receiver.receive(RtpPacket(payload_type, False, number, 240 * place % 2**32, 7, payload), 0.02 * place)
+    for _ in range(20):
+        assert len(receiver.pull()) == size
 
 
 def test_a_new_negotiation_changes_the_codec_and_the_rate_of_the_pcm() -> None:

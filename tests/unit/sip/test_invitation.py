@@ -3,7 +3,7 @@
 import pytest
 
 from ringdown.sip.destination import Destination, TlsClient
-from ringdown.sip.events import Rejected
+from ringdown.sip.events import Ended, Rejected
 from ringdown.sip.message import Request
 from tests.unit.sip.calls import make_pair, pass_back
 from tests.unit.sip.network import Network, Node
@@ -45,6 +45,19 @@ def test_the_hop_stands_in_the_stored_state_without_secrets() -> None:
     assert "KEY" not in str(state)
     assert call.invite.headers.get("Contact") == "<sip:alice@10.0.0.1:5060;transport=tls>"
     assert (call.invite.via.transport, network.sent) == ("TLS", [])
+
+
+def test_a_large_invite_that_took_tcp_is_cancelled_there_by_a_successor() -> None:
+    network, alice, bob = make_pair()
+    call = alice.dial("sip:bob@10.0.0.2", body=b"v=0\r\n" + b"a=x\r\n" * 300)
+    network.run(0.1)
+    assert call.state()["transport"] == "tcp"
+    alice.agent._stack.sessions.clear()
+    assert alice.agent.end_stale(call.state(), now=network.now).method == "cancel"
+    network.run(0.1)
+    assert bob.summary()[:2] == ["INVITE", "CANCEL"]
+    assert bob.received[1].via.transport == "TCP"
+    assert bob.events_of(bob.incoming[0]) == [Ended("cancelled")]
 
 
 def test_a_header_may_repeat_and_routes_stand_in_their_order() -> None:

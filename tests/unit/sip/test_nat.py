@@ -92,6 +92,7 @@ def test_a_contact_without_transport_is_reached_over_the_one_that_the_peer_used(
     dialog = make_dialog("<sip:a@198.51.100.7>")
     dialog.note_source(Destination("tls", "198.51.100.7", 33_333, connection=4))
     assert dialog.next_hop() == Destination("tls", "198.51.100.7", 5061)
+    assert dialog.next_hop().connection == 4
     dialog.note_source(Destination("tcp", "198.51.100.8", 33_333, connection=5))
     assert dialog.next_hop() == Destination("udp", "198.51.100.7", 5060)
 

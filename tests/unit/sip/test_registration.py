@@ -46,6 +46,12 @@ def test_a_time_that_is_too_short_is_lengthened_at_once() -> None:
     assert renewal.expires_s == 1800
 
 
+def test_a_registrar_that_always_wants_more_is_left_alone_after_three_times() -> None:
+    renewal = Renewal(60, lambda: 1.0)
+    states = [receive(423, ("Min-Expires", str(100 + number)), renewal=renewal).state for number in range(4)]
+    assert states == ["registering", "registering", "registering", "refused"]
+
+
 @pytest.mark.parametrize("least", [None, "60", "30", "nonsense", "99999999"])
 def test_a_least_time_that_is_no_longer_or_absurd_is_a_refusal(least: str | None) -> None:
     renewal = Renewal(60, lambda: 1.0)

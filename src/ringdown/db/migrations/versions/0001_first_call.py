@@ -22,6 +22,7 @@ def upgrade() -> None:
     _create_phone_numbers()
     _create_request_windows()
     _create_secrets()
+    _create_trunk_leases()
     _create_trunk_paces()
     _create_trunk_statuses()
     _create_trunks()
@@ -279,6 +280,17 @@ def _create_secrets() -> None:
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _create_trunk_leases() -> None:
+    op.create_table(
+        "trunk_leases",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("trunk_id", sa.Text(), nullable=False),
+        sa.Column("gateway_id", sa.Text(), nullable=False),
+        sa.Column("renewed_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "trunk_id"),
     )
 
 
