@@ -26,7 +26,6 @@ rtp_timeout 60
 module_path {modules}
 module g711.so
 module aufile.so
-module aubridge.so
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -145,6 +144,8 @@ async def run_baresip(
         player="aubridge,echo" if is_echo else f"aufile,{folder}/heard.wav",
         modules=_BARESIP_MODULES,
     )
+    # Without an echo nothing may be there that could play: baresip then drops what it hears, else the call.
+    modules = (*modules, "aubridge") if is_echo else modules
     (folder / "config").write_text(config + "".join(f"module {module}.so\n" for module in modules))
     (folder / "accounts").write_text(
         f"<sip:{user}@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};{account_parameters}\n"

@@ -60,7 +60,7 @@ async def test_baresip_dials_an_encrypted_call_and_holds_it(tmp_path: Path) -> N
 
 async def test_baresip_transfers_a_phone_to_another(tmp_path: Path) -> None:
     transferee, target = Phone("wait 0.2", "tone 500 500", "wait 1", "hang_up"), Phone()
-    async with run_baresip(tmp_path) as baresip, running(transferee, target):
+    async with run_baresip(tmp_path, is_echo=True) as baresip, running(transferee, target):
         await baresip.command("dial", transferee.uri)
         await transferee.until("answered")
         await baresip.command("transfer", target.uri)

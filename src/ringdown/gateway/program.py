@@ -20,7 +20,7 @@ from ringdown.gateway.switchboard import Switchboard
 from ringdown.gateway.trunks import TrunkBook
 from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
-from ringdown.secret import SecretBox, SecretUnreadable
+from ringdown.secret import SecretBox
 from ringdown.sip.admission import Admission, Admit
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.destination import Destination
@@ -105,9 +105,9 @@ def _read_peer(settings: Settings) -> Trunk | None:
 async def _open_trunks(settings: Settings, database: Database, book: TrunkBook) -> None:
     try:
         await telephony.sync_trunks(database, settings)
-        await book.refresh()
-    except SecretUnreadable as error:
-        raise CannotStart(f"{error}") from error
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+    await book.open()
 
 
 async def _listen(settings: Settings, ringing: "asyncio.Queue[IncomingCall]", admit: Admit) -> Endpoint:

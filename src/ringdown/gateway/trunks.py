@@ -69,6 +69,7 @@ class TrunkBook:
         self._peer = peer
         self._unsaved: set[str] = set()
         self._leased: set[str] = set()
+        self._unreadable: set[str] = set()
 
     @property
     def peer(self) -> Trunk | None:
@@ -122,11 +123,14 @@ class TrunkBook:
     async def watch(self) -> None:
         """Follow changes, register and probe; never returns."""
         while True:
-            try:
-                await self.refresh()
-            except SecretUnreadable as error:
-                log.error("trunks cannot be read", error=str(error))
+            await self.refresh()
             await asyncio.sleep(_REFRESH_S)
+
+    async def open(self) -> None:
+        """Forget what a gateway of this name told before, and take the trunks over."""
+        async with self._database.write() as connection:
+            await store.delete_statuses(connection, gateway_id=self._gateway_id)
+        await self.refresh()
 
     async def refresh(self) -> None:
         """Take over what the database says now, and store what was noticed."""
@@ -172,7 +176,12 @@ class TrunkBook:
 
     async def _read(self) -> Sequence[Trunk]:
         async with self._database.read() as connection:
-            return await store.list_enabled_trunks(connection, self._box)
+            return await store.list_enabled_trunks(connection, self._box, on_unreadable=self._leave_out)
+
+    def _leave_out(self, trunk: Trunk, error: SecretUnreadable) -> None:
+        if trunk.id not in self._unreadable:
+            self._unreadable.add(trunk.id)
+            log.error("trunk left out", trunk_id=trunk.id, error=str(error))
 
     async def _save(self) -> None:
         unsaved, self._unsaved = self._unsaved - {routes.PEER_TRUNK_ID}, set()

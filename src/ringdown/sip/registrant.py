@@ -145,17 +145,18 @@ class Registration:
 
     async def _wait(self, seconds: float) -> None:
         """Wait, keeping the way open; shorter when our connection breaks."""
-        until = self._asker.now() + seconds
+        until, is_open = self._asker.now() + seconds, self._status.state == "registered"
         while (left := until - self._asker.now()) > 0:
             try:
                 async with asyncio.timeout(min(left, _KEEP_ALIVE_S)):
                     await self._is_lost.wait()
             except TimeoutError:
-                if self._status.state == "registered" and self._hop is not None:
+                if is_open and left > _KEEP_ALIVE_S and self._hop is not None:
                     self._asker.keep_alive(self._hop)
             else:
                 self._is_lost.clear()
-                if self._status.state == "registered":
+                if is_open:
+                    is_open = False  # what would keep it open would only open another
                     until = min(until, self._asker.now() + self._choose_pause())
 
     def _choose_pause(self) -> float:

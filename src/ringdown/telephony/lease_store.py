@@ -48,3 +48,9 @@ async def take_leases(
 async def give_up_leases(connection: AsyncConnection, *, gateway_id: str) -> None:
     """Let other gateways register from now on."""
     await connection.execute(trunk_leases.delete().where(trunk_leases.c.gateway_id == gateway_id))
+
+
+async def delete_lease(connection: AsyncConnection, organization_id: str, trunk_id: str) -> None:
+    """The trunk is gone."""
+    is_its = (trunk_leases.c.organization_id == organization_id) & (trunk_leases.c.trunk_id == trunk_id)
+    await connection.execute(trunk_leases.delete().where(is_its))

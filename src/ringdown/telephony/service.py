@@ -13,7 +13,7 @@ from ringdown.db import wakeup
 from ringdown.db.engine import Database
 from ringdown.errors import ValidationFailed
 from ringdown.secret import SecretBox, SecretUnreadable
-from ringdown.telephony import conversion, pace_store, schemas, store, trunk_store
+from ringdown.telephony import conversion, lease_store, pace_store, schemas, store, trunk_store
 from ringdown.telephony.models import SECRET_FIELDS, Trunk
 from ringdown.telephony.schemas import CreateTrunk, UpdateTrunk
 from ringdown.web import idempotency
@@ -166,6 +166,7 @@ async def _drop_file_trunk(connection: AsyncConnection, trunk: Trunk) -> None:
 
 async def _delete_trunk(connection: AsyncConnection, trunk: Trunk) -> None:
     await pace_store.delete_pace(connection, trunk.organization_id, trunk.id)
+    await lease_store.delete_lease(connection, trunk.organization_id, trunk.id)
     await trunk_store.delete_trunk(connection, trunk.organization_id, trunk.id)
 
 

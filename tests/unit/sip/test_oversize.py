@@ -1,6 +1,8 @@
 """Messages that are too large: how far a stream reads them, and what is answered."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ringdown.sip import oversize
 from ringdown.sip.framing import MessageTooLarge, StreamFramer
@@ -32,3 +34,11 @@ def test_a_body_that_is_too_large_is_known_by_its_length_alone_and_refused(field
 ])  # fmt: skip
 def test_nothing_but_a_request_is_answered(head: bytes) -> None:
     assert oversize.read_head(head) is None
+
+
+@settings(max_examples=150)
+@given(st.binary(max_size=200), st.integers(0, 200))
+def test_no_header_section_breaks_the_reading(noise: bytes, at: int) -> None:
+    head = HEAD % b"l: 70000"
+    oversize.read_head(noise)
+    oversize.read_head(head[:at] + noise + head[at:])

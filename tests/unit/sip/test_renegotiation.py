@@ -346,3 +346,18 @@ def test_an_update_without_sdp_is_only_a_refresh() -> None:
     network.run(0.1)
     assert (last_response(bob).status, last_response(bob).body) == (200, b"")
     assert is_status(200, "UPDATE")(last_response(bob))
+
+
+def test_a_call_that_ends_between_two_attempts_makes_no_other() -> None:
+    network, alice, bob = make_pair()
+    call, _ = connect(network, alice, bob)
+    mute(network, bob)
+    told = offer(network, call)
+    network.run(0.1)
+    pass_back(network, last_request(bob), 491, tag="x")
+    call.bye(network.now)
+    network.run(0.05)
+    pass_back(network, last_request(bob), 200)
+    assert told.statuses == [481]
+    waiting = alice.agent.next_timeout()
+    assert waiting is None or waiting > network.now + 4  # only what transactions remember

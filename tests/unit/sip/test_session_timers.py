@@ -225,3 +225,11 @@ def test_a_session_expires_is_read_or_ignored(text: str, expected: Interval | No
 def test_a_timer_that_no_peer_may_accept_is_a_value_error(expires_s: int, min_se_s: int) -> None:
     with pytest.raises(ValueError, match="min_se_s"):
         SessionTimer(expires_s=expires_s, min_se_s=min_se_s)
+
+
+def test_a_call_that_ends_takes_its_timer_with_it() -> None:
+    network, alice, bob, call, _ = connect(REQUEST)
+    call.bye(network.now)
+    network.run(70)
+    assert alice.agent.next_timeout() is None
+    assert bob.agent.next_timeout() is None

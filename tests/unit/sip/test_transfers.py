@@ -164,6 +164,17 @@ def test_a_notification_may_overtake_the_202() -> None:
     assert told == [ReferResult(200, "OK")]
 
 
+def test_a_peer_whose_202_was_lost_and_that_hangs_up_is_told_as_202() -> None:
+    network, _, _, call, incoming = make_call()
+    network.lose = lambda message: isinstance(message, Response)
+    told = refer(network, call)
+    fields = [("Event", "refer"), ("Subscription-State", "active"), ("Content-Type", "message/sipfrag")]
+    notify = in_dialog(incoming, "NOTIFY", branch="z9hG4bKn", cseq=1, fields=fields, body=b"SIP/2.0 100 Trying")
+    network.inject(notify, to="10.0.0.1", source="10.0.0.2")
+    network.inject(in_dialog(incoming, "BYE", branch="z9hG4bKb", cseq=2), to="10.0.0.1", source="10.0.0.2")
+    assert [result.status for result in told] == [202]
+
+
 @pytest.mark.parametrize(("event", "body", "state", "status"), [
     ("message-summary", b"SIP/2.0 200 OK", "active", 481),
     ("refer;id=99", b"SIP/2.0 200 OK", "active", 481),
