@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         (), description="Beginnings of the numbers that may be called, as in +1,+44; none allows all."
     )
     premium_numbers_allowed: bool = Field(
-        False, description="Allow calls to premium-rate, shared-cost, personal and satellite numbers."
+        False, description="Allow calls to premium-rate, service, shared-cost, personal and satellite numbers."
     )
     no_media_seconds: int = Field(
         30, ge=1, description="Seconds without a packet after which a call that is not held ends."

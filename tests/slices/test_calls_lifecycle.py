@@ -243,7 +243,7 @@ async def test_an_inbound_call_rings_at_the_gateway_that_took_it(tenant: Tenant)
         agent=agent,
         from_number="+12125551234",
         to_number=NUMBER,
-        trunk_id="trunk_a",
+        trunk=None,
         dialog_state={"tag": "x"},
     )
     call = await tenant.get_call(claimed.call.id)

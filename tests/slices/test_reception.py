@@ -7,7 +7,7 @@ import pytest
 
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
-from ringdown.gateway import reception
+from ringdown.gateway import reception, routes
 from ringdown.telephony.models import Trunk, TrunkHost
 from tests.slices.conftest import Tenant
 
@@ -114,6 +114,22 @@ async def test_a_trunk_reaches_neither_agents_by_name_nor_other_organizations(te
     assert await receive(tenant, make_invite(NUMBER), theirs) is None
     shared = await receive(tenant, make_invite(NUMBER), theirs, ours)
     assert shared is not None and shared.trunk is ours
+
+
+async def test_the_outbound_peer_reaches_the_numbers_of_every_organization(tenant: Tenant, stranger: Tenant) -> None:
+    agent = await add_reachable(stranger)
+    await tenant.add_agent()
+    arrival = await receive(tenant, make_invite(NUMBER), routes.parse_peer("sip:ann:secret@carrier.example"))
+    assert arrival is not None and arrival.agent.id == agent.id
+    assert await receive(tenant, make_invite("agent"), routes.parse_peer("sip:carrier.example")) is None
+
+
+async def test_of_two_trunks_to_one_carrier_the_numbers_own_is_meant(tenant: Tenant) -> None:
+    agent = await tenant.add_agent()
+    await tenant.add_number(NUMBER, inbound_agent_id=agent.id, trunk_id="trunk_b")
+    trunks = [make_trunk(tenant.organization_id, id=f"trunk_{letter}") for letter in "abc"]
+    arrival = await receive(tenant, make_invite(NUMBER), *trunks)
+    assert arrival is not None and arrival.trunk is trunks[1]
 
 
 async def test_who_logs_in_calls_over_the_trunk_of_that_login(tenant: Tenant) -> None:

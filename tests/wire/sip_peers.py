@@ -61,19 +61,21 @@ class Sipp:
 
 
 @contextlib.asynccontextmanager
-async def run_sipp(folder: Path, *arguments: str, port: int | None = None) -> AsyncIterator[Sipp]:
-    """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own."""
+async def run_sipp(
+    folder: Path, *arguments: str, port: int | None = None, timeout_s: int = 15
+) -> AsyncIterator[Sipp]:
+    """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own; it listens already."""
     port = port or free_port()
     calls = () if "-m" in arguments else ("-m", "1")
-    common = ("-i", HOST, "-mi", HOST, "-p", str(port), "-nostdin", "-timeout", "15s", "-timeout_error", "-trace_err")
+    common = ("-i", HOST, "-mi", HOST, "-p", str(port), "-nostdin")
+    limit = ("-timeout", f"{timeout_s}s", "-timeout_error", "-trace_err")
     process = await asyncio.create_subprocess_exec(
-        "sipp", *arguments, *calls, *common,
+        "sipp", *arguments, *calls, *common, *limit,
         cwd=folder, env={**os.environ, "TERM": "xterm"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
-        if "-sf" in arguments or "uas" in arguments:  # a callee must listen before it is called
-            await _wait_until_bound(port, process)
+        await _wait_until_bound(port, process)
         yield Sipp(process, port)
     finally:
         await _stop(process)

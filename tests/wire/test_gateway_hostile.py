@@ -79,6 +79,19 @@ class Wire:
                 if message.startswith("SIP/2.0 ") and message[8] != "1" and f" {method}\r\n" in message:
                     return message
 
+    async def next_request(self, method: str, timeout_s: float = 10) -> str:
+        """The next request of this method."""
+        async with asyncio.timeout(timeout_s):
+            while not (message := await self.next()).startswith(f"{method} "):
+                pass
+            return message
+
+    def accept(self, request: str) -> str:
+        """A 200 to a request."""
+        names = ("Via:", "From:", "To:", "Call-ID:", "CSeq:")
+        echoed = [line for line in request.split("\r\n") if line.startswith(names)]
+        return "\r\n".join(["SIP/2.0 200 OK", *echoed, "Content-Length: 0", "", ""])
+
     async def next(self) -> str:
         data: bytes = await asyncio.get_running_loop().sock_recv(self._socket, 65536)
         return data.decode()
@@ -96,6 +109,12 @@ def open_wire(product: Product) -> Iterator[Wire]:
 def tag_of(response: str) -> str:
     to = next(line for line in response.split("\r\n") if line.startswith("To:"))
     return to.rpartition("tag=")[2]
+
+
+def origin_of(response: str) -> tuple[str, str, int]:
+    """User name, session and version of its SDP (RFC 8866 §5.2)."""
+    user, session, version, *_ = response.partition("\r\no=")[2].split()
+    return user, session, int(version)
 
 
 @contextlib.asynccontextmanager
@@ -134,11 +153,10 @@ async def test_an_unknown_user_is_not_found(product: Product) -> None:
         wire.send(wire.request("ACK", user="nobody"))
 
 
-@pytest.mark.parametrize("body", ["", "g729", "nonsense", "srtp", "video", "name"])
+@pytest.mark.parametrize("body", ["g729", "nonsense", "srtp", "video", "name"])
 async def test_an_offer_that_cannot_be_answered_is_refused(product: Product, body: str) -> None:
     with open_wire(product) as wire:
         offers = {
-            "": "",
             "g729": wire.offer("18 4"),
             "nonsense": "hello, is anybody there?",
             "srtp": wire.offer().replace("RTP/AVP", "RTP/SAVP"),
@@ -151,6 +169,29 @@ async def test_an_offer_that_cannot_be_answered_is_refused(product: Product, bod
         wire.send(wire.request("ACK", to_tag=tag_of(response)))
     call = await product.newest_ended()
     assert (call["status"], call["ended_reason"], call["cost_credits"]) == ("failed", "carrier_error", 0)
+
+
+@pytest.mark.parametrize("answer", ["", "nonsense"])
+async def test_our_own_offer_without_an_answer_ends_the_call(product: Product, answer: str) -> None:
+    with open_wire(product) as wire:
+        wire.send(wire.request("INVITE"))
+        response = await wire.final()
+        assert read_answer(response.partition("\r\n\r\n")[2].encode()).encoding == "PCMU"
+        wire.send(wire.request("ACK", to_tag=tag_of(response), body=answer))
+        bye = await wire.next_request("BYE")
+        wire.send(wire.accept(bye))
+    call = await product.newest_ended()
+    assert (call["status"], call["ended_reason"], call["cost_credits"]) == ("failed", "carrier_error", 0)
+
+
+@pytest.mark.parametrize(("method", "status"), [
+    ("BYE", 481), ("UPDATE", 481), ("INFO", 481), ("PRACK", 481), ("NOTIFY", 481), ("CANCEL", 481), ("OPTIONS", 200),
+    ("REFER", 405), ("SUBSCRIBE", 489), ("PUBLISH", 489), ("MESSAGE", 405), ("REGISTER", 405), ("FROBNICATE", 405),
+])  # fmt: skip
+async def test_a_request_outside_of_any_call_is_answered_politely(product: Product, method: str, status: int) -> None:
+    with open_wire(product) as wire:
+        wire.send(wire.request(method))
+        assert (await wire.final(method)).startswith(f"SIP/2.0 {status}")
 
 
 async def test_two_hundred_invites_at_once_meet_the_capacity_and_the_end_of_the_ports(product: Product) -> None:
@@ -181,7 +222,8 @@ async def test_a_held_call_hears_silence_and_is_taken_back(product: Product) -> 
         audio.bind((HOST, wire.port + 1))
         audio.setblocking(False)
         wire.send(wire.request("INVITE", body=wire.offer()))
-        tag = tag_of(await wire.final())
+        answered = await wire.final()
+        tag = tag_of(answered)
         wire.send(wire.request("ACK", to_tag=tag))
         assert await count_packets(audio, 0.5) > 15
         wire.send(wire.request("INVITE", cseq=2, to_tag=tag, body=wire.offer(direction="inactive")))
@@ -189,7 +231,7 @@ async def test_a_held_call_hears_silence_and_is_taken_back(product: Product) -> 
         wire.send(wire.request("ACK", cseq=2, to_tag=tag))
         assert held.startswith("SIP/2.0 200")
         assert "a=inactive" in held
-        assert "o=- 1 2 " in held
+        assert origin_of(held) == (*origin_of(answered)[:2], origin_of(answered)[2] + 1)
         await count_packets(audio, 0.2)
         assert await count_packets(audio, 0.5) == 0
         wire.send(wire.request("INVITE", cseq=3, to_tag=tag, body=wire.offer("8 101")))
@@ -241,13 +283,19 @@ async def test_thirty_short_calls_leave_nothing_open(product: Product) -> None:
             await asyncio.sleep(0.3)
             await call.bye()
             await wait_for(call, Ended)
-        await product.newest_ended()
+
+    async def until_idle() -> None:
+        async with asyncio.timeout(20):
+            while await product.calls(status="in_progress") or await product.calls(status="ringing"):
+                await asyncio.sleep(0.05)
 
     for _ in range(3):
         await ring()
+        await until_idle()
     before = count_descriptors(pid)
     for _ in range(10):
         await asyncio.gather(*(ring() for _ in range(3)))
+        await until_idle()  # three more would meet the capacity while their predecessors are stored
     async with asyncio.timeout(10):
         while count_descriptors(pid) > before:
             await asyncio.sleep(0.2)

@@ -9,6 +9,10 @@ from ringdown.telephony.models import Trunk
 BURST_MS = 200
 
 
+class LineFull(Exception):
+    """The trunk carries as many calls as it may."""
+
+
 @dataclass(slots=True)
 class Lines:
     """The room on the trunks of one claim. `live` counts calls that ring or talk, `next_dial_at` is by trunk id."""

@@ -16,7 +16,7 @@ from ringdown.agents.models import Agent
 from ringdown.billing import ledger
 from ringdown.billing import service as billing
 from ringdown.calls import ending
-from ringdown.calls.lines import Lines
+from ringdown.calls.lines import LineFull, Lines
 from ringdown.calls.models import (
     Call,
     CallCommand,
@@ -135,10 +135,10 @@ async def accept_inbound_call(
     agent: Agent,
     from_number: str | None,
     to_number: str | None,
-    trunk_id: str | None,
+    trunk: Trunk | None,
     dialog_state: Mapping[str, object],
 ) -> ClaimedCall:
-    """Store a call that rings at this gateway, with its attempt. Raises `PaymentRequired`."""
+    """Store a call that rings at this gateway, with its attempt. Raises `PaymentRequired`, `LineFull`."""
     async with database.write() as connection:
         call = await _insert_call(
             connection,
@@ -148,11 +148,15 @@ async def accept_inbound_call(
             agent_id=agent.id,
             to_number=to_number,
             from_number=from_number,
-            trunk_id=trunk_id,
+            trunk_id=trunk.id if trunk is not None else None,
             settings=CallSettings(),
             variables={},
             metadata={},
         )
+        if trunk is not None and trunk.max_concurrent_calls is not None:
+            live = await store.count_live_by_trunk(connection, [trunk])  # with this one
+            if live[trunk.id] > trunk.max_concurrent_calls:
+                raise LineFull
         await billing.hold_for_call(connection, settings=settings, organization_id=organization_id, call_id=call.id)
         attempt_id = await attempts.insert_attempt(
             connection, call, gateway_id=gateway_id, now_ms=call.created_at, dialog_state=dialog_state

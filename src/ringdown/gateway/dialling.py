@@ -1,6 +1,7 @@
 """Dials one number: host after host until one answers for it, early media, redirects; ends in a leg that is up."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
@@ -60,7 +61,6 @@ class Dialler:
         self._hear = hear
         self._deadline = endpoint.now() + timeout_ms / 1000
         self._redirects = 0
-        self._is_progressing = asyncio.Event()
 
     async def dial(self) -> OutgoingCall | Failed:
         """Ring until somebody answers with usable audio; the leg then has its call and what was agreed."""
@@ -79,8 +79,9 @@ class Dialler:
                     return await self._accept(call, outcome)
                 if isinstance(outcome, Failed):
                     return outcome
-                if not targets:
-                    targets = await self._follow(outcome)
+                if outcome.contacts:  # an answer: whoever else could be asked is asked only after those
+                    found = await self._follow(outcome)
+                    targets = [*found, *targets] if found else []
                 if not targets:
                     return self._explain(outcome)
                 log.info("trying the next host", status=outcome.status, host=hop.host, port=hop.port)
@@ -89,6 +90,7 @@ class Dialler:
                     await call.cancel()  # or BYE, should it have been answered meanwhile
 
     def _prepare(self, target: str, hop: Destination) -> OutgoingCall:
+        self._leg.agreed = None  # early media of a host that failed
         return self._endpoint.prepare_invite(
             target=target,
             from_uri=self._route.from_uri,
@@ -101,19 +103,16 @@ class Dialler:
 
     async def _ring(self, call: OutgoingCall, *, is_last: bool) -> Answered | Rejected | Failed:
         """`Rejected` where another host may be asked."""
-        self._is_progressing.clear()
         answer = asyncio.create_task(self._wait_for_answer(call))
         stop = asyncio.create_task(self._stop.wait())
         try:
             await call.send()
             if not is_last:
-                progress = asyncio.create_task(self._is_progressing.wait())
-                await asyncio.wait((answer, stop, progress), timeout=_FAILOVER_S, return_when=asyncio.FIRST_COMPLETED)
-                progress.cancel()
-                if not (answer.done() or stop.done() or self._is_progressing.is_set()):
+                patience_s = min(_FAILOVER_S, self._left_s)
+                await asyncio.wait((answer, stop), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+                if not (answer.done() or stop.done() or call.is_proceeding) and self._left_s:
                     return Rejected(408, "no response", is_local=True)
-            left_s = max(0.0, self._deadline - self._endpoint.now())
-            await asyncio.wait((answer, stop), timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((answer, stop), timeout=self._left_s, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
             await call.cancel()
@@ -123,6 +122,10 @@ class Dialler:
         finally:
             for task in (stop, answer):
                 task.cancel()
+
+    @property
+    def _left_s(self) -> float:
+        return max(0.0, self._deadline - self._endpoint.now())
 
     async def _wait_for_answer(self, call: OutgoingCall) -> Answered | Rejected | Failed:
         async for event in call.events():
@@ -136,7 +139,6 @@ class Dialler:
                 case Ended():
                     return Failed(endings.from_dialog(event.cause))
                 case Provisional():
-                    self._is_progressing.set()
                     self._take_progress(call, event)
         return Failed(endings.CANCELLED)
 
@@ -178,8 +180,9 @@ class Dialler:
             except ValueError:
                 continue
             if host in known:
-                where = await replace(self._route, hosts=(contact,)).locate(self._endpoint)
-                targets += [(contact, hop) for hop in where]
+                with contextlib.suppress(LocationFailed):
+                    where = await replace(self._route, hosts=(contact,)).locate(self._endpoint)
+                    targets += [(contact, hop) for hop in where]
             else:
                 log.warning("redirect to a host that is not the trunk's", trunk_id=trunk.id, host=host)
         return targets

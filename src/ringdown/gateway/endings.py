@@ -51,6 +51,7 @@ _BY_DIALOG = {
     "cancelled": CANCELLED,
     "timeout": _CARRIER,
     "transport": _CARRIER,
+    "expired": _CARRIER,
     "local": HUNG_UP_BY_US,
 }
 

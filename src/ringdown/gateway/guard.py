@@ -1,9 +1,10 @@
 """Who may begin anything: known sources within their rate; strangers get nothing, or a challenge to log in."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
@@ -25,6 +26,7 @@ _MAX_BAN_S = 86_400.0
 _MAX_SOURCES = 10_000
 # A flood is logged this often, with its count: enough for fail2ban, too little to fill a disk.
 _LOG_INTERVAL_S = 5.0
+_REPORT_INTERVAL_S = 60.0
 _RETRY_AFTER = (("Retry-After", "5"),)
 
 
@@ -95,6 +97,15 @@ class Guard:
         self.statistics.unknown += 1
         self._offend(source, seen, now, "unknown source")
         return "drop"
+
+    async def report(self) -> None:
+        """Log the counters whenever they have grown, at most once a minute; never returns."""
+        reported = GuardStatistics()
+        while True:
+            await asyncio.sleep(_REPORT_INTERVAL_S)
+            if self.statistics != reported:
+                reported = replace(self.statistics)
+                log.info("sip requests refused since the start", **asdict(reported))
 
     def _ask_for_login(self, source: Destination, request: Request, seen: _Source, now: float) -> Admission:
         verdict = self._challenger.verify(request, self._find_password, now)

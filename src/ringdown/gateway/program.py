@@ -80,6 +80,8 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             public_address=public_address,
             spool=Spool(settings.data_dir / "spool", RecordingStore.open(settings)),
         )
+        reporting = asyncio.create_task(doorkeeper.guard.report())
+        stack.callback(reporting.cancel)
         await _carry_calls(services, ringing, gateway_id=gateway_id, asked=asked, urgent=urgent, ready=ready)
 
 

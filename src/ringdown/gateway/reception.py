@@ -20,6 +20,7 @@ from ringdown.sip.call import IncomingCall
 from ringdown.telephony import numbering
 from ringdown.telephony import store as number_store
 from ringdown.telephony.models import Trunk
+from ringdown.telephony.store import PhoneNumber
 from ringdown.values import is_e164
 
 # The user part of `sip:agent@…`, by which any softphone on this machine reaches the oldest active agent.
@@ -82,7 +83,8 @@ async def receive(database: Database, book: TrunkBook, incoming: IncomingCall) -
     """The agent that the INVITE rings; None when nobody has that number.
 
     The called number may stand in the Request-URI, in P-Called-Party-ID (RFC 7315) or in To. A trunk reaches only the
-    numbers of its own organization; a phone on this machine also reaches agents by id, and `agent`.
+    numbers of its own organization, and the outbound peer, which is nobody's, those of all; a phone on this machine
+    also reaches agents by id, and `agent`.
     """
     trunks = list_trunks(book, incoming)
     async with database.read() as connection:
@@ -98,9 +100,14 @@ async def _find(
 ) -> Arrival | None:
     for trunk in trunks:
         for reading in trunk.list_readings(user):
-            agent = await _find_by_number(connection, reading, organization_id=trunk.organization_id)
+            number = await number_store.find_number(connection, reading)
+            if number is None or trunk.organization_id not in ("", number.organization_id):
+                continue
+            agent = await _find_inbound_agent(connection, number)
             if agent is not None:
-                return Arrival(agent, trunk, _find_caller(incoming, trunk), reading)
+                # A carrier's address is that of all trunks to it: the one that carries the number is meant.
+                own = next((each for each in trunks if each.id == number.trunk_id), trunk)
+                return Arrival(agent, own, _find_caller(incoming, own), reading)
     if trunks and not is_own_address(incoming.source[0]):
         return None
     agent, reading = await find_agent(connection, user)
@@ -110,20 +117,16 @@ async def _find(
 async def find_agent(connection: AsyncConnection, user: str) -> tuple[Agent | None, str]:
     """The active agent that a phone on this machine reaches by `user`, and what the record shows of that."""
     for reading in numbering.list_readings(user, "e164", region=_HOME_REGION):
-        agent = await _find_by_number(connection, reading)
+        number = await number_store.find_number(connection, reading)
+        agent = None if number is None else await _find_inbound_agent(connection, number)
         if agent is not None:
             return agent, reading
     agent = await _find_by_name(connection, user)
     return (agent if agent is not None and agent.status == "active" else None), user
 
 
-async def _find_by_number(
-    connection: AsyncConnection, phone_number: str, *, organization_id: str | None = None
-) -> Agent | None:
-    number = await number_store.find_number(connection, phone_number)
-    if number is None or number.inbound_agent_id is None:
-        return None
-    if organization_id not in (None, number.organization_id):
+async def _find_inbound_agent(connection: AsyncConnection, number: PhoneNumber) -> Agent | None:
+    if number.inbound_agent_id is None:
         return None
     agent = await agent_store.get_agent(connection, number.organization_id, number.inbound_agent_id)
     return agent if agent.status == "active" else None

@@ -6,12 +6,11 @@ from typing import Any, cast
 
 import structlog
 
-from ringdown.calls.models import Call, UnfinishedCall
+from ringdown.calls.models import UnfinishedCall
 from ringdown.calls.recovery import finish_crashed
 from ringdown.gateway import routes
 from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.services import Services
-from ringdown.sip.digest import Credentials
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +26,13 @@ async def recover_calls(services: Services, left: Sequence[UnfinishedCall]) -> N
 
 
 async def _recover(services: Services, unfinished: UnfinishedCall) -> None:
-    credentials = _find_credentials(services, unfinished.call)
+    trunk = services.trunks.find(unfinished.call.trunk_id)
+    # What answers a peer that challenges the BYE, and how it is reached, is no part of the stored dialog.
+    credentials = None if trunk is None else routes.find_credentials(trunk)
+    security = None if trunk is None else routes.build_security(trunk)
     dialogs = cast("list[dict[str, Any]]", (unfinished.dialog_state or {}).get("dialogs", []))
     told = await asyncio.gather(
-        *(services.endpoint.end_stale_dialog(state, credentials=credentials) for state in dialogs)
+        *(services.endpoint.end_stale_dialog(state, credentials=credentials, security=security) for state in dialogs)
     )
     await keep_trying(
         lambda: finish_crashed(
@@ -38,9 +40,3 @@ async def _recover(services: Services, unfinished: UnfinishedCall) -> None:
         )
     )
     log.warning("call recovered after a crash", call_id=unfinished.call.id, told_far_end=", ".join(told) or "none")
-
-
-def _find_credentials(services: Services, call: Call) -> Credentials | None:
-    """What answers a peer that challenges the BYE; it is no part of the stored dialog."""
-    trunk = services.trunks.find(call.trunk_id)
-    return routes.find_credentials(trunk) if trunk is not None else None

@@ -19,7 +19,7 @@ from ringdown.gateway.talk import Talk
 from ringdown.media.sockets import PortsExhausted
 from ringdown.sip.address import Uri
 from ringdown.sip.call import Call, IncomingCall
-from ringdown.sip.events import Answered, Ended
+from ringdown.sip.events import Answered, Ended, Rejected
 from ringdown.telephony import permission
 from ringdown.telephony.models import Trunk
 from ringdown.voice.ports import ProviderError
@@ -184,6 +184,8 @@ class CallSession:
                     return await self._take_call(leg, event, speech)
                 if isinstance(event, Ended):
                     return _Course(endings.from_dialog(event.cause))
+                if isinstance(event, Rejected):  # by the library: an extension that we cannot agree on
+                    return _Course(endings.from_sip_status(event.status, is_local=False))
             return _Course(endings.CANCELLED)
         finally:
             # Nothing, when the call is over; else something broke above, and nobody stays on a dead line.

@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 import structlog
 
 from ringdown.calls import live, service
+from ringdown.calls.lines import LineFull
 from ringdown.calls.models import Call, CallCommand, ClaimedCall, UnfinishedCall
 from ringdown.db import engine
 from ringdown.db.wakeup import Wakeup
@@ -129,6 +130,8 @@ class Switchboard:
             claimed = await self._admit(incoming, arrival)
         except PaymentRequired:
             await incoming.reject(402)
+        except LineFull:  # calls that came at the same moment
+            await incoming.reject(503, "At capacity", _TRY_LATER)
         except engine.UNAVAILABLE as error:
             log.warning("call refused: database away", error=str(error))
             await incoming.reject(503, "Try again later", _TRY_LATER)
@@ -155,7 +158,7 @@ class Switchboard:
                 session.replace(incoming)
 
     async def _admit(self, incoming: IncomingCall, arrival: Arrival) -> ClaimedCall:
-        """Ring the agent, and store the call. Raises `PaymentRequired`."""
+        """Ring the agent, and store the call. Raises `PaymentRequired`, `LineFull`."""
         await incoming.ring()
         return await service.accept_inbound_call(
             self._services.database,
@@ -165,7 +168,7 @@ class Switchboard:
             agent=arrival.agent,
             from_number=arrival.from_number,
             to_number=arrival.to_number,
-            trunk_id=arrival.trunk.id if arrival.trunk is not None else None,
+            trunk=arrival.trunk,
             dialog_state={"dialogs": [incoming.dialog_state]},
         )
 

@@ -234,7 +234,8 @@ class Talk:
     async def _refer(self, route: Route, asked: Transfer) -> bool:
         """Whether the far end calls the other person itself; False when we have to."""
         way = self._trunk.transfer if self._trunk is not None else "auto"
-        if way == "bridge":
+        assert self.leg.call is not None
+        if way == "bridge" or (way == "auto" and not self.leg.call.allows("REFER")):
             return False
         self._is_referring = True
         try:

@@ -9,6 +9,7 @@ from ringdown.media.sockets import SocketReader
 from ringdown.media.wheel import FRAME_MS, Ticking, Wheel, WheelStatistics
 
 _DRAIN_ROUNDS = 256
+_SHORTEST_PACKET_MS = 10
 # A wake-up for each packet of a few calls is cheap; more calls are read together, at most this much later.
 _CALLS_READ_AT_ONCE = 3
 _READ_EVERY_MS = 5
@@ -86,11 +87,19 @@ class MediaClock:
         now_s = self._now()
         now_ms = int(now_s * 1000)
         deadline_ms = self._wheel.next_deadline_ms()
-        is_behind = deadline_ms is not None and now_ms - deadline_ms > FRAME_MS
-        rounds = _DRAIN_ROUNDS if is_behind else 1
-        while rounds and self._reader.poll(now_s):
-            rounds -= 1
+        overdue_ms = 0 if deadline_ms is None else now_ms - deadline_ms
+        if overdue_ms > FRAME_MS:
+            self._drain(now_s, overdue_ms)
+        else:
+            self._reader.poll(now_s)
         self._wheel.advance(now_ms)
+
+    def _drain(self, now_s: float, overdue_ms: int) -> None:
+        """Reads what came in a stall, and not for ever what comes meanwhile: with many calls there is always more."""
+        rounds = min(_DRAIN_ROUNDS, overdue_ms // _SHORTEST_PACKET_MS + 2)
+        until_s = now_s + overdue_ms / 2000
+        while rounds and self._reader.poll(now_s) and self._now() < until_s:
+            rounds -= 1
 
     def _now_ms(self) -> int:
         return int(self._now() * 1000)

@@ -187,6 +187,11 @@ class OutgoingCall(Call):
         super().__init__(session, edge)
         self._outgoing = session
 
+    @property
+    def is_proceeding(self) -> bool:
+        """Whether the peer has answered anything to the INVITE under way, be it 100 Trying, which is no event."""
+        return self._outgoing.is_proceeding
+
     async def send(self) -> None:
         """Send the INVITE; returns at once."""
         self._outgoing.send(self._edge.now())

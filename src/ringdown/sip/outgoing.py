@@ -129,6 +129,11 @@ class OutgoingSession(Session):
         """Whether the peer has answered."""
         return self._phase == "confirmed"
 
+    @property
+    def is_proceeding(self) -> bool:
+        """Whether the peer has answered anything to the INVITE under way, be it 100 Trying."""
+        return self._phase not in ("unsent", "calling")
+
     def may_renegotiate(self, remote_tag: str) -> bool:
         """See `Session.may_renegotiate`."""
         return self.is_up or remote_tag in self._answered_early

@@ -279,7 +279,7 @@ def _session_lines(host: str, session_id: int, version: int) -> list[str]:
     family = "IP6" if ":" in host else "IP4"
     return [
         "v=0",
-        f"o=- {session_id} {version} IN {family} {host}",
+        f"o=ringdown {session_id} {version} IN {family} {host}",
         "s=-",
         f"c=IN {family} {host}",
         "t=0 0",

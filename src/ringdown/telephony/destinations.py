@@ -18,6 +18,8 @@ _COSTLY_TYPES = (PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, Phon
 # The longest number that calls for help anywhere has six digits; a longer one only begins like it.
 _MAX_SHORT_DIGITS = 6
 _MAX_CODE_DIGITS = 3
+# Networks ignore digits after a whole number, so more of them hide no premium number; the shortest has so many.
+_MIN_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ def check_destination(
     parsed = _parse(number)
     if parsed is None or not is_e164(number) or not phonenumbers.is_possible_number(parsed):
         return DestinationRefusal("invalid", "is not a phone number that can be dialled")
-    if not premium_allowed and _is_costly(number, parsed):
-        return DestinationRefusal("premium_rate", "premium-rate, shared-cost, personal and satellite numbers are off")
+    if not premium_allowed and (_is_costly(number, parsed) or _is_service(number, parsed)):
+        return DestinationRefusal(
+            "premium_rate", "premium-rate, service, shared-cost, personal and satellite numbers are off"
+        )
     if allowed_prefixes and not number.startswith(tuple(allowed_prefixes)):
         return DestinationRefusal("prefix_not_allowed", f"only numbers in {', '.join(allowed_prefixes)} are allowed")
     return None
@@ -74,6 +78,16 @@ def _split_code(digits: str) -> Iterator[tuple[str, str]]:
 
 def _is_costly(number: str, parsed: PhoneNumber) -> bool:
     return number.startswith(_COSTLY_CODES) or phonenumbers.number_type(parsed) in _COSTLY_TYPES
+
+
+def _is_service(number: str, parsed: PhoneNumber) -> bool:
+    """Whether it is no number of a subscriber, but a short one (`+49 11833`) or a costly one with digits after it."""
+    if phonenumbers.is_valid_number(parsed):
+        return False
+    beginnings = (_parse(number[:length]) for length in range(_MIN_DIGITS + 1, len(number)))
+    return phonenumbers.is_possible_short_number(parsed) or any(
+        each is not None and phonenumbers.number_type(each) in _COSTLY_TYPES for each in beginnings
+    )
 
 
 def _parse(number: str) -> PhoneNumber | None:

@@ -1,8 +1,10 @@
 """Every way a call can end has one row."""
 
+from typing import get_args
+
 import pytest
 
-from ringdown.calls.models import ENDED_REASONS
+from ringdown.calls.models import ENDED_REASONS, Ending
 from ringdown.gateway import endings
 from ringdown.sip.events import EndCause
 from ringdown.voice.events import EndReason
@@ -44,6 +46,8 @@ def test_silence_and_a_dead_transport_are_unreachable(status: int) -> None:
         ("cancelled", "cancelled"),
         ("timeout", "carrier_error"),
         ("transport", "carrier_error"),
+        ("expired", "carrier_error"),
+        ("expired", "carrier_error"),
     ],
 )
 def test_every_end_of_a_dialog_has_an_ended_reason(cause: EndCause, ended_reason: str) -> None:
@@ -64,7 +68,11 @@ def test_every_end_of_a_conversation_has_an_ended_reason(reason: EndReason, ende
     assert endings.from_conversation(reason).ended_reason == ended_reason
 
 
+def test_no_end_of_a_dialog_is_left_out() -> None:
+    assert all(endings.from_dialog(cause) for cause in get_args(EndCause))
+
+
 def test_every_ending_is_one_of_the_contracts_words() -> None:
-    found = {ending.ended_reason for ending in vars(endings).values() if isinstance(ending, endings.Ending)}
+    found = {ending.ended_reason for ending in vars(endings).values() if isinstance(ending, Ending)}
     assert found <= set(ENDED_REASONS)
     assert found

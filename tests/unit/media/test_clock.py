@@ -1,12 +1,14 @@
 """The media clock on a real event loop."""
 
 import asyncio
+import socket
 import time
 from typing import Any
 
 import pytest
 
 from ringdown.media.clock import MediaClock
+from tests.unit.media.sessions import HandClock
 
 
 class Member:
@@ -78,3 +80,31 @@ async def test_nothing_runs_after_close_and_closing_twice_is_fine(clock: MediaCl
     await asyncio.sleep(0.05)
     assert len(member.ticked_s) == ticks
     assert not clock.is_running
+
+
+@pytest.mark.parametrize("costs_ms", [0, 5])
+async def test_packets_that_never_cease_keep_no_tick_waiting_after_a_stall(costs_ms: int) -> None:
+    """With hundreds of calls some socket always has another packet by the time the others are read."""
+    clock, member, read = HandClock(), Member(), 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as endless:
+        endless.setblocking(False)
+        endless.bind(("127.0.0.1", 0))
+        endless.connect(endless.getsockname())
+        endless.send(b"again")
+
+        def receive(_now_s: float) -> None:
+            nonlocal read
+            read += 1
+            endless.send(endless.recv(16))
+            clock.now_s += costs_ms / 1000
+
+        clock.watch(endless, receive)
+        clock.add(member)
+        clock.now_s += 0.2
+        began_s = clock.now_s
+        clock.run_due()
+        assert len(member.ticked_s) == 10
+        assert 0.2 / 0.02 < read <= 0.2 / 0.01 + 2
+        assert clock.now_s - began_s <= 0.2 / 2 + costs_ms / 1000
+        clock.unwatch(endless)
+    await clock.close()

@@ -330,7 +330,12 @@ def test_a_cancel_is_the_invite_but_for_its_method() -> None:
 def test_timers_run_in_order_and_not_after_they_were_cancelled() -> None:
     timers, ran = Timers(), list[str]()
     timers.start(2.0, lambda _: ran.append("late"))
-    timers.start(1.0, lambda now: (ran.append("early"), timers.start(now, lambda _: ran.append("chained")))[0])
+
+    def chain(now: float) -> None:
+        ran.append("early")
+        timers.start(now, lambda _: ran.append("chained"))
+
+    timers.start(1.0, chain)
     cancelled = timers.start(0.5, lambda _: ran.append("never"))
     cancelled.cancel()
     assert timers.next_timeout() == 1.0

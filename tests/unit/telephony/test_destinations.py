@@ -60,6 +60,17 @@ def test_costly_numbers_are_refused_unless_allowed(number: str) -> None:
     assert _check(number, premium_allowed=True) is None
 
 
+@pytest.mark.parametrize("number", ["+49900123456700", "+81601234567000", "+61190012345612"])
+def test_digits_after_a_costly_number_do_not_hide_it(number: str) -> None:
+    # The network stops listening when the number is whole.
+    assert _check(number) == "premium_rate"
+
+
+@pytest.mark.parametrize("number", ["+4911833", "+44118118", "+43118200"])
+def test_service_codes_behind_a_country_code_are_refused(number: str) -> None:
+    assert _check(number) == "premium_rate"
+
+
 @pytest.mark.parametrize(
     "number", ["", "+", "alice", "+1202555", "+12025550142555", "12025550142", "+0123456789", "+999123456789", "+1 2"]
 )
