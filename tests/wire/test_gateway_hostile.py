@@ -186,7 +186,7 @@ async def test_our_own_offer_without_an_answer_ends_the_call(product: Product, a
 
 @pytest.mark.parametrize(("method", "status"), [
     ("BYE", 481), ("UPDATE", 481), ("INFO", 481), ("PRACK", 481), ("NOTIFY", 481), ("CANCEL", 481), ("OPTIONS", 200),
-    ("REFER", 405), ("SUBSCRIBE", 489), ("PUBLISH", 489), ("MESSAGE", 405), ("REGISTER", 405), ("FROBNICATE", 405),
+    ("REFER", 481), ("SUBSCRIBE", 489), ("PUBLISH", 489), ("MESSAGE", 405), ("REGISTER", 405), ("FROBNICATE", 501),
 ])  # fmt: skip
 async def test_a_request_outside_of_any_call_is_answered_politely(product: Product, method: str, status: int) -> None:
     with open_wire(product) as wire:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ringdown.calls.models import Ending
+from ringdown.config import Settings
 from ringdown.gateway import endings
 from ringdown.gateway.leg import Leg
 from ringdown.gateway.routes import Route
@@ -17,6 +18,7 @@ from ringdown.sip.destination import Destination
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import Answered, Ended, Provisional, Rejected
 from ringdown.sip.location import LocationFailed
+from ringdown.telephony import permission
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,7 @@ class Dialler:
         timeout_ms: int,
         stop: asyncio.Event,
         keep: Callable[[OutgoingCall], Awaitable[None]],
+        settings: Settings,
         hear: Callable[[bytes, int], None] | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -58,6 +61,7 @@ class Dialler:
         self._leg = leg
         self._stop = stop
         self._keep = keep
+        self._settings = settings
         self._hear = hear
         self._deadline = endpoint.now() + timeout_ms / 1000
         self._redirects = 0
@@ -167,7 +171,7 @@ class Dialler:
         return call
 
     async def _follow(self, rejected: Rejected) -> list[tuple[str, Destination]]:
-        """Where a redirect leads: only to hosts of the trunk itself, or anybody could have us dial (§8.1.3.4)."""
+        """Where a redirect leads: only to the trunk itself and what may be called, or anybody could have us dial."""
         trunk = self._route.trunk
         if not rejected.contacts or trunk is None or self._redirects >= _MAX_REDIRECTS:
             return []
@@ -176,10 +180,14 @@ class Dialler:
         targets: list[tuple[str, Destination]] = []
         for contact in rejected.contacts:
             try:
-                host = Uri.parse(contact).host.strip("[]")
+                uri = Uri.parse(contact)
             except ValueError:
                 continue
-            if host in known:
+            host = uri.params.get("maddr") or uri.host
+            refusal = permission.find_refusal_of_user(uri.user or "", settings=self._settings, trunk=trunk)
+            if refusal is not None:
+                log.warning("redirect to a number that must not be called", trunk_id=trunk.id, reason=refusal.reason)
+            elif host.strip("[]") in known:
                 with contextlib.suppress(LocationFailed):
                     where = await replace(self._route, hosts=(contact,)).locate(self._endpoint)
                     targets += [(contact, hop) for hop in where]

@@ -14,7 +14,9 @@ from ringdown.gateway.services import Services
 from ringdown.gateway.transfer import TransferFailed
 from ringdown.sip.address import Uri
 from ringdown.sip.call import IncomingCall
+from ringdown.sip.destination import DEFAULT_PORTS
 from ringdown.sip.events import Answered, Ended, Referred
+from ringdown.telephony import permission
 from ringdown.telephony.models import Trunk
 
 log = structlog.get_logger(__name__)
@@ -44,10 +46,17 @@ async def follow(
         log.info("refer refused", call_id=call.id, reason=str(error))
         await event.referral.reject(603)
         return None
-    await event.referral.accept()
+    if not await event.referral.accept():  # it waited for so long that it was declined
+        return None
     following = await services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host, media=leg.media)
     dialler = Dialler(
-        services.endpoint, route, following, timeout_ms=_DIAL_TIMEOUT_MS, stop=stop, keep=record.keep_dialog
+        services.endpoint,
+        route,
+        following,
+        timeout_ms=_DIAL_TIMEOUT_MS,
+        stop=stop,
+        keep=record.keep_dialog,
+        settings=services.settings,
     )
     outcome = await dialler.dial()
     if isinstance(outcome, Failed):
@@ -63,8 +72,7 @@ def _find_route(services: Services, call: Call, trunk: Trunk | None, event: Refe
         headers = (*headers, ("Referred-By", event.referred_by))
     target = Uri.parse(event.target)
     if trunk is None:
-        if not reception.is_own_address(target.host.strip("[]")):
-            raise TransferFailed("a phone of this machine may only name another one of it")
+        _check_phone(services, target)
         user = call.to_number if call.direction == "inbound" else call.from_number
         from_uri = services.endpoint.local_uri(_local_part(user))
         return Route(target=event.target, from_uri=from_uri, hosts=(event.target,), headers=headers)
@@ -75,6 +83,18 @@ def _find_route(services: Services, call: Call, trunk: Trunk | None, event: Refe
         raise TransferFailed("the target is not a phone number")
     route = transfer.find_route(services, call, trunk, number)
     return routes.with_headers(route, headers)
+
+
+def _check_phone(services: Services, target: Uri) -> None:
+    """A phone of this machine may only name another one of it: nobody logged in who could be charged for a call."""
+    host = (target.params.get("maddr") or target.host).strip("[]")
+    # A trunk of this machine is reached by each of its addresses.
+    trunks = {port for place, port in services.trunks.places if reception.is_own_address(place)}
+    if not reception.is_own_address(host) or (target.port or DEFAULT_PORTS["udp"]) in trunks:
+        raise TransferFailed("a phone of this machine may only name another one of it")
+    refusal = permission.find_refusal_of_user(target.user or "", settings=services.settings)
+    if refusal is not None:
+        raise TransferFailed(refusal.message)
 
 
 def _local_part(user: str | None) -> str:

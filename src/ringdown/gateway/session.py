@@ -133,6 +133,7 @@ class CallSession:
             timeout_ms=self.call.settings.join_timeout_ms or agent.join_timeout_ms,
             stop=self._hang_up,
             keep=self._record.keep_dialog,
+            settings=services.settings,
             hear=self._record.hear_early,
         )
         try:

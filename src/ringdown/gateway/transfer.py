@@ -71,6 +71,7 @@ class OtherPerson:
             timeout_ms=timeout_ms,
             stop=self._stop,
             keep=self._record.keep_dialog,
+            settings=self._services.settings,
         )
         outcome = await dialler.dial()
         if isinstance(outcome, Failed):

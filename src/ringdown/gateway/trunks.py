@@ -48,6 +48,7 @@ class _Line:
     status: TrunkStatus
     sources: frozenset[str] = frozenset()
     networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    places: frozenset[tuple[str, int]] = frozenset()
     registration: Registration | None = None
     probe: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
@@ -93,6 +94,11 @@ class TrunkBook:
         except ValueError:
             return []
         return [line.trunk for line in self._lines.values() if line.is_source(address)]
+
+    @property
+    def places(self) -> frozenset[tuple[str, int]]:
+        """The addresses and ports that requests to the trunks go to."""
+        return frozenset[tuple[str, int]]().union(*(line.places for line in self._lines.values()))
 
     def find_by_login(self, username: str) -> Trunk | None:
         """The trunk that sends its calls with this digest user name."""
@@ -251,6 +257,7 @@ class TrunkBook:
             self._note(line, is_reachable=False, last_error=str(error))
             return
         line.sources = await _resolve_sources(trunk) | {hop.host for hop in hops}
+        line.places = frozenset((hop.host, hop.port) for hop in hops)
         reply = await self._endpoint.ask(
             "OPTIONS",
             target,

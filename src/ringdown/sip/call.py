@@ -291,10 +291,11 @@ class _Referral:
         self._received = received
         self._edge = edge
 
-    async def accept(self) -> None:
+    async def accept(self) -> bool:
         """See `Referral`."""
-        self._received.accept(self._edge.now())
+        is_open = self._received.accept(self._edge.now())
         self._edge.flush()
+        return is_open
 
     async def notify(self, status: int, reason: str) -> None:
         """See `Referral`; raises `ValueError` for what is no status line."""

@@ -42,8 +42,8 @@ class DigitPressed:
 class Referral(Protocol):
     """A transfer that the peer asks for; unanswered for 10 s it is declined with 603."""
 
-    async def accept(self) -> None:
-        """Agree: 202, and a first notification that we are trying."""
+    async def accept(self) -> bool:
+        """Agree: 202, and a first notification that we are trying; false when it was declined already."""
 
     async def notify(self, status: int, reason: str) -> None:
         """Tell how the new call goes; a final status ends the subscription."""

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from ringdown.sip.address import NameAddr, Uri
 from ringdown.sip.errand import Errand, Outcome
+from ringdown.sip.replaces import Replaces
 from ringdown.sip.sipfrag import CONTENT_TYPE, build_fragment
 from ringdown.sip.transaction import ServerTransaction
 
@@ -25,6 +26,8 @@ class ReceivedReferral:
             raise ValueError("a REFER has one Refer-To")
         uri = Uri.parse(NameAddr.parse(values[0]).uri)
         self.replaces = _find_header(uri.headers, "replaces")
+        if self.replaces is not None and (not self.replaces.isprintable() or not Replaces.parse(self.replaces)):
+            raise ValueError("malformed Replaces")
         params = dict(uri.params)
         if params.pop("method", "INVITE") != "INVITE":
             raise ValueError("only a call can be asked for")
@@ -36,15 +39,21 @@ class ReceivedReferral:
         timers = session.stack.transactions.timers
         self._deadline = timers.start(now + _PATIENCE, lambda at: self.reject(603, at))
 
-    def accept(self, now: float) -> None:
-        """Send 202 and the first NOTIFY."""
-        if self._state != "asked":
-            return
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing final has been said about it."""
+        return self._state != "over"
+
+    def accept(self, now: float) -> bool:
+        """Send 202 and the first NOTIFY; false when it was declined meanwhile."""
+        if self._state != "asked" or self._session.is_over:
+            return False
         self._state = "accepted"
         self._deadline.cancel()
         assert self._session.dialog is not None
         self._session.respond(self._server, 202, now=now, fields=[("Contact", self._session.dialog.contact)])
         self.notify(100, "Trying", now)
+        return True
 
     def notify(self, status: int, reason: str, now: float) -> None:
         """Send a NOTIFY; a final status ends the subscription. Raises `ValueError` for what is no status line."""

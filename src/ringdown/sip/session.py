@@ -49,6 +49,7 @@ class Session(abc.ABC):
         self.local_sdp = b""
         self.transfer: Transfer | None = None
         self.signalling_host = ""
+        self._referral: ReceivedReferral | None = None
         self._renegotiation = Renegotiation(self)
         # The peer's last INVITE, UPDATE or 2xx that said what it allows.
         self._peer: Message | None = None
@@ -248,8 +249,11 @@ class Session(abc.ABC):
     def _receive_refer(self, server: ServerTransaction, now: float) -> None:
         if not self.is_up:
             self.stack.refuse(server, 603, now=now)
-            return
-        self._emit(ReferralReceived(ReceivedReferral(self, server, now)))
+        elif self._referral is not None and self._referral.is_open:
+            self.stack.refuse(server, 491, now=now)  # one after the other, however many are asked for
+        else:
+            self._referral = ReceivedReferral(self, server, now)
+            self._emit(ReferralReceived(self._referral))
 
     def _receive_notify(self, server: ServerTransaction, now: float) -> None:
         if self.transfer is not None and self.transfer.receive_notify(server.request):

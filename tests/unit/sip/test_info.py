@@ -116,6 +116,8 @@ def test_no_mutated_request_within_a_call_raises_or_keeps_it_from_ending(
     at %= len(data)
     network.inject(data[:at] + piece + data[at + cut :], to="10.0.0.1", source="10.0.0.2")
     network.run(1)
+    for begun in alice.incoming:  # the mutation took the tag away: a call of its own
+        begun.reject(486, now=network.now)
     call.bye(network.now)
     network.run(120)
     assert isinstance(alice.events_of(call)[-1], Ended)
