@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     rtp_port_min: int = Field(20000, ge=1024, le=65534, description="First port of the RTP range.")
     rtp_port_max: int = Field(29999, ge=1025, le=65535, description="Last port of the RTP range.")
     outbound_peer: SecretStr | None = Field(
-        None, description="Where calls go: `sip:user:password@host[:port][;transport=udp|tcp]`."
+        None, description="Where calls go: `sip:user:password@host[:port][;transport=udp|tcp|tls]`."
     )
     public_host: str | None = Field(
         None, description="Address that peers outside see: a name, an address, or `stun` to ask the STUN server."
@@ -62,7 +62,9 @@ class Settings(BaseSettings):
         None, description="PEM file of the authorities whose client certificates are demanded."
     )
     sip_requests_per_second: int = Field(50, ge=1, description="SIP requests heard from one source, per second.")
-    sip_ban_seconds: int = Field(60, ge=0, description="How long a source that sends more is not heard, in seconds.")
+    sip_ban_seconds: int = Field(
+        60, ge=0, description="How long a source is not heard after ten offences, in seconds; longer each time."
+    )
     trunks: tuple[dict[str, Any], ...] = Field(
         (), repr=False, description="Trunks: `[[trunks]]` tables in `ringdown.toml`, or JSON in the environment."
     )

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -50,6 +51,8 @@ def load_settings(**changes: Any) -> Settings:
         settings = Settings(**{name: value for name, value in changes.items() if value is not None})
     except (ValidationError, SettingsError) as error:
         raise CannotStart(_describe(error)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise CannotStart(f"ringdown.toml cannot be read: {error}.") from error
     log.configure(settings)
     return settings
 

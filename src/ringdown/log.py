@@ -11,6 +11,8 @@ from ringdown.config import Settings
 #: Numbers, words, digits and tool arguments are logged under keys that begin with this.
 PERSONAL = "pii."
 
+_OWN_WORDS = frozenset({"event", "exception", "stack"})
+
 # Libraries that tell every step, with URLs and so with numbers in them; only their warnings are for an operator.
 _TALKATIVE = ("alembic", "httpx", "httpx2", "openai", "uvicorn")
 
@@ -39,6 +41,16 @@ def drop_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -
     return {name: value for name, value in event.items() if not name.startswith(PERSONAL)}
 
 
+def escape_controls(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Escape what a terminal would obey in words that somebody else chose; tracebacks have their lines."""
+    return {
+        name: value.encode("unicode_escape").decode()
+        if isinstance(value, str) and name not in _OWN_WORDS and not value.isprintable()
+        else value
+        for name, value in event.items()
+    }
+
+
 def _list_processors(settings: Settings) -> list[Processor]:
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -52,6 +64,8 @@ def _list_processors(settings: Settings) -> list[Processor]:
         # Never with local variables: they hold keys, numbers and words.
         plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         processors.append(structlog.processors.ExceptionRenderer(plain))
+    else:
+        processors.append(escape_controls)
     return processors
 
 

@@ -10,8 +10,10 @@ from ringdown import errors, values
 from ringdown.billing import service as billing
 from ringdown.billing import store as ledger_store
 from ringdown.calls import service, tables
-from ringdown.calls.models import TranscriptTurn, TurnLatency
+from ringdown.calls.lines import LineFull
+from ringdown.calls.models import ClaimedCall, TranscriptTurn, TurnLatency
 from ringdown.db import engine
+from ringdown.telephony.models import Trunk, TrunkHost
 from tests.slices.conftest import Tenant
 
 NUMBER = "+12025550100"
@@ -251,6 +253,30 @@ async def test_an_inbound_call_rings_at_the_gateway_that_took_it(tenant: Tenant)
     [left] = await service.list_unfinished(tenant.database, gateway_id="gateway-1")
     assert left.dialog_state == {"tag": "x"}
     assert await service.claim_calls(tenant.database, gateway_id="gateway-2", limit=5) == []
+
+
+async def test_of_inbound_calls_at_the_same_moment_a_trunk_takes_as_many_as_it_may(tenant: Tenant) -> None:
+    agent = await tenant.add_agent()
+    trunk = Trunk(
+        organization_id=tenant.organization_id, id="trunk_a", name="carrier", hosts=(TrunkHost("carrier.example"),),
+        created_at=0, updated_at=0, max_concurrent_calls=2,
+    )  # fmt: skip
+
+    async def accept() -> ClaimedCall | LineFull:
+        try:
+            return await service.accept_inbound_call(
+                tenant.database, settings=tenant.settings, gateway_id="gateway-1", agent=agent, trunk=trunk,
+                organization_id=tenant.organization_id, from_number=None, to_number=NUMBER, dialog_state={},
+            )  # fmt: skip
+        except LineFull as full:
+            return full
+
+    outcomes = await asyncio.gather(*(accept() for _ in range(5)))
+    taken = [outcome for outcome in outcomes if isinstance(outcome, ClaimedCall)]
+    assert len(taken) == 2
+    assert len(await service.list_unfinished(tenant.database, gateway_id="gateway-1")) == 2  # nothing of the others
+    await tenant.finish_call(taken[0].call)
+    assert isinstance(await accept(), ClaimedCall)
 
 
 async def test_seq_grows_by_one_per_call_of_an_organization(tenant: Tenant, stranger: Tenant) -> None:

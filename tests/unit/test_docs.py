@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,6 +13,7 @@ from ringdown.api import app as api_app
 from ringdown.calls import models as call_models
 from ringdown.config import Settings
 from ringdown.db import engine
+from ringdown.doctor import finding
 from ringdown.voice.flow import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,9 +118,22 @@ async def test_every_field_that_a_request_may_send_stands_in_the_api_page(docume
         "GreetingSettings",
         "VadSettingsBody",
         "BulkDelete",
+        "SendDigits",
+        "TransferCall",
     ):
         for field in document["components"]["schemas"][schema]["properties"]:
             assert re.search(rf"`([a-z_]+\.)?{field}`|\"{field}\"", page), f"{schema}.{field}"
+
+
+async def test_every_field_of_a_trunk_stands_in_the_trunks_page(document: Any) -> None:
+    rows = " ".join(line for line in read("docs/trunks.md").splitlines() if line.startswith("| `"))
+    for field in document["components"]["schemas"]["CreateTrunk"]["properties"]:
+        assert f"`{field}`" in rows, field
+
+
+def test_the_doctor_page_explains_exactly_the_faults_that_there_are() -> None:
+    faults = read("docs/doctor.md").partition("## Faults")[2]
+    assert re.findall(r"^\| `([a-z_]+)` \|", faults, re.MULTILINE) == list(get_args(finding.Code))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -52,6 +52,17 @@ def test_the_console_format_is_one_readable_line(settings: Settings, capsys: pyt
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_a_peer_says_cannot_move_the_cursor_nor_begin_a_line(
+    settings: Settings, capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    log.configure(settings.model_copy(update={"log_format": log_format}))
+    structlog.get_logger("test").info("refused", reason="Busy\x1b[2J", server="x\nsip source banned source=192.0.2.1")
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1
+    assert "\x1b[2J" not in written
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
 def test_a_logged_exception_does_not_show_local_variables(
     settings: Settings, capsys: pytest.CaptureFixture[str], log_format: str
 ) -> None:

@@ -33,10 +33,16 @@ class HostedProduct(Product):
 @contextlib.asynccontextmanager
 async def run_product_on(host: Host, folder: Path, **settings: object) -> AsyncIterator[HostedProduct]:
     """A running product on `host`, stopped at the end; nothing that it logged may be a traceback."""
-    product = HostedProduct(folder, host, **settings)
+    async with open_product_on(HostedProduct(folder, host, **settings)) as product:
+        yield product
+
+
+@contextlib.asynccontextmanager
+async def open_product_on(product: HostedProduct) -> AsyncIterator[HostedProduct]:
+    """As `run_product_on`, for a product that was given a launcher of its own."""
     await product.start()
     try:
-        async with open_door(host, product.ports["HTTP_PORT"]) as product.door:
+        async with open_door(product.host, product.ports["HTTP_PORT"]) as product.door:
             await product.prepare()
             yield product
     finally:

@@ -71,9 +71,9 @@ async def run_owner(
         await owner.endpoint.close()
 
 
-async def collect(call: Call) -> list[Event]:
+async def collect(call: Call, timeout_s: float = _PATIENCE) -> list[Event]:
     """All events to the end of the call."""
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(timeout_s):
         return [event async for event in call.events()]
 
 

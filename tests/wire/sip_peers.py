@@ -36,11 +36,13 @@ _BARESIP_MODULES = "/usr/lib/baresip/modules"
 
 def free_port() -> int:
     """A port that was free a moment ago, for UDP and TCP."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram, socket.socket() as stream:
-        datagram.bind((HOST, 0))
-        port: int = datagram.getsockname()[1]
-        stream.bind((HOST, port))
-        return port
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagram, socket.socket() as stream:
+            datagram.bind((HOST, 0))
+            port: int = datagram.getsockname()[1]
+            with contextlib.suppress(OSError):  # taken by a connection
+                stream.bind((HOST, port))
+                return port
 
 
 class Sipp:
@@ -61,9 +63,7 @@ class Sipp:
 
 
 @contextlib.asynccontextmanager
-async def run_sipp(
-    folder: Path, *arguments: str, port: int | None = None, timeout_s: int = 15
-) -> AsyncIterator[Sipp]:
+async def run_sipp(folder: Path, *arguments: str, port: int | None = None, timeout_s: int = 15) -> AsyncIterator[Sipp]:
     """SIPp with these arguments (scenario, target, …) for one call, in a folder of its own; it listens already."""
     port = port or free_port()
     calls = () if "-m" in arguments else ("-m", "1")
@@ -105,11 +105,11 @@ class Baresip:
                 return str(answer.get("data", ""))
             self._events.append(answer)
 
-    async def wait_for(self, kind: str) -> dict[str, Any]:
-        """The next event of this type, e.g. `CALL_INCOMING`."""
+    async def wait_for(self, *kinds: str) -> dict[str, Any]:
+        """The next event of one of these types, e.g. `CALL_INCOMING`."""
         while True:
             event = self._events.pop(0) if self._events else await self._read()
-            if event.get("type") == kind:
+            if event.get("type") in kinds:
                 return event
 
     async def _read(self) -> dict[str, Any]:
@@ -131,13 +131,15 @@ async def run_baresip(
     modules: Sequence[str] = (),
     account_parameters: str = "audio_codecs=pcmu,pcma",
     is_echo: bool = False,
+    sound: tuple[int, int] = (8000, 1),
 ) -> AsyncIterator[Baresip]:
     """A baresip that can be dialled at `uri` and answers by itself (`auto`) or on command (`manual`).
 
-    It says nothing, or what it hears (`is_echo`).
+    It says nothing, or what it hears (`is_echo`). It converts no rates: `sound`, the rate in Hz and channels of what it
+    says, must be its codec's.
     """
     port, control_port = port or free_port(), free_port()
-    _write_silence(folder / "silence.wav")
+    _write_silence(folder / "silence.wav", *sound)
     config = _BARESIP_CONFIG.format(
         host=HOST,
         port=port,
@@ -203,12 +205,12 @@ def _fill_in(template: Path, target: Path, values: dict[str, str]) -> None:
     target.write_text(text)
 
 
-def _write_silence(path: Path) -> None:
+def _write_silence(path: Path, rate_hz: int, channels: int) -> None:
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(bytes(16_000 * 20))
+        file.setframerate(rate_hz)
+        file.writeframes(bytes(rate_hz * channels * 2 * 20))
 
 
 @contextlib.asynccontextmanager

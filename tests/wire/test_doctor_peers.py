@@ -27,7 +27,7 @@ TRUNK = Trunk(
 async def examine_over_kamailio(folder: Path, settings: Settings, trunk: Trunk) -> Examined:
     async with (
         run_baresip(folder, answer_mode="auto", user="12025550142") as baresip,
-        run_kamailio(folder, CONFIG, callee_port=baresip.port) as port,
+        run_kamailio(folder, CONFIG, callee_port=baresip.port, callee_transport="udp", nonce_expire=300) as port,
     ):
         reachable = replace(trunk, hosts=(TrunkHost("127.0.0.1", port),))
         return await examine(reachable, settings=settings, number="+12025550142", own_numbers=("+12025550100",))

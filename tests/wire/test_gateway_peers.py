@@ -9,11 +9,9 @@ import pytest_asyncio
 
 from tests.acceptance import recordings
 from tests.wire.gateway_product import Product, run_product
-from tests.wire.sip_peers import free_port, run_baresip, run_sipp
-from tests.wire.trunk_product import make_line
+from tests.wire.sip_peers import run_baresip, run_sipp
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-SCENARIOS = Path(__file__).parent.parent / "data" / "sip"
 PCAPS = Path("/usr/share/sip-tester")
 NUMBER = "+4930901820"
 
@@ -50,20 +48,6 @@ async def test_a_sipp_caller_with_audio_is_heard(product: Product, tmp_path: Pat
     assert call["duration_seconds"] > 5
     far, _ = await recordings.fetch(call["recording_url"])
     assert recordings.loudness(far, 0.2, 5.0) > 0.005
-
-
-async def test_a_sipp_callee_that_wants_digest_is_called(product: Product, tmp_path: Path) -> None:
-    scenario = str(SCENARIOS / "callee_with_digest.xml")
-    port, ours = free_port(), "+12025550100"
-    # Its first question whether the trunk is there goes to the empty port: SIPp would take that for a call.
-    await make_line(product, ours, f"127.0.0.1:{port}", username="alice", password="secret")
-    async with run_sipp(tmp_path, "-sf", scenario, port=port) as sipp:
-        call_id = await product.place(NUMBER, from_number=ours)
-        await product.reach(call_id, "in_progress")
-        await product.hang_up(call_id)
-        call = await product.end_of(call_id)
-        assert await sipp.wait() == 0
-    assert (call["status"], call["ended_reason"]) == ("completed", "agent_hangup")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -13,14 +13,14 @@ import pytest_asyncio
 from tests.acceptance import recordings
 from tests.wire.gateway_product import Product, run_product
 from tests.wire.sip_peers import HOST, Sipp, free_port, run_sipp
-from tests.wire.trunk_product import make_line
+from tests.wire.trunk_product import make_line, wait_for_status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SCENARIOS = Path(__file__).parent.parent / "data" / "sip"
 NUMBER = "+4930901820"
 COMPLETED = ("completed", "user_hangup")
 HUNG_UP = ("completed", "agent_hangup")
-_lines = itertools.count(100)
+_lines = itertools.count(150)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -49,14 +49,17 @@ async def patience(product: Product, join_timeout: str) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def run_callee(product: Product, folder: Path, *arguments: str) -> AsyncIterator[tuple[Sipp, str]]:
+async def run_callee(
+    product: Product, folder: Path, *arguments: str, **trunk: object
+) -> AsyncIterator[tuple[Sipp, str]]:
     """A SIPp that is called over a trunk of its own; and our number on that.
 
     It would take the OPTIONS by which a gateway asks every half a minute whether a trunk is there for a call: the
     first one has gone to the empty port.
     """
     port, number = free_port(), f"+12025550{next(_lines)}"
-    await make_line(product, number, f"{HOST}:{port}")
+    trunk_id = await make_line(product, number, f"{HOST}:{port}", **trunk)
+    await wait_for_status(product, trunk_id, is_reachable=False)
     async with run_sipp(folder, *arguments, port=port, timeout_s=60) as sipp:
         yield sipp, number
 
@@ -124,7 +127,8 @@ async def test_a_caller_re_offers_at_will(product: Product, tmp_path: Path) -> N
 
 async def test_callers_whose_packets_get_lost_are_served(product: Product, tmp_path: Path) -> None:
     count = 5
-    arguments = ("-sn", "uac", "-s", "agent", "-d", "300", "-m", str(count), "-lost", "15", target(product))
+    # Long enough for an ACK that gets lost time and again: we repeat the answer after 0.5, 1.5, 3.5 and 7.5 s.
+    arguments = ("-sn", "uac", "-s", "agent", "-d", "8000", "-m", str(count), "-lost", "10", target(product))
     async with run_sipp(tmp_path, *arguments, timeout_s=60) as sipp:
         assert await sipp.wait(65) == 0
     for call in await newest(product, count):
@@ -134,10 +138,17 @@ async def test_callers_whose_packets_get_lost_are_served(product: Product, tmp_p
 
 async def test_a_callee_whose_packets_get_lost_is_called(product: Product, tmp_path: Path) -> None:
     count = 4
-    async with run_callee(product, tmp_path, "-sn", "uas", "-m", str(count), "-lost", "15") as (sipp, number):
+    async with run_callee(product, tmp_path, "-sn", "uas", "-m", str(count), "-lost", "10") as (sipp, number):
         for call in await asyncio.gather(*(call_and_hang_up(product, number) for _ in range(count))):
             assert how(call) == HUNG_UP
         assert await sipp.wait(65) == 0
+
+
+async def test_a_callee_that_wants_digest_is_called(product: Product, tmp_path: Path) -> None:
+    scenario, account = str(SCENARIOS / "callee_with_digest.xml"), {"username": "alice", "password": "secret"}
+    async with run_callee(product, tmp_path, "-sf", scenario, **account) as (sipp, number):
+        assert how(await call_and_hang_up(product, number)) == HUNG_UP
+        assert await sipp.wait() == 0
 
 
 async def test_an_answer_in_a_reliable_183_alone_is_enough(product: Product, tmp_path: Path) -> None:

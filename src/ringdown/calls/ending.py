@@ -1,9 +1,10 @@
 """What the end of a call makes of it: status, times, latency, outcome, analysis; pure rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ringdown.calls import models
-from ringdown.calls.models import Call, FinishedCall, TranscriptTurn
+from ringdown.calls.models import Call, FinishedCall, TranscriptTurn, Transfer
 
 
 def end_call(
@@ -28,11 +29,25 @@ def end_call(
         "summary": finish.summary,
         "has_recording": finish.has_recording,
         "media_quality": finish.media_quality,
+        "transfer": close_transfer(call, finish),
         "latency_p50_ms": models.compute_percentile(latencies, 50),
         "latency_p95_ms": models.compute_percentile(latencies, 95),
         "analysis": {"structured_data": dict(finish.slots)} if finish.slots else None,
         "updated_at": now_ms,
     }
+
+
+def close_transfer(call: Call, finish: FinishedCall) -> Transfer | None:
+    """The call's last transfer, which has come to its own end with the call at the latest."""
+    transfer = finish.transfer or call.transfer
+    if transfer is None or not transfer.is_open:
+        return transfer
+    if finish.ended_reason == "transferred":
+        return replace(transfer, status="connected")
+    reason = "the call was hung up" if finish.ended_reason == "agent_hangup" else "the call ended"
+    if finish.ended_reason == "user_hangup":
+        reason = "the caller hung up" if call.direction == "inbound" else "the far party hung up"
+    return replace(transfer, status="failed", reason=reason)
 
 
 def find_start(call: Call, finish: FinishedCall) -> int | None:

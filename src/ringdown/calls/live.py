@@ -16,7 +16,6 @@ from ringdown.telephony import permission
 
 #: The wake-up channel of commands.
 COMMANDS_CHANNEL = "call_commands"
-_OPEN_TRANSFERS = ("requested", "ringing", "talking")
 
 
 async def hang_up_call(database: Database, *, settings: Settings, organization_id: str, call_id: str) -> Call:
@@ -65,7 +64,7 @@ async def transfer_call(
         raise errors.invalid("phone_number", refusal.message)
     async with database.write() as connection:
         call = await _get_talking(connection, organization_id, call_id)
-        if call.transfer is not None and call.transfer.status in _OPEN_TRANSFERS:
+        if call.transfer is not None and call.transfer.is_open:
             raise errors.invalid("transfer", f"a transfer to {call.transfer.to} is under way")
         arguments = {
             "to": transfer.to,

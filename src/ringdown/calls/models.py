@@ -169,6 +169,11 @@ class Transfer:
     introduction: str | None = None
     timeout_ms: int = 30_000
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither connected nor failed yet."""
+        return self.status not in ("connected", "failed")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -227,6 +232,7 @@ class FinishedCall:
 
     `media_ms` is the media clock at the end. `started_at` tells when it was answered, for the case that
     `mark_answered` was not stored; None trusts the stored row. `turns` may repeat turns that are stored already.
+    `transfer` is how far it had come, where that was not stored; None trusts the stored row.
     """
 
     ended_reason: EndedReason
@@ -238,6 +244,7 @@ class FinishedCall:
     slots: Mapping[str, str] = field(default_factory=dict)
     has_recording: bool = False
     media_quality: MediaQuality | None = None
+    transfer: Transfer | None = None
 
 
 @dataclass(frozen=True, slots=True)

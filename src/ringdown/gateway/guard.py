@@ -10,6 +10,7 @@ import structlog
 
 from ringdown.gateway import reception
 from ringdown.gateway.trunks import TrunkBook
+from ringdown.sip import network
 from ringdown.sip.admission import Admission, Refusal
 from ringdown.sip.challenge import Challenger
 from ringdown.sip.destination import Destination
@@ -17,7 +18,6 @@ from ringdown.sip.message import Request
 
 log = structlog.get_logger(__name__)
 
-_REALM = "ringdown"
 # Wrong passwords and unknown callers until a source is banned, and how much longer each further ban is.
 _MAX_OFFENCES = 10
 _BAN_GROWTH = 2
@@ -39,6 +39,7 @@ class _Source:
     offences: int = 0
     banned_until: float = 0.0
     bans: int = 0
+    has_logged_in: bool = False
     unlogged: int = 0
     logged_at: float = float("-inf")
 
@@ -75,22 +76,23 @@ class Guard:
         self._ban_s = ban_s
         self._clock = clock
         self._sources: dict[str, _Source] = {}
-        self._challenger = Challenger(_REALM, secrets.token_bytes(32))
+        self._challenger = Challenger(reception.REALM, secrets.token_bytes(32))
 
     def admit(self, source: Destination, request: Request) -> Admission:
         """Accept, refuse or drop a request that belongs to nothing yet."""
         if reception.is_own_address(source.host):
             return "accept"
         now = self._clock()
-        seen = self._find(source.host, now)
-        if seen.banned_until > now:
+        seen = self._find(network.name_site(source.host), now)
+        is_known = bool(self._book.list_by_source(source.host))
+        if seen.banned_until > now and not is_known:
             self.statistics.banned += 1
             return "drop"
         if not self._take_token(seen, now):
             self.statistics.over_rate += 1
             self._report(source, seen, now, "over its rate")
-            return Refusal(503, _RETRY_AFTER) if self._book.list_by_source(source.host) else "drop"
-        if self._book.list_by_source(source.host):
+            return Refusal(503, _RETRY_AFTER) if is_known else "drop"
+        if is_known:
             return "accept"
         if self._book.has_logins and request.method in ("INVITE", "OPTIONS"):
             return self._ask_for_login(source, request, seen, now)
@@ -108,29 +110,31 @@ class Guard:
                 log.info("sip requests refused since the start", **asdict(reported))
 
     def _ask_for_login(self, source: Destination, request: Request, seen: _Source, now: float) -> Admission:
-        verdict = self._challenger.verify(request, self._find_password, now)
+        verdict = self._challenger.verify(request, self._find_password, now, source=source.host)
         if verdict == "ok":
-            seen.offences = 0
+            seen.offences, seen.has_logged_in = 0, True
             return "accept"
-        if verdict == "wrong":
+        if verdict == "wrong" and self._challenger.is_answer(request, now, source=source.host):
             self.statistics.wrong_password += 1
             self._offend(source, seen, now, "wrong password")
-        else:
-            # Scanners begin like everybody else, and never go on.
+        elif not seen.has_logged_in:
+            # Scanners begin like everybody else, and never go on. Anybody can forge that in the name of somebody who
+            # does, but not an answer to our challenge.
             self._offend(source, seen, now, None)
-        return Refusal(401, (self._challenger.challenge(now, is_stale=verdict == "stale"),))
+        challenge = self._challenger.challenge(now, is_stale=verdict == "stale", source=source.host)
+        return Refusal(401, (challenge,))
 
     def _find_password(self, username: str) -> str | None:
         trunk = self._book.find_by_login(username)
         return None if trunk is None else trunk.inbound_password
 
-    def _find(self, host: str, now: float) -> _Source:
-        seen = self._sources.pop(host, None)
+    def _find(self, name: str, now: float) -> _Source:
+        seen = self._sources.pop(name, None)
         if seen is None:
             seen = _Source(tokens=self._rate, filled_at=now)
             while len(self._sources) >= _MAX_SOURCES:
                 del self._sources[next(iter(self._sources))]
-        self._sources[host] = seen  # at the end: the one heard last
+        self._sources[name] = seen  # at the end: the one heard last
         return seen
 
     def _take_token(self, seen: _Source, now: float) -> bool:
@@ -144,6 +148,8 @@ class Guard:
     def _offend(self, source: Destination, seen: _Source, now: float, what: str | None) -> None:
         seen.offences += 1
         if seen.offences >= _MAX_OFFENCES:
+            if now - seen.banned_until > _MAX_BAN_S:
+                seen.bans = 0
             length = min(self._ban_s * _BAN_GROWTH**seen.bans, _MAX_BAN_S)
             seen.offences, seen.banned_until, seen.bans = 0, now + length, seen.bans + 1
             log.warning("sip source banned", source=source.host, seconds=round(length))

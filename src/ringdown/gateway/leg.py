@@ -119,7 +119,7 @@ class Leg:
     def take_over(self) -> None:
         """Go on with the media of the leg before, towards this one's peer."""
         self._is_started = True
-        self.media.redirect(self._describe_stream())
+        self.media.redirect(self._describe_stream(), is_new_peer=True)
 
     async def hold(self, is_holding: bool) -> None:
         """Put the far end on hold, or take it back. Raises `ReofferFailed`, and `ValueError` for its answer."""
@@ -134,9 +134,9 @@ class Leg:
             raise
 
     def _agree(self, agreed: sdp.NegotiatedAudio) -> None:
-        if not network.is_literal(agreed.host):
+        if not network.is_unicast(agreed.host):
             # Nobody sends names for media, and a lookup would hold up the answer.
-            raise ValueError("the address of the audio is a name")
+            raise ValueError("the address of the audio is not that of one machine")
         self.agreed = agreed
         if self._is_started:
             self.media.redirect(self._describe_stream())
@@ -146,7 +146,10 @@ class Leg:
         assert agreed is not None
         return StreamSettings(
             remote=(agreed.host, agreed.port),
-            remote_rtcp=(agreed.rtcp_host, agreed.rtcp_port),
+            remote_rtcp=(
+                agreed.rtcp_host if network.is_unicast(agreed.rtcp_host) else agreed.host,
+                agreed.rtcp_port,
+            ),
             encoding=agreed.encoding,
             payload_type=agreed.payload_type,
             dtmf_payload_type=agreed.dtmf_payload_type if self.terms.dtmf != "inband" else None,

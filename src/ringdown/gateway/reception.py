@@ -14,14 +14,18 @@ from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
 from ringdown.db.engine import Database
 from ringdown.gateway.trunks import TrunkBook
-from ringdown.sip import digest, endpoint
+from ringdown.sip import endpoint
 from ringdown.sip.address import NameAddr
 from ringdown.sip.call import IncomingCall
+from ringdown.sip.challenge import find_answer
 from ringdown.telephony import numbering
 from ringdown.telephony import store as number_store
 from ringdown.telephony.models import Trunk
 from ringdown.telephony.store import PhoneNumber
 from ringdown.values import is_e164
+
+REALM = "ringdown"
+"""What trunks log in to."""
 
 # The user part of `sip:agent@…`, by which any softphone on this machine reaches the oldest active agent.
 _ANY_AGENT = "agent"
@@ -63,20 +67,11 @@ def _can_bind(host: str, _period: float) -> bool:
 def list_trunks(book: TrunkBook, incoming: IncomingCall) -> list[Trunk]:
     """The trunks that an admitted INVITE can have come over; none for a phone on this machine."""
     found = book.list_by_source(incoming.source[0])
-    username = _read_login(incoming.header("Authorization"))
-    if not found and username is not None and (trunk := book.find_by_login(username)) is not None:
-        found = [trunk]
-    return found
-
-
-def _read_login(authorization: str | None) -> str | None:
-    """The digest user name of an INVITE that was let in."""
-    if authorization is None:
-        return None
-    try:
-        return digest.parse_digest(authorization).get("username")
-    except ValueError:
-        return None
+    if found or is_own_address(incoming.source[0]):  # who was let in by its address has proven no user name
+        return found
+    answer = find_answer(incoming.header_lines("Authorization"), REALM) or {}
+    trunk = book.find_by_login(answer.get("username", ""))
+    return [] if trunk is None else [trunk]
 
 
 async def receive(database: Database, book: TrunkBook, incoming: IncomingCall) -> Arrival | None:

@@ -45,7 +45,8 @@ class CallRecord:
         self._spool = spool
         self._recorder: Recorder | None = None
         self._turns: list[TranscriptTurn] = []
-        self._unsaved_turns: asyncio.Queue[TranscriptTurn] = asyncio.Queue()
+        self._unsaved: asyncio.Queue[TranscriptTurn | Transfer] = asyncio.Queue()
+        self._unsaved_transfer: Transfer | None = None
         self._dialogs: list[Call] = []
         self._dialog_changed = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
@@ -89,18 +90,17 @@ class CallRecord:
             self._dialog_changed.clear()
             await self._store_dialogs()
 
-    async def store_transfer(self, transfer: Transfer) -> None:
-        """Store how far a transfer is."""
-        call = self._claimed.call
-        await keep_trying(
-            lambda: service.set_transfer(
-                self._database, organization_id=call.organization_id, call_id=call.id, transfer=transfer
-            )
-        )
+    def note_transfer(self, transfer: Transfer) -> None:
+        """Take how far a transfer is; it is stored beside the call."""
+        self._unsaved_transfer = transfer
+        self._unsaved.put_nowait(transfer)
 
     def hear_early(self, far_pcm: bytes, _at_ms: int) -> None:
-        """Take 20 ms of what the far end plays before it answers: an announcement says why a call failed."""
-        if len(self._early) < _MAX_EARLY_FRAMES:
+        """Take 20 ms of what the far end plays before it answers: an announcement says why a call failed.
+
+        Kept from the first sound: many open the audio path and play nothing.
+        """
+        if len(self._early) < _MAX_EARLY_FRAMES and (self._early or any(far_pcm)):
             self._early.append(far_pcm)
 
     def note_media(self, leg: Leg) -> None:
@@ -168,14 +168,25 @@ class CallRecord:
         if isinstance(event, voice.TurnFinished):
             turn = _to_transcript(event.turn, position=len(self._turns))
             self._turns.append(turn)
-            self._unsaved_turns.put_nowait(turn)
+            self._unsaved.put_nowait(turn)
 
-    async def save_turns(self) -> None:
-        """Store turns as they end; never returns."""
+    async def save_progress(self) -> None:
+        """Store turns as they end, and how far a transfer is; never returns."""
         while True:
-            await self._save(await self._unsaved_turns.get())
+            news = await self._unsaved.get()
+            await (self._save_transfer(news) if isinstance(news, Transfer) else self._save_turn(news))
 
-    async def _save(self, turn: TranscriptTurn) -> None:
+    async def _save_transfer(self, transfer: Transfer) -> None:
+        call = self._claimed.call
+        await keep_trying(
+            lambda: service.set_transfer(
+                self._database, organization_id=call.organization_id, call_id=call.id, transfer=transfer
+            )
+        )
+        if self._unsaved_transfer is transfer:
+            self._unsaved_transfer = None
+
+    async def _save_turn(self, turn: TranscriptTurn) -> None:
         call = self._claimed.call
         await keep_trying(
             lambda: service.append_turn(
@@ -198,6 +209,7 @@ class CallRecord:
             slots=report.slots if report else {},
             has_recording=await self._keep_recording(),
             media_quality=self._quality,
+            transfer=self._unsaved_transfer,
         )
         await keep_trying(
             lambda: service.finish_call(

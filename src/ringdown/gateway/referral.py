@@ -1,13 +1,14 @@
 """How the far end hands us over to somebody else: by REFER, or by an INVITE that replaces its own dialog."""
 
 import asyncio
+import contextlib
 
 import structlog
 
 from ringdown.calls.models import Call
 from ringdown.gateway import reception, routes, transfer
 from ringdown.gateway.dialling import Dialler, Failed
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
 from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services
@@ -15,7 +16,7 @@ from ringdown.gateway.transfer import TransferFailed
 from ringdown.sip.address import Uri
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.destination import DEFAULT_PORTS
-from ringdown.sip.events import Answered, Ended, Referred
+from ringdown.sip.events import Answered, Referred
 from ringdown.telephony import permission
 from ringdown.telephony.models import Trunk
 
@@ -103,25 +104,30 @@ def _local_part(user: str | None) -> str:
 
 async def accept(services: Services, leg: Leg, incoming: IncomingCall, *, record: CallRecord) -> Leg | None:
     """Answer a call that replaces the far end's dialog; the leg that is up then."""
-    terms: MediaTerms = leg.terms
-    following = await services.open_leg(terms, peer_host=incoming.source[0], media=leg.media)
-    following.bind(incoming)
-    await record.keep_dialog(incoming)
+    is_up = False
     try:
-        body = following.make_answer(incoming.body) if incoming.body else following.make_offer()
+        following = await services.open_leg(leg.terms, peer_host=incoming.source[0], media=leg.media)
+        following.bind(incoming)
+        await record.keep_dialog(incoming)
+        is_up = await _answer(following, incoming)
+        return following if is_up else None
+    finally:
+        if not is_up:  # nobody stays on a dead line
+            await incoming.bye()
+
+
+async def _answer(leg: Leg, incoming: IncomingCall) -> bool:
+    try:
+        body = leg.make_answer(incoming.body) if incoming.body else leg.make_offer()
     except ValueError:
         await incoming.reject(488)
-        return None
+        return False
     await incoming.answer(body)
-    try:
+    with contextlib.suppress(TimeoutError, ValueError):
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
             async for event in incoming.events():
-                if isinstance(event, Ended):
-                    return None
                 if isinstance(event, Answered):
                     if not incoming.body:
-                        following.take_answer(event.body)
-                    return following
-    except (TimeoutError, ValueError):
-        await incoming.bye()
-    return None
+                        leg.take_answer(event.body)
+                    return True
+    return False

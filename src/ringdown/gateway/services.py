@@ -35,12 +35,16 @@ class Services:
 
         Raises `PortsExhausted`.
         """
-        settings = self.settings
-        if media is None:
-            media = await MediaSession.open(
-                clock=self.clock, host=settings.sip_host, port_min=settings.rtp_port_min, port_max=settings.rtp_port_max
-            )
-        address = await self.public_address.find_media_address(media, peer_host)
+        settings, shared = self.settings, media
+        media = shared or await MediaSession.open(
+            clock=self.clock, host=settings.sip_host, port_min=settings.rtp_port_min, port_max=settings.rtp_port_max
+        )
+        try:
+            address = await self.public_address.find_media_address(media, peer_host)
+        except BaseException:  # the call ended meanwhile: the ports are free again
+            if shared is None:
+                await media.close()
+            raise
         return Leg(media, terms=terms, address=address or (self._find_host(peer_host), media.local_port))
 
     def _find_host(self, peer_host: str) -> str:

@@ -59,8 +59,8 @@ class CallSession:
         return self._leg.media.media_ms if self._leg is not None and self._record.started_at is not None else 0
 
     def is_peer(self, call: Call) -> bool:
-        """Whether this is the far party's dialog."""
-        return self._talk is not None and self._talk.leg.call is call
+        """Whether this is the far party's dialog, and the talk goes on."""
+        return self._talk is not None and not self._talk.is_over and self._talk.leg.call is call
 
     def obey(self, command: CallCommand) -> None:
         """Carry out a command of the API."""
@@ -151,6 +151,12 @@ class CallSession:
         from_number = self.call.from_number
         if routes.is_test_phone(services.settings, number):
             return routes.find_test_phone(services.settings, services.endpoint, number=number, from_number=from_number)
+        if self.trunk is None and self.call.trunk_id is not None:
+            return _Course(
+                endings.NO_ROUTE,
+                "The call could not be placed: the trunk of the number it comes from is switched off, or its secrets "
+                "cannot be read.",
+            )
         if self.trunk is None:
             return _Course(
                 endings.NO_ROUTE,

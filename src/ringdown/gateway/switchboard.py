@@ -93,9 +93,11 @@ class Switchboard:
         async with self._claiming:
             if self._room <= 0:
                 return
-            for claimed in await service.claim_calls(
-                self._services.database, gateway_id=self._gateway_id, limit=self._room
-            ):
+            batch = await service.claim_calls(self._services.database, gateway_id=self._gateway_id, limit=self._room)
+            trunks = self._services.trunks
+            if any(claimed.call.trunk_id and trunks.find(claimed.call.trunk_id) is None for claimed in batch):
+                await trunks.refresh()  # made a moment ago
+            for claimed in batch:
                 session = CallSession(self._services, claimed, trunk=self._find_trunk(claimed.call))
                 self._start(self._hold(session, session.run_outbound()))
 
@@ -113,7 +115,7 @@ class Switchboard:
 
     async def _take(self, incoming: IncomingCall) -> None:
         if (replaced := incoming.replaced_call) is not None:
-            self._replace(replaced, incoming)
+            await self._replace(replaced, incoming)
             return
         if self._is_draining or self.live_calls > self._services.settings.max_calls:
             await incoming.reject(503, "Draining" if self._is_draining else "At capacity", _TRY_LATER)
@@ -151,11 +153,15 @@ class Switchboard:
         trunks = [session.trunk.id for session in self._sessions.values() if session.trunk is not None]
         return {trunk_id: trunks.count(trunk_id) for trunk_id in set(trunks)}
 
-    def _replace(self, replaced: SipCall, incoming: IncomingCall) -> None:
-        """Somebody was handed a call of ours, and calls in its place (RFC 3891)."""
+    async def _replace(self, replaced: SipCall, incoming: IncomingCall) -> None:
+        """Somebody was handed a call of ours, and calls in its place (RFC 3891): over the same trunk, or from here."""
+        trunks = reception.list_trunks(self._services.trunks, incoming)
+        is_ours = reception.is_own_address(incoming.source[0])
         for session in self._sessions.values():
-            if session.is_peer(replaced):
+            if session.is_peer(replaced) and (is_ours or session.trunk in trunks):
                 session.replace(incoming)
+                return
+        await incoming.reject(481)
 
     async def _admit(self, incoming: IncomingCall, arrival: Arrival) -> ClaimedCall:
         """Ring the agent, and store the call. Raises `PaymentRequired`, `LineFull`."""

@@ -15,9 +15,9 @@ from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
-from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, TransferFailed
+from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, ReferRefused, TransferFailed
 from ringdown.sip.call import IncomingCall
-from ringdown.sip.events import DigitPressed, Ended, Referred, ReofferFailed
+from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
 from ringdown.telephony.models import Trunk
 from ringdown.voice.events import ConversationEnd
 
@@ -44,13 +44,16 @@ class Talk:
         hang_up: asyncio.Event,
     ) -> None:
         self.leg = leg
+        self.is_over = False
         self._services = services
         self._claimed = claimed
         self._record = record
         self._speech = speech
         self._trunk = trunk
         self._hang_up = hang_up
-        self._requests: asyncio.Queue[CallCommand | Referred | IncomingCall] = asyncio.Queue()
+        self._commands: asyncio.Queue[CallCommand] = asyncio.Queue()
+        # Ways of the far end to another peer for this call.
+        self._successions: asyncio.Queue[Referred | IncomingCall] = asyncio.Queue()
         # Set while the far party waits: on hold, or for somebody else.
         self._music: HoldMusic | None = None
         self._is_resting = False
@@ -58,7 +61,9 @@ class Talk:
         self._announcement: str | None = None
         # Another person has the far party now, or the far end was asked to call one.
         self._is_handed_over = False
-        self._is_referring = False
+        self._referring: asyncio.Task[ReferResult] | None = None
+        # The far end has asked us to call somebody else, and hung up.
+        self._is_alone = False
         # Fails with what the media clock's tick raised.
         self._fault: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._log = log.bind(call_id=claimed.call.id)
@@ -73,7 +78,10 @@ class Talk:
 
     def request(self, wish: CallCommand | IncomingCall) -> None:
         """Take a command of the API, or a call that replaces the far end's (RFC 3891)."""
-        self._requests.put_nowait(wish)
+        if isinstance(wish, CallCommand):
+            self._commands.put_nowait(wish)
+        else:
+            self._successions.put_nowait(wish)
 
     async def run(self) -> Ending:
         """Talk until somebody ends it; the far end is told, and the media closed."""
@@ -85,15 +93,16 @@ class Talk:
         silence = asyncio.create_task(self._until_no_media())
         saving = asyncio.create_task(self._save())
         obeying = asyncio.create_task(self._obey())
-        tasks: set[asyncio.Future[Any]] = {course, far_end, hang_up, silence, saving, obeying, self._fault}
+        following = asyncio.create_task(self._follow())
+        tasks: set[asyncio.Future[Any]] = {course, far_end, hang_up, silence, saving, obeying, following, self._fault}
         try:
             while True:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 if far_end in done:
-                    return self._judge_far_end(far_end.result())
+                    return await self._judge_far_end(far_end.result())
                 if obeying in done:
                     return obeying.result()
-                for broken in done & {saving, self._fault}:
+                for broken in done & {saving, following, self._fault}:
                     broken.result()  # raises what broke it
                 if hang_up in done:
                     return endings.HUNG_UP_BY_US
@@ -103,10 +112,13 @@ class Talk:
                     return self._judge_conversation(course.result())
                 tasks.discard(course)  # the others go on without the agent
         finally:
+            self.is_over = True
             if not far_end.done() and self.leg.call is not None:
                 await self.leg.call.bye()
-            obeying.cancel()  # a second leg is hung up before the media closes
-            await asyncio.gather(obeying, return_exceptions=True)
+            for wishing in (obeying, following):
+                wishing.cancel()  # a second leg is hung up before the media closes
+            await asyncio.gather(obeying, following, return_exceptions=True)
+            await self._leave_wishes()
             self._record.note_media(self.leg)
             await self.leg.media.close()  # the call is as long as its media: recognising the last words takes a while
             await self.conversation.finish()
@@ -114,9 +126,19 @@ class Talk:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _judge_far_end(self, ended: Ended) -> Ending:
-        # Who does as a REFER says may hang up before it has told us so.
-        return TRANSFERRED if self._is_handed_over or self._is_referring else endings.from_dialog(ended.cause)
+    async def _leave_wishes(self) -> None:
+        """Nobody waits for an answer, nor on a leg that came at the very end."""
+        while not self._successions.empty():
+            wish = self._successions.get_nowait()
+            if isinstance(wish, IncomingCall):
+                await wish.reject(481)
+        if self.leg.call is not None:
+            await self.leg.call.bye()
+
+    async def _judge_far_end(self, ended: Ended) -> Ending:
+        # Who does as a REFER says may hang up before it has told us so; with the dialog the REFER is over, too.
+        is_following = self._referring is not None and transfer.is_accepted(await self._referring)
+        return TRANSFERRED if self._is_handed_over or is_following else endings.from_dialog(ended.cause)
 
     def _judge_conversation(self, end: ConversationEnd) -> Ending:
         if end.detail:
@@ -125,7 +147,7 @@ class Talk:
 
     async def _save(self) -> None:
         if await self._record.store_answer():
-            await self._record.save_turns()
+            await self._record.save_progress()
 
     async def _until_far_end(self) -> Ended:
         """The end of the dialog that the call has at that time: transfers replace it."""
@@ -135,17 +157,22 @@ class Talk:
             ended = Ended("local")
             async for event in call.events():
                 if isinstance(event, DigitPressed):
-                    self.conversation.press(event.digit, self.leg.media.media_ms)
+                    self.leg.media.press(event.digit)
                 elif isinstance(event, Referred):
-                    self._requests.put_nowait(event)
+                    self._successions.put_nowait(event)
                 elif isinstance(event, Ended):
                     ended = event
+            if call is self.leg.call:
+                # Many hang up as soon as they have asked us to call somebody else, or are replaced.
+                self._is_alone = True
+                await self._successions.join()
+                self._is_alone = False
             if call is self.leg.call:
                 return ended
 
     async def _until_no_media(self) -> None:
         limit_ms = self._services.settings.no_media_seconds * 1000
-        while self.leg.media.silent_ms <= limit_ms:  # noqa: ASYNC110 - nobody signals silence
+        while self._is_alone or self.leg.media.silent_ms <= limit_ms:  # noqa: ASYNC110 - nobody signals silence
             await asyncio.sleep(_MEDIA_CHECK_S)
 
     # --- each tick ---------------------------------------------------------------------------------------------------
@@ -161,7 +188,7 @@ class Talk:
         return near_pcm
 
     def _make_near(self, far_pcm: bytes, at_ms: int) -> bytes | None:
-        is_resting = self._music is not None or self.leg.is_held
+        is_resting = self._music is not None or self.leg.is_held or self._is_alone
         if is_resting is not self._is_resting:
             self._is_resting = is_resting
             if is_resting:
@@ -175,14 +202,9 @@ class Talk:
     # --- wishes ------------------------------------------------------------------------------------------------------
 
     async def _obey(self) -> Ending:
-        """Carry out one wish after the other; returns when one of them ends the call."""
+        """Carry out one command after the other; returns when one of them ends the call."""
         while True:
-            wish = await self._requests.get()
-            if isinstance(wish, Referred):
-                await self._be_referred(wish)
-            elif isinstance(wish, IncomingCall):
-                await self._be_replaced(wish)
-            elif (ending := await self._carry_out(wish)) is not None:
+            if (ending := await self._carry_out(await self._commands.get())) is not None:
                 return ending
 
     async def _carry_out(self, command: CallCommand) -> Ending | None:
@@ -216,16 +238,18 @@ class Talk:
 
     async def _transfer(self, asked: Transfer) -> Ending | None:
         """Hand the far party over; None when it stays with the agent."""
+        if self.leg.is_holding:  # or it could not talk with the other person
+            await self._hold(False)
         self._music = HoldMusic(self.leg.media.sample_rate_hz)
         try:
             route = transfer.find_route(self._services, self._claimed.call, self._trunk, asked.to)
             if asked.mode == "attended" or not await self._refer(route, asked):
                 await self._join(route, asked)
-            await self._record.store_transfer(replace(asked, status="connected"))
+            self._record.note_transfer(replace(asked, status="connected"))
             return TRANSFERRED
         except TransferFailed as failure:
             self._log.info("transfer failed", reason=str(failure))
-            await self._record.store_transfer(replace(asked, status="failed", reason=str(failure)))
+            self._record.note_transfer(replace(asked, status="failed", reason=str(failure)))
             self._announcement = _TRANSFER_FAILED.format(reason=failure)
             return None
         finally:
@@ -237,44 +261,53 @@ class Talk:
         assert self.leg.call is not None
         if way == "bridge" or (way == "auto" and not self.leg.call.allows("REFER")):
             return False
-        self._is_referring = True
+        self._referring = asyncio.create_task(self.leg.call.refer(route.target, timeout_s=asked.timeout_ms / 1000))
         try:
-            await transfer.refer(self.leg, route, timeout_ms=asked.timeout_ms)
-        except TransferFailed:
+            transfer.judge_refer(await asyncio.shield(self._referring))
+            self._is_handed_over = True
+        except ReferRefused:
             if way == "refer":
                 raise
             return False
         finally:
-            self._is_referring = False
+            self._referring.cancel()
+            await asyncio.gather(self._referring, return_exceptions=True)
+            self._referring = None
         return True
 
     async def _join(self, route: Route, asked: Transfer) -> None:
         other = OtherPerson(self._services, self._claimed, self._record, stop=self._hang_up)
         try:
-            await self._record.store_transfer(replace(asked, status="ringing"))
+            self._record.note_transfer(replace(asked, status="ringing"))
             await other.reach(route, timeout_ms=asked.timeout_ms)
             if asked.mode == "attended":
-                await self._record.store_transfer(replace(asked, status="talking"))
+                self._record.note_transfer(replace(asked, status="talking"))
                 await other.ask(self._speech, asked.introduction or "I have a caller on the line for you.")
             self._is_handed_over = True
             await self.conversation.finish()
-            await self._record.store_transfer(replace(asked, status="connected"))
-            limit_ms = self._claimed.agent.max_duration_ms
+            self._record.note_transfer(replace(asked, status="connected"))
+            limit_ms = self._claimed.call.settings.max_duration_ms or self._claimed.agent.max_duration_ms
             await other.join(self.leg.media, on_frames=self._record.record, limit_ms=limit_ms)
         finally:
             await other.close()
 
-    async def _be_referred(self, event: Referred) -> None:
-        leg = await referral.follow(
-            self._services, self._claimed.call, self._trunk, self.leg, event, record=self._record, stop=self._hang_up
-        )
-        if leg is not None:
-            await self._go_on_with(leg)
+    async def _follow(self) -> None:
+        """Go on with whom the far end names or is replaced by, whatever else goes on; never returns."""
+        while True:
+            wish = await self._successions.get()
+            try:
+                leg = await self._find_successor(wish)
+                if leg is not None:
+                    await self._go_on_with(leg)
+            finally:
+                self._successions.task_done()
 
-    async def _be_replaced(self, incoming: IncomingCall) -> None:
-        leg = await referral.accept(self._services, self.leg, incoming, record=self._record)
-        if leg is not None:
-            await self._go_on_with(leg)
+    async def _find_successor(self, wish: Referred | IncomingCall) -> Leg | None:
+        if isinstance(wish, IncomingCall):
+            return await referral.accept(self._services, self.leg, wish, record=self._record)
+        return await referral.follow(
+            self._services, self._claimed.call, self._trunk, self.leg, wish, record=self._record, stop=self._hang_up
+        )
 
     async def _go_on_with(self, leg: Leg) -> None:
         """The call has another peer now; the old dialog ends."""

@@ -1,7 +1,10 @@
 """Hands a far party over to somebody else: by REFER, or by a second leg that is asked first and then joined."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+
+import structlog
 
 from ringdown.calls.models import Call, ClaimedCall, Ending
 from ringdown.gateway import dialogue, endings, routes
@@ -13,12 +16,16 @@ from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
 from ringdown.media.bridge import Bridge
 from ringdown.media.session import MediaSession
+from ringdown.media.sockets import PortsExhausted
 from ringdown.sip.address import Uri
 from ringdown.sip.call import OutgoingCall
-from ringdown.sip.events import Ended
+from ringdown.sip.events import DigitPressed, Ended, ReferResult
 from ringdown.telephony import permission
 from ringdown.telephony.models import Trunk
 
+log = structlog.get_logger(__name__)
+
+_MEDIA_CHECK_S = 1.0
 TRANSFERRED = Ending("transferred")
 _REASONS = {
     "busy": "the number was busy",
@@ -31,6 +38,10 @@ _REASONS = {
 
 class TransferFailed(Exception):
     """The far party stays with the agent; the text says why."""
+
+
+class ReferRefused(TransferFailed):
+    """The far end does not even try to call the other person itself."""
 
 
 def find_route(services: Services, call: Call, trunk: Trunk | None, number: str) -> Route:
@@ -63,7 +74,11 @@ class OtherPerson:
 
     async def reach(self, route: Route, *, timeout_ms: int) -> None:
         """Ring until it is answered. Raises `TransferFailed`."""
-        self._leg = await self._services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host)
+        try:
+            self._leg = await self._services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host)
+        except PortsExhausted as error:
+            log.error("transfer without a media port", call_id=self._claimed.call.id, error=str(error))
+            raise TransferFailed("no line was free") from error
         dialler = Dialler(
             self._services.endpoint,
             route,
@@ -77,7 +92,7 @@ class OtherPerson:
         if isinstance(outcome, Failed):
             raise TransferFailed(_REASONS.get(outcome.ending.ended_reason, "the number could not be called"))
         self._call = outcome
-        self._ended = asyncio.create_task(wait_until_ended(outcome))
+        self._ended = asyncio.create_task(_wait_until_ended(outcome, self._leg.media))
 
     async def ask(self, speech: Speech, introduction: str) -> None:
         """Introduce the caller and ask for consent. Raises `TransferFailed` when it is not given."""
@@ -105,14 +120,18 @@ class OtherPerson:
             await conversation.finish()
 
     async def join(self, far: MediaSession, *, on_frames: Callable[[bytes, bytes, int], None], limit_ms: int) -> None:
-        """Let both talk until the other person hangs up or the time is over."""
+        """Let both talk until the other person hangs up or is not heard any more, or the time is over."""
         assert self._leg is not None and self._ended is not None
+        no_media_ms = self._services.settings.no_media_seconds * 1000
         if not self._is_talking:
             self._leg.start(_say_nothing, _ignore_digit)
         bridge = Bridge(far, self._leg.media, on_frames=on_frames)
         bridge.start()
         try:
-            await asyncio.wait((self._ended,), timeout=limit_ms / 1000)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit_ms / 1000):
+                    while not self._ended.done() and self._leg.media.silent_ms <= no_media_ms:
+                        await asyncio.wait((self._ended,), timeout=_MEDIA_CHECK_S)
         finally:
             bridge.stop()
 
@@ -127,19 +146,25 @@ class OtherPerson:
             await self._leg.media.close()
 
 
-async def refer(leg: Leg, route: Route, *, timeout_ms: int) -> None:
-    """Ask the far end to call the other person itself (RFC 3515). Raises `TransferFailed` when it does not."""
-    assert leg.call is not None
-    result = await leg.call.refer(route.target, timeout_s=timeout_ms / 1000)
-    if not 200 <= result.status < 300:
+def judge_refer(result: ReferResult) -> None:
+    """What the far end made of our REFER (RFC 3515). Raises `TransferFailed`, `ReferRefused` if it did not even try."""
+    said = f"the far end answered {result.status} {result.reason}".strip()
+    if result.is_refused:
+        raise ReferRefused(said)
+    if not is_accepted(result):
         ending = endings.from_sip_status(result.status, is_local=False)
-        said = _REASONS.get(ending.ended_reason, f"the far end answered {result.status} {result.reason}".strip())
-        raise TransferFailed(said)
+        raise TransferFailed(_REASONS.get(ending.ended_reason, said))
 
 
-async def wait_until_ended(call: OutgoingCall) -> Ended:
-    """Wait for the end of an answered call whose other events nobody needs."""
+def is_accepted(result: ReferResult) -> bool:
+    """Whether the far end has called the other person, or hung up in order to."""
+    return 200 <= result.status < 300
+
+
+async def _wait_until_ended(call: OutgoingCall, media: MediaSession) -> Ended:
     async for event in call.events():
+        if isinstance(event, DigitPressed):
+            media.press(event.digit)
         if isinstance(event, Ended):
             return event
     return Ended("local")

@@ -71,6 +71,7 @@ class TrunkBook:
         self._unsaved: set[str] = set()
         self._leased: set[str] = set()
         self._unreadable: set[str] = set()
+        self._refreshing = asyncio.Lock()
 
     @property
     def peer(self) -> Trunk | None:
@@ -101,8 +102,9 @@ class TrunkBook:
         return frozenset[tuple[str, int]]().union(*(line.places for line in self._lines.values()))
 
     def find_by_login(self, username: str) -> Trunk | None:
-        """The trunk that sends its calls with this digest user name."""
-        return next((line.trunk for line in self._lines.values() if line.trunk.inbound_username == username), None)
+        """The trunk that sends its calls with this digest user name; the oldest, whoever else takes the name later."""
+        named = [line.trunk for line in self._lines.values() if line.trunk.inbound_username == username]
+        return min(named, key=lambda trunk: trunk.id, default=None)
 
     @property
     def has_logins(self) -> bool:
@@ -140,17 +142,18 @@ class TrunkBook:
 
     async def refresh(self) -> None:
         """Take over what the database says now, and store what was noticed."""
-        trunks = await keep_trying(self._read)
-        if self._peer is not None:
-            trunks = [*trunks, self._peer]
-        known = {trunk.id: trunk for trunk in trunks}
-        for trunk_id in [each for each, line in self._lines.items() if known.get(each) != line.trunk]:
-            await self._drop(self._lines.pop(trunk_id))
-        for trunk in trunks:
-            if trunk.id not in self._lines:
-                self._lines[trunk.id] = self._open(trunk)
-        await self._share_registrations()
-        await keep_trying(self._save)
+        async with self._refreshing:
+            trunks = await keep_trying(self._read)
+            if self._peer is not None:
+                trunks = [*trunks, self._peer]
+            known = {trunk.id: trunk for trunk in trunks}
+            for trunk_id in [each for each, line in self._lines.items() if known.get(each) != line.trunk]:
+                await self._drop(self._lines.pop(trunk_id))
+            for trunk in trunks:
+                if trunk.id not in self._lines:
+                    self._lines[trunk.id] = self._open(trunk)
+            await self._share_registrations()
+            await keep_trying(self._save)
 
     async def close(self) -> None:
         """Unregister everywhere, and let other gateways register."""

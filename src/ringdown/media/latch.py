@@ -13,13 +13,18 @@ class SourceLatch:
     It may be: any port of the negotiated host, or of a host in `trusted_hosts` (the signalling peer, when NAT made the
     negotiated address useless). The first of them that sends valid media is latched, and is answered there (RFC 4961).
     From then on all others are foreign, until the latched one has been silent for three seconds, as after a NAT
-    rebinding, or a new negotiation brings a new latch.
+    rebinding, or a new negotiation brings a new latch. Only the negotiated port takes over from another one of its host
+    at once: what came from there first may be the last of an earlier stream.
+    `former` is the source of another peer, whom this one has taken the call over from: it is heard no more.
     """
 
-    def __init__(self, remote: tuple[str, int], trusted_hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, remote: tuple[str, int], trusted_hosts: Collection[str] = (), *, former: Address | None = None
+    ) -> None:
         self.negotiated: Address = (normalise_host(remote[0]), remote[1])
         self.latched: Address | None = None
         self.heard_at_ms = 0
+        self._former = former
         self._hosts = {self.negotiated[0], *map(normalise_host, trusted_hosts)}
 
     @property
@@ -30,8 +35,9 @@ class SourceLatch:
     def is_candidate(self, source: Address, at_ms: int) -> bool:
         """Whether a source other than the latched one may take its place at this media time."""
         if self.latched is not None and at_ms - self.heard_at_ms < SILENCE_MS:
-            return False
-        return self.is_trusted(source)
+            is_negotiated = (normalise_host(source[0]), source[1]) == self.negotiated
+            return is_negotiated and normalise_host(self.latched[0]) == self.negotiated[0]
+        return source != self._former and self.is_trusted(source)
 
     def is_trusted(self, source: Address) -> bool:
         """Whether the source's host is one that may send to us."""

@@ -103,7 +103,7 @@ class MediaSession:
         self._transport.aim(stream)
         is_first = self._stream is None
         if is_first:
-            self._receiver = Receiver(stream, on_tone=self._tell_digit)
+            self._receiver = Receiver(stream, on_tone=self.press)
             self._sender = Sender(stream)
         self.sample_rate_hz = sample_rate_hz or codec.pcm_rate_hz
         self._exchange, self._on_digit = exchange, on_digit or _ignore_digit
@@ -118,10 +118,15 @@ class MediaSession:
             self._clock.watch(self._transport.rtcp_socket, self._receive_report)
             self._clock.add(self)
 
-    def redirect(self, stream: StreamSettings) -> None:
-        """Takes over what a re-INVITE agreed on; media time, SSRC and sequence numbers go on. Raises `ValueError`."""
+    def redirect(self, stream: StreamSettings, *, is_new_peer: bool = False) -> None:
+        """Takes over what a re-INVITE agreed on, or another call; media time, SSRC and sequence numbers go on.
+
+        `is_new_peer`: nothing more is heard of the peer before. Raises `ValueError`.
+        """
         codecs.get_codec(stream.encoding)
-        self._transport.aim(stream)
+        self._transport.aim(stream, is_new_peer=is_new_peer)
+        if is_new_peer:
+            self._expected_from_ms = self.media_ms
         self._take_over(stream)
 
     def _take_over(self, stream: StreamSettings) -> None:
@@ -203,8 +208,11 @@ class MediaSession:
 
     @property
     def silent_ms(self) -> int:
-        """Media time without a packet, not counting hold; 0 while held."""
-        if self.is_held:
+        """Media time without a packet, not counting hold; 0 while held.
+
+        Who is sent to without ever having sent anything is not on hold: it may be somebody who never asked for it.
+        """
+        if self.is_held and not (self._is_sending and self._transport.is_stranger):
             return 0
         return self.media_ms - max(self._last_packet_at_ms or 0, self._expected_from_ms)
 
@@ -289,9 +297,10 @@ class MediaSession:
             self._invalid_events += 1
             return
         if digit is not None:
-            self._tell_digit(digit)
+            self.press(digit)
 
-    def _tell_digit(self, digit: str) -> None:
+    def press(self, digit: str) -> None:
+        """Tells a key press of the far end, which may also come by SIP; not while the far end is on hold."""
         if self._stream is not None and self._stream.is_receiving:
             self._on_digit(digit, self.media_ms)
 

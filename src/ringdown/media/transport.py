@@ -30,14 +30,18 @@ class MediaTransport:
         self._keys: SrtpKeys | None = None
         self._srtp: srtp.Srtp | None = None
         self._latch: SourceLatch | None = None
+        # Hosts that have sent media or reports to this call.
+        self._heard_hosts: set[str] = set()
 
-    def aim(self, stream: StreamSettings) -> None:
+    def aim(self, stream: StreamSettings, *, is_new_peer: bool = False) -> None:
         """Takes over a negotiation; the latch stays where the address does, and SRTP's state where the keys do.
 
+        Of a peer that another one has taken the place of, nothing more is heard.
         Raises `ValueError` for an address that is a name and for keys that do not fit, and then changes nothing.
         """
         rtcp_hosts = () if stream.remote_rtcp is None else (stream.remote_rtcp[0],)
-        latch = SourceLatch(stream.remote, (*stream.trusted_hosts, *rtcp_hosts))
+        former = None if self._latch is None or not is_new_peer else self._latch.target
+        latch = SourceLatch(stream.remote, (*stream.trusted_hosts, *rtcp_hosts), former=former)
         if stream.srtp != self._keys:
             self._srtp = None if stream.srtp is None else srtp.Srtp(stream.srtp)
             self._keys = stream.srtp
@@ -88,6 +92,7 @@ class MediaTransport:
                 self.packets_invalid += 1
                 return None
             latch.latch(source, at_ms)
+            self._heard_hosts.add(normalise_host(source[0]))
             self._point()
         latch.heard_at_ms = at_ms
         return packet
@@ -125,7 +130,13 @@ class MediaTransport:
             self.packets_unauthenticated += 1
             return None
         self._latched_report = source
+        self._heard_hosts.add(normalise_host(source[0]))
         return compound
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether nothing has ever come from the host that is sent to."""
+        return self._latch is not None and normalise_host(self._latch.target[0]) not in self._heard_hosts
 
     def list_foreign(self) -> tuple[str, ...]:
         """The first few sources whose RTP was not heard, as `host:port`."""

@@ -149,7 +149,7 @@ class Call:
             on_done=settle,
             now=self._edge.now(),
         )
-        return await self._wait(told, ReferResult(CALL_ENDED.status, CALL_ENDED.reason))
+        return await self._wait(told, ReferResult(CALL_ENDED.status, CALL_ENDED.reason, is_refused=True))
 
     async def events(self) -> AsyncIterator[Event]:
         """What happens to the call, up to and with its `Rejected` or `Ended`. To be iterated by one task."""
@@ -249,6 +249,10 @@ class IncomingCall(Call):
     def header(self, name: str) -> str | None:
         """The first value of a header of the INVITE, by its canonical name."""
         return self._incoming.invite.headers.get(name)
+
+    def header_lines(self, name: str) -> list[str]:
+        """All values of a header of the INVITE, as written."""
+        return self._incoming.invite.headers.get_lines(name)
 
     async def ring(self) -> None:
         """Send 180 Ringing."""

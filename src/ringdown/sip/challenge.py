@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from ringdown.sip.address import Uri, quote
@@ -37,45 +37,44 @@ class Challenger:
         self._used: dict[str, tuple[float, int, int]] = {}
         self._valid_from = float("-inf")
 
-    def challenge(self, now: float, is_stale: bool = False, algorithm: Algorithm = "MD5") -> tuple[str, str]:
-        """The header field for a 401; `is_stale` when the verdict was "stale".
+    def challenge(
+        self, now: float, is_stale: bool = False, algorithm: Algorithm = "MD5", *, source: str = ""
+    ) -> tuple[str, str]:
+        """The header field for a 401; `is_stale` when the verdict was "stale". Only `source` may answer it.
 
         Peers older than RFC 8760 know MD5 alone and fail at a first field of another algorithm.
         """
         stamp = _STAMP.pack(now, secrets.token_bytes(8))
-        nonce = base64.urlsafe_b64encode(stamp + self._sign(stamp)).decode()
+        nonce = base64.urlsafe_b64encode(stamp + self._sign(stamp, source)).decode()
         stale = ", stale=true" if is_stale else ""
         return (
             "WWW-Authenticate",
             f'Digest realm={quote(self._realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{stale}',
         )
 
-    def verify(self, request: Request, find_password: Callable[[str], str | None], now: float) -> Verdict:
+    def verify(
+        self, request: Request, find_password: Callable[[str], str | None], now: float, *, source: str = ""
+    ) -> Verdict:
         """What the request's Authorization is worth; `find_password` gives that of a username.
 
         "missing": none for this realm. "stale": right, but for a nonce that is not ours, expired, or used before. An
         answer without quality of protection (RFC 2069) is good for one request.
         """
-        params = self._find_answer(request)
+        params = find_answer(request.headers.get_lines("Authorization"), self._realm)
         if params is None:
             return "missing"
         if not self._is_right(params, request, find_password):
             return "wrong"
-        made_at = self._read_nonce(params["nonce"], now)
+        made_at = self._read_nonce(params["nonce"], now, source)
         count = _parse_count(params["nc"]) if "qop" in params else 1
         if made_at is None or not self._take(params["nonce"], made_at=made_at, count=count):
             return "stale"
         return "ok"
 
-    def _find_answer(self, request: Request) -> dict[str, str] | None:
-        for value in request.headers.get_lines("Authorization"):
-            try:
-                params = parse_digest(value)
-            except ValueError:
-                continue
-            if params.get("realm") == self._realm:
-                return params
-        return None
+    def is_answer(self, request: Request, now: float, *, source: str = "") -> bool:
+        """Whether the request answers a challenge made for its source, so that nobody else can have sent it."""
+        params = find_answer(request.headers.get_lines("Authorization"), self._realm)
+        return params is not None and self._read_nonce(params.get("nonce", ""), now, source) is not None
 
     def _is_right(self, params: dict[str, str], request: Request, find_password: Callable[[str], str | None]) -> bool:
         algorithm = params.get("algorithm", "MD5").upper()
@@ -101,14 +100,14 @@ class Challenger:
         is_equal = hmac.compare_digest(expected.encode(), params.get("response", "").lower().encode())
         return is_equal and bool(password)
 
-    def _read_nonce(self, nonce: str, now: float) -> float | None:
-        """When we made it; `None` when we did not, or too long ago."""
+    def _read_nonce(self, nonce: str, now: float, source: str) -> float | None:
+        """When we made it for this source; `None` when we did not, or too long ago."""
         try:
             data = base64.urlsafe_b64decode(nonce)
         except (binascii.Error, ValueError):
             return None
         stamp, signature = data[: _STAMP.size], data[_STAMP.size :]
-        if len(stamp) < _STAMP.size or not hmac.compare_digest(signature, self._sign(stamp)):
+        if len(stamp) < _STAMP.size or not hmac.compare_digest(signature, self._sign(stamp, source)):
             return None
         made_at: float = _STAMP.unpack(stamp)[0]
         return made_at if 0 <= now - made_at <= self._lifetime_s and made_at > self._valid_from else None
@@ -132,8 +131,21 @@ class Challenger:
         self._valid_from = sorted(made_at for made_at, _, _ in self._used.values())[_MAX_NONCES // 2]
         self._used = {nonce: use for nonce, use in self._used.items() if use[0] > self._valid_from}
 
-    def _sign(self, stamp: bytes) -> bytes:
-        return hmac.digest(self._secret, stamp + self._realm.encode(), hashlib.sha256)[:_SIGNATURE_BYTES]
+    def _sign(self, stamp: bytes, source: str) -> bytes:
+        signed = stamp + f"{self._realm} {source}".encode()
+        return hmac.digest(self._secret, signed, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+
+def find_answer(values: Iterable[str], realm: str) -> dict[str, str] | None:
+    """The parameters of the first Authorization value of this realm: the one that `Challenger.verify` judges."""
+    for value in values:
+        try:
+            params = parse_digest(value)
+        except ValueError:
+            continue
+        if params.get("realm") == realm:
+            return params
+    return None
 
 
 def _parse_count(text: str) -> int:

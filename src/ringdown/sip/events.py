@@ -109,11 +109,13 @@ class Ended:
 class ReferResult:
     """What became of our REFER: its final refusal, or the final status that the peer notified.
 
-    408: nothing final came in time. 202: the peer accepted, and hung up without another word.
+    408: nothing final came in time. 202: the peer accepted, and hung up without another word. `is_refused`: it did
+    not even try.
     """
 
     status: int
     reason: str
+    is_refused: bool = field(default=False, compare=False)
 
 
 class ReofferFailed(Exception):

@@ -40,6 +40,25 @@ def is_private(host: str) -> bool:
     return any(address in private for private in _PRIVATE if private.version == address.version)
 
 
+def is_unicast(host: str) -> bool:
+    """Whether the host is the address of one machine; not a name, and no group that would all be sent to."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    own = getattr(address, "ipv4_mapped", None) or address
+    return not own.is_multicast and str(own) != "255.255.255.255"
+
+
+def name_site(host: str) -> str:
+    """Who is counted: an IPv4 address, or the IPv6 network of one site, which has 2^64 addresses to come from."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return host if address.version == 4 else str(ipaddress.ip_network((int(address), 64), strict=False))
+
+
 def needs_public_address(peer: str) -> bool:
     """Whether a peer sees us by our public address: one on this machine or in a private network does not."""
     return not is_private(peer) and local_address(peer) != peer

@@ -127,9 +127,9 @@ class Session(abc.ABC):
         """Ask the peer to call `target`; raises `ValueError` for what is no URI. One at a time, else 491."""
         if self.is_over or not self.is_up:
             outcome = CALL_ENDED if self.is_over else NOT_UP
-            on_done(ReferResult(outcome.status, outcome.reason))
+            on_done(ReferResult(outcome.status, outcome.reason, is_refused=True))
         elif self.transfer is not None:
-            on_done(ReferResult(491, "another transfer is under way"))
+            on_done(ReferResult(491, "another transfer is under way", is_refused=True))
         else:
             self.transfer = Transfer(self, target=target, replaces=replaces, referred_by=referred_by, on_done=on_done)
             self.transfer.send(timeout_s, now)

@@ -62,7 +62,7 @@ class Sockets:
         self._streams: dict[int, Stream] = {}
         # By address and security: a connection that was verified for one peer is not used for another.
         self._stream_by_peer: dict[Destination, Stream] = {}
-        # How many connections each host has made to us, and on how many more it agrees on TLS.
+        # How many connections each site has made to us, and on how many more it agrees on TLS.
         self._accepted: Counter[str] = Counter()
         self._handshakes: Counter[str] = Counter()
         # Messages that wait for a connection to this address.
@@ -147,7 +147,7 @@ class Sockets:
         if stream.peer is None:
             if self._is_full(host):
                 return None
-            self._accepted[host] += 1
+            self._accepted[network.name_site(host)] += 1
         number = next(self._numbers)
         security = None if stream.peer is None else stream.peer.security
         source = Destination("tls" if stream.is_tls else "tcp", host, address[1], number, security)
@@ -162,7 +162,7 @@ class Sockets:
         if self._stream_by_peer.get(source) is stream:
             del self._stream_by_peer[source]
         if stream.peer is None:
-            self._accepted -= Counter([source.host])  # keeps no zeros
+            self._accepted -= Counter([network.name_site(source.host)])  # keeps no zeros
         self._on_connection_lost(number, stream.fault or fault.CLOSED)
 
     def add_zone(self, host: str) -> str:
@@ -181,7 +181,7 @@ class Sockets:
             transport.abort()
             return
         transport.pause_reading()  # what comes is for TLS
-        self._handshakes[host] += 1
+        self._handshakes[network.name_site(host)] += 1
         self._run(self._agree_on_tls(transport, context, host))
 
     async def _agree_on_tls(self, transport: asyncio.Transport, context: ssl.SSLContext, host: str) -> None:
@@ -194,14 +194,15 @@ class Sockets:
         except OSError:  # it speaks no TLS, has not the right certificate, or is gone
             transport.abort()
         finally:
-            self._handshakes -= Counter([host])  # keeps no zeros
+            self._handshakes -= Counter([network.name_site(host)])  # keeps no zeros
         if secured is not None and not stream.lost.done():
             stream.connection_made(secured)
 
     def _is_full(self, host: str) -> bool:
         if len(self._streams) + self._handshakes.total() >= _MAX_CONNECTIONS:
             return True
-        return self._accepted[host] + self._handshakes[host] >= _MAX_CONNECTIONS_OF_SOURCE
+        site = network.name_site(host)
+        return self._accepted[site] + self._handshakes[site] >= _MAX_CONNECTIONS_OF_SOURCE
 
     def _note_zone(self, host: str) -> str:
         plain = network.normalize(host)

@@ -74,13 +74,13 @@ class Transfer:
 
     def close(self) -> None:
         """The call is over."""
-        self._finish(_HUNG_UP if self._is_accepted else ReferResult(481, "the call has ended"))
+        self._finish(_HUNG_UP if self._is_accepted else ReferResult(481, "the call has ended", is_refused=True))
 
     def _settle(self, outcome: Outcome, now: float) -> None:
         if outcome.response is not None and outcome.status < 300:
             self._is_accepted = True
         else:
-            self._finish(ReferResult(outcome.status, outcome.reason))
+            self._finish(ReferResult(outcome.status, outcome.reason, is_refused=not self._is_accepted))
             if outcome.status in (408, 481) and not self._is_accepted:
                 self._session.hang_up("timeout", now)  # RFC 3261 §12.2.1.2
 

@@ -21,9 +21,10 @@ class Book:
 
     def __init__(self, *, has_logins: bool = False) -> None:
         self.has_logins = has_logins
+        self.known = {CARRIER.host}
 
     def list_by_source(self, host: str) -> list[Any]:
-        return ["trunk"] if host == CARRIER.host else []
+        return ["trunk"] if host in self.known else []
 
     def find_by_login(self, username: str) -> Any:
         return SimpleNamespace(inbound_password="s3cret") if username == "ann" else None
@@ -32,7 +33,8 @@ class Book:
 class Door:
     def __init__(self, *, has_logins: bool = False, rate: float = 1000) -> None:
         self.now = 0.0
-        book: Any = Book(has_logins=has_logins)
+        self.book = Book(has_logins=has_logins)
+        book: Any = self.book
         self.guard = Guard(book, requests_per_second=rate, ban_s=60, clock=lambda: self.now)
 
     def knock(self, source: Destination = STRANGER, request: Request | None = None) -> Any:
@@ -158,3 +160,61 @@ def test_many_sources_are_remembered_and_no_more_than_that() -> None:
     for index in range(11_000):
         door.knock(Destination("udp", f"198.51.{100 + index // 250}.{index % 250}", 5060))
     assert len(door.guard._sources) == 10_000
+
+
+def test_a_source_that_becomes_a_trunk_is_not_banned_any_more() -> None:
+    door = Door()
+    for _ in range(10):
+        door.knock()
+    door.book.known.add(STRANGER.host)
+    assert door.knock() == "accept"
+
+
+def test_nobody_can_have_somebody_banned_who_has_logged_in() -> None:
+    """A datagram names any source it likes, but nobody elsewhere sees our challenge to that source."""
+    door = Door(has_logins=True)
+    refusal = door.knock()
+    assert door.knock(request=answer_challenge(refusal, "s3cret")) == "accept"
+    elsewhere = door.knock(Destination("udp", "203.0.113.9", 5060))
+    for _ in range(30):
+        door.knock()
+        door.knock(request=answer_challenge(elsewhere, "guess"))
+    assert door.guard.statistics.banned == door.guard.statistics.wrong_password == 0
+    assert door.knock(request=answer_challenge(door.knock(), "s3cret")) == "accept"
+
+
+def test_an_answer_to_somebody_elses_challenge_is_stale() -> None:
+    door = Door(has_logins=True)
+    right = answer_challenge(door.knock(), "s3cret")
+    elsewhere = Destination("udp", "203.0.113.9", 5060)
+    assert "stale=true" in door.knock(elsewhere, right).fields[0][1]
+    assert door.knock(request=right) == "accept"
+
+
+def test_an_ipv6_site_is_one_source_with_all_its_addresses() -> None:
+    door = Door()
+    for index in range(10):
+        door.knock(Destination("udp", f"2001:db8:0:1::{index:x}", 5060))
+    door.knock(Destination("udp", "2001:db8:0:1:ffff::1", 5060))
+    assert door.guard.statistics.banned == 1
+    door.knock(Destination("udp", "2001:db8:0:2::1", 5060))
+    assert door.guard.statistics.banned == 1
+
+
+def test_the_transport_and_the_port_make_no_other_source() -> None:
+    door = Door(rate=5)
+    sources = [Destination("udp", CARRIER.host, port) for port in (1, 2)]
+    sources += [Destination("tcp", CARRIER.host, 3, 7), Destination("tcp", CARRIER.host, 4, 8)]
+    knocks: list[Any] = [door.knock(source) for source in (*sources, Destination("tls", CARRIER.host, 5, 9))]
+    assert knocks == ["accept"] * 5
+    assert door.knock(Destination("tls", CARRIER.host, 6, 10)) == Refusal(503, (("Retry-After", "5"),))
+
+
+def test_bans_are_short_again_after_a_quiet_day() -> None:
+    door = Door()
+    with capture_logs() as lines:
+        for pause_s in (0, 61, 86_400 + 200):
+            door.now += pause_s
+            for _ in range(10):
+                door.knock()
+    assert [line["seconds"] for line in lines if line["event"] == "sip source banned"] == [60, 120, 60]

@@ -100,6 +100,37 @@ async def test_a_latched_source_survives_a_redirect_to_the_same_address_and_no_o
     assert read_packets(phone) == []
 
 
+@pytest.mark.parametrize("is_new_peer", [False, True])
+async def test_what_still_comes_from_the_port_before_keeps_nobody_from_being_heard(
+    clock: HandClock, opened: list[MediaSession], phone: socket.socket, is_new_peer: bool
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as before:
+        before.bind(("127.0.0.1", 0))
+        call = Call(await open_session(clock, opened)).start(before.getsockname())
+        before.sendto(PACKET, ("127.0.0.1", call.session.local_port))
+        clock.run(40)
+        call.session.redirect(make_stream(phone.getsockname()), is_new_peer=is_new_peer)
+        before.sendto(PACKET, ("127.0.0.1", call.session.local_port))
+        clock.run(20)
+        phone.sendto(PACKET, ("127.0.0.1", call.session.local_port))
+        clock.run(20)
+        read_packets(before), read_packets(phone)
+        clock.run(40)
+        assert (len(read_packets(before)), len(read_packets(phone))) == (0, 2)
+        assert call.session.statistics.packets_foreign == is_new_peer
+
+
+async def test_another_peer_is_given_the_whole_time_to_be_heard(
+    clock: HandClock, opened: list[MediaSession], phone: socket.socket
+) -> None:
+    call = Call(await open_session(clock, opened)).start(("127.0.0.1", 9))
+    clock.run(10_000)
+    assert call.session.silent_ms == 10_000
+    call.session.redirect(make_stream(phone.getsockname()), is_new_peer=True)
+    clock.run(1000)
+    assert call.session.silent_ms == 1000
+
+
 def test_nothing_changes_when_a_negotiation_cannot_be_used() -> None:
     media, control = sockets.open_port_pair("127.0.0.1", port_min=20000, port_max=29999)
     transport = MediaTransport(media, control)

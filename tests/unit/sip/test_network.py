@@ -46,3 +46,26 @@ def test_a_peer_outside_needs_our_public_address(peer: str) -> None:
 def test_a_peer_with_an_address_of_this_machine_needs_no_public_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "local_address", lambda peer: peer)
     assert not network.needs_public_address("198.51.100.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_unicast"),
+    [
+        ("192.0.2.1", True),
+        ("::ffff:192.0.2.1", True),
+        ("fe80::1%eth0", True),
+        ("224.0.0.1", False),
+        ("::ffff:224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("ff02::1", False),
+        ("phone.example.net", False),
+    ],
+)
+def test_media_goes_to_one_machine(host: str, is_unicast: bool) -> None:
+    assert network.is_unicast(host) is is_unicast
+
+
+def test_an_ipv6_site_is_counted_as_one() -> None:
+    assert network.name_site("2001:db8:0:1::1") == network.name_site("2001:db8:0:1:ffff::2%eth0")
+    assert network.name_site("2001:db8:0:1::1") != network.name_site("2001:db8:0:2::1")
+    assert (network.name_site("192.0.2.1"), network.name_site("a.example")) == ("192.0.2.1", "a.example")
