@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ringdown.media import recording
 from ringdown.media.recording import Recorder
 from tests.unit.media import tones
 
@@ -189,6 +190,19 @@ async def test_a_recording_that_fails_leaves_the_others_whole(tmp_path: Path, mo
     assert broken.failure is not None
     assert await sound.close() == 200
     assert decode(sound.path)[0].shape[1] == 1600
+
+
+async def test_a_recording_ends_although_the_others_keep_the_writer_busy_without_a_break(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "FLUSH_S", 0.0)  # as when one round takes longer than the time to the next
+    monkeypatch.setattr(recording, "CLOSE_TIMEOUT_S", 5)
+    others = [Recorder.open(tmp_path / f"{index}.mp3") for index in range(3)]
+    ending = Recorder.open(tmp_path / "ending.mp3")
+    for _ in range(10):
+        ending.write(bytes(320), bytes(320))
+    assert await ending.close() == 200
+    assert await asyncio.gather(*(other.close() for other in others)) == [0, 0, 0]
 
 
 async def test_frames_of_the_wrong_length_are_refused(tmp_path: Path) -> None:
