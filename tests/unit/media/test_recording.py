@@ -201,6 +201,7 @@ async def test_a_recording_ends_although_the_others_keep_the_writer_busy_without
     ending = Recorder.open(tmp_path / "ending.mp3")
     for _ in range(10):
         ending.write(bytes(320), bytes(320))
+    await asyncio.sleep(0.05)  # the writer is at it
     assert await ending.close() == 200
     assert await asyncio.gather(*(other.close() for other in others)) == [0, 0, 0]
 
