@@ -48,6 +48,7 @@ def make_invite(user: str, *, source: str = CARRIER, to: str = "nobody", **heade
         from_uri=headers.pop("from_uri", "sip:2125551234@carrier.example"),
         source=(source, 5060),
         header=lambda name: headers.get(name.replace("-", "_")),
+        header_lines=lambda name: [value for key, value in headers.items() if key == name.replace("-", "_")],
     )
 
 

@@ -123,7 +123,6 @@ def judge(call: dict[str, Any], ended_reason: str) -> str:
         assert call["ended_reason"] == "carrier_error"
         return "refused"
     assert (call["status"], call["ended_reason"]) == ("completed", ended_reason)
-    assert call["media_quality"]["packets_received"] > 0
     return "encrypted" if call["media_quality"]["is_encrypted"] else "plain"
 
 
@@ -145,6 +144,7 @@ async def test_an_encrypted_call_is_held_and_taken_back_by_both_sides(site: Site
         assert (await client.post(f"/calls/{newest['id']}/resume")).status_code == 201
         call = await press_two(site, baresip)
     assert call["media_quality"]["is_encrypted"] is True
+    assert call["media_quality"]["packets_received"] > 50
 
 
 @pytest.mark.parametrize(("codec", "name", "sound"), [

@@ -295,7 +295,8 @@ async def test_both_sides_of_a_bridge_are_told_when_the_gateway_is_killed(
         pid = product.gateway_pid
         os.kill(pid, signal.SIGKILL)
         await product.wait_for_new_gateway(pid)
-        await asyncio.wait_for(asyncio.gather(following, wait_for(person, Ended)), 20)
+        # A gateway starts slowly on a busy machine.
+        await asyncio.wait_for(asyncio.gather(following, decline_referrals(person, ends)), 40)
         ended = await product.end_of(call_id)
-    assert [event.cause for event in ends] == ["bye"]
+    assert [event.cause for event in ends] == ["bye", "bye"]
     assert ended["ended_reason"] == "recovered_after_crash" and ended["recording_url"]

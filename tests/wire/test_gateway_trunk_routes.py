@@ -32,6 +32,7 @@ class Hosts:
     first: Owner
     second: Owner
     stranger: Owner
+    closed_port: int
     trunk_ids: dict[str, str]
 
     async def place(self, from_number: str) -> str:
@@ -48,7 +49,7 @@ TO_BOTH, SILENT_FIRST, CLOSED_FIRST, ORDERED, TO_FIRST = (f"+120255502{n:02}" fo
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hosts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hosts]:
     with bind(SILENT) as silent, bind(SILENT) as closed:
-        nobody = f"{SILENT}:{closed.getsockname()[1]}"
+        closed_port = closed.getsockname()[1]
         closed.close()
         async with (
             run_owner(host=FIRST) as first,
@@ -60,12 +61,12 @@ async def hosts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hosts
             described: dict[str, list[object]] = {
                 TO_BOTH: [by_priority(one, 0), by_priority(two, 1)],
                 SILENT_FIRST: [by_priority(f"{SILENT}:{silent.getsockname()[1]}", 0), by_priority(two, 1)],
-                CLOSED_FIRST: [by_priority(nobody, 0), by_priority(two, 1)],
+                CLOSED_FIRST: [by_priority(f"{SILENT}:{closed_port}", 0), by_priority(two, 1)],
                 ORDERED: [by_priority(two, 20), by_priority(one, 10)],
                 TO_FIRST: [one],
             }
             made = await asyncio.gather(*(make_line(product, number, *places) for number, places in described.items()))
-            yield Hosts(product, silent, first, second, stranger, dict(zip(described, made, strict=True)))
+            yield Hosts(product, silent, first, second, stranger, closed_port, dict(zip(described, made, strict=True)))
 
 
 @contextlib.contextmanager
@@ -149,9 +150,10 @@ async def test_a_host_that_is_out_of_service_gives_way(hosts: Hosts) -> None:
 
 async def test_a_port_that_nobody_listens_on_gives_way_at_once(hosts: Hosts) -> None:
     call_id = await hosts.place(CLOSED_FIRST)
-    async with asyncio.timeout(3):
-        await (await hosts.second.next_call()).reject(486)
+    await (await hosts.second.next_call()).reject(486)
     assert await hosts.end(call_id) == ("busy", None)
+    [tried] = [line for line in hosts.product.log.read_text().splitlines() if f"port={hosts.closed_port}" in line]
+    assert "trying the next host" in tried and "status=503" in tried  # 408 is that of silence
 
 
 async def test_a_refusal_is_the_answer_of_the_whole_trunk(hosts: Hosts) -> None:
@@ -197,6 +199,21 @@ async def test_a_redirect_to_a_stranger_is_not_followed(hosts: Hosts, from_numbe
     await (await hosts.first.next_call()).reject(302, None, {"Contact": contact})
     assert await hosts.end(call_id) == ("carrier_error", "The call was refused with 302 Moved Temporarily.")
     assert hosts.stranger.incoming.empty() and hosts.second.incoming.empty()
+
+
+@pytest.mark.parametrize("contact", [
+    "<sip:+4930901820@{own_host}:{stranger_port};maddr={stranger_host}>",
+    "<sip:+19005550123@{own_host}:{own_port}>",
+    "<sip:911@{own_host}:{own_port}>",
+    "<tel:+4930901820>",
+])  # fmt: skip
+async def test_a_redirect_past_the_rules_is_not_followed(hosts: Hosts, contact: str) -> None:
+    call_id = await hosts.place(TO_FIRST)
+    ports = {"own_port": hosts.first.endpoint.port, "stranger_port": hosts.stranger.endpoint.port}
+    named = contact.format(own_host=FIRST, stranger_host=STRANGER, **ports)
+    await (await hosts.first.next_call()).reject(302, None, {"Contact": named})
+    assert (await hosts.end(call_id))[0] == "carrier_error"
+    assert hosts.first.incoming.empty() and hosts.stranger.incoming.empty()
 
 
 async def test_redirects_that_go_round_come_to_an_end(hosts: Hosts) -> None:

@@ -20,7 +20,7 @@ from tests.wire.trunk_product import give_number, make_line, make_trunk, wait_fo
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NUMBER, DIALLING, TAKEN, UNKNOWN = (f"+120255506{n:02}" for n in range(1, 5))
-BAN_S = 5
+BAN_S, PATIENCE_S = 8, 3
 RIGHT, WRONG = Credentials("ann", "s3cret"), Credentials("ann", "guess")
 NOWHERE = "198.51.100.1"
 PRIMARY, BACKUP = ("127.0.0.2", 5090), ("127.0.0.3", 5091)
@@ -43,7 +43,7 @@ class Stranger:
     async def ask(
         self, method: str, user: str = NUMBER, *, authorization: str | None = None, tag: str | None = None
     ) -> Response | None:
-        """The final response, or None when nothing at all came within a second."""
+        """The final response, or None when nothing at all came for a while."""
         self._cseq += 1
         to = f"<sip:{user}@{PUBLIC_HOST}>" + (f";tag={tag}" if tag else "")
         fields = [
@@ -66,7 +66,7 @@ class Stranger:
         is_trying = False
         while True:
             try:
-                async with asyncio.timeout(10 if is_trying else 1):
+                async with asyncio.timeout(10 if is_trying else PATIENCE_S):
                     data = await asyncio.get_running_loop().sock_recv(self.socket, 65_535)
             except TimeoutError:
                 return None

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,7 +14,7 @@ from ringdown.gateway.leg import Leg
 from ringdown.gateway.routes import Route
 from ringdown.sip.address import Uri
 from ringdown.sip.call import OutgoingCall
-from ringdown.sip.destination import Destination
+from ringdown.sip.destination import Destination, Transport
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.events import Answered, Ended, Provisional, Rejected
 from ringdown.sip.location import LocationFailed
@@ -176,7 +176,9 @@ class Dialler:
         if not rejected.contacts or trunk is None or self._redirects >= _MAX_REDIRECTS:
             return []
         self._redirects += 1
-        known = {host.host for host in trunk.hosts}
+        known = {host.host.lower() for host in trunk.hosts}
+        # What is spoken to over TLS stays so.
+        transport: Transport | None = "tls" if trunk.transport == "tls" else None
         targets: list[tuple[str, Destination]] = []
         for contact in rejected.contacts:
             try:
@@ -187,9 +189,9 @@ class Dialler:
             refusal = permission.find_refusal_of_user(uri.user or "", settings=self._settings, trunk=trunk)
             if refusal is not None:
                 log.warning("redirect to a number that must not be called", trunk_id=trunk.id, reason=refusal.reason)
-            elif host.strip("[]") in known:
+            elif host.strip("[]").lower() in known:
                 with contextlib.suppress(LocationFailed):
-                    where = await replace(self._route, hosts=(contact,)).locate(self._endpoint)
+                    where = await self._endpoint.locate(contact, transport=transport, security=self._route.security)
                     targets += [(contact, hop) for hop in where]
             else:
                 log.warning("redirect to a host that is not the trunk's", trunk_id=trunk.id, host=host)

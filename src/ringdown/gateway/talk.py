@@ -190,14 +190,18 @@ class Talk:
     def _make_near(self, far_pcm: bytes, at_ms: int) -> bytes | None:
         is_resting = self._music is not None or self.leg.is_held or self._is_alone
         if is_resting is not self._is_resting:
-            self._is_resting = is_resting
             if is_resting:
-                self.conversation.pause()
+                self._rest()
             else:
+                self._is_resting = False
                 announcement, self._announcement = self._announcement, None
                 self.conversation.resume(announcement)
         near_pcm = self.conversation.tick(far_pcm, at_ms)
         return near_pcm if self._music is None else self._music.next()
+
+    def _rest(self) -> None:
+        self._is_resting = True
+        self.conversation.pause()
 
     # --- wishes ------------------------------------------------------------------------------------------------------
 
@@ -219,6 +223,9 @@ class Talk:
 
     async def _hold(self, is_held: bool) -> None:
         self._music = HoldMusic(self.leg.media.sample_rate_hz) if is_held else None
+        await self._tell_hold(is_held)
+
+    async def _tell_hold(self, is_held: bool) -> None:
         try:
             await self.leg.hold(is_held)
         except (ReofferFailed, ValueError) as error:  # it hears the music all the same
@@ -238,10 +245,10 @@ class Talk:
 
     async def _transfer(self, asked: Transfer) -> Ending | None:
         """Hand the far party over; None when it stays with the agent."""
-        if self.leg.is_holding:  # or it could not talk with the other person
-            await self._hold(False)
         self._music = HoldMusic(self.leg.media.sample_rate_hz)
+        self._rest()  # before the next tick, or what fails at once would never be told
         try:
+            await self._tell_hold(False)  # or it could not talk with the other person
             route = transfer.find_route(self._services, self._claimed.call, self._trunk, asked.to)
             if asked.mode == "attended" or not await self._refer(route, asked):
                 await self._join(route, asked)

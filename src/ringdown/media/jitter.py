@@ -104,9 +104,11 @@ class JitterBuffer:
         """Takes the audio that starts at the 32-bit `timestamp`. Raises `ValueError` for a payload without length."""
         if timestamp == self._end_timestamp:
             # The packet after the last one, as nearly all are; `_push_elsewhere` would do the same, only slower.
-            duration = self._measure(payload)
-            self._packets[self._end] = payload
-            self._end += duration
+            # Measures are kept in instances: called as `self._measure()` they would be looked for in the class first.
+            measure, end = self._measure, self._end
+            duration = measure(payload)
+            self._packets[end] = payload
+            self._end = end + duration
             self._end_timestamp = (timestamp + duration) & 0xFFFFFFFF
             if len(self._packets) > MAX_FRAMES:
                 self._drop_oldest()
@@ -141,7 +143,7 @@ class JitterBuffer:
         if len(self._packets) > MAX_FRAMES:
             self._drop_oldest()
 
-    def pop(self, *, wanted: int = 0, is_overdue: bool = False) -> bytes | None:
+    def pop(self, wanted: int = 0, is_overdue: bool = False) -> bytes | None:
         """The next packet, without its first `cut` units; or None when `gap` units have to be concealed (`is_idle`).
 
         `wanted` is what the caller lacks, one tick by default. `is_overdue` says that the tick makes up for a stall of
@@ -149,13 +151,14 @@ class JitterBuffer:
         """
         if self._waiting_ticks:
             return self._wait(wanted)
-        payload = self._packets.pop(self._next, None)
+        position, measure = self._next, self._measure
+        payload = self._packets.pop(position, None)
         if payload is None:
             return self._miss(wanted)
-        self._next += self._measure(payload)
+        self._next = position = position + measure(payload)
         self._held = 0
         if not is_overdue:
-            depth = self._end - self._next
+            depth = self._end - position
             if depth < self._smallest:
                 self._smallest = depth
             self._window -= 1

@@ -10,7 +10,7 @@ from ringdown.media.digits import DigitReceiver
 from ringdown.media.jitter import JitterBuffer
 from ringdown.media.noise import ComfortNoise
 from ringdown.media.reception import Reception
-from ringdown.media.rtp import RtpPacket
+from ringdown.media.rtp import RtpFields
 from ringdown.media.stream import StreamSettings
 from ringdown.media.tones import ToneDetector
 from ringdown.media.wheel import FRAME_MS
@@ -85,21 +85,20 @@ class Receiver:
             self._configure(codec)
         self._agree(stream)
 
-    def is_expected(self, packet: RtpPacket) -> bool:
-        """Whether the payload type is one that was negotiated, comfort noise, or the other law of G.711."""
-        payload_type = packet.payload_type
+    def is_expected(self, payload_type: int) -> bool:
+        """Whether it is one that was negotiated, comfort noise, or the other law of G.711."""
         if payload_type == self._payload_type or payload_type == self._dtmf_payload_type:
             return True
         if payload_type in self._noise_payload_types:
             return True
         return payload_type in _STATIC_ENCODINGS and self._codec.encoding in _STATIC_ENCODINGS.values()
 
-    def receive(self, packet: RtpPacket, now_s: float) -> str | None:
+    def receive(self, packet: RtpFields, now_s: float) -> str | None:
         """Takes one packet that arrived at `now_s`; gives the digit that it begins, if any. Raises `ValueError`."""
         payload_type, _, sequence_number, timestamp, ssrc, payload = packet
         if ssrc == self._ssrc:
             self._candidate_ssrc = -1
-        elif not self._accept_source(packet):
+        elif not self._accept_source(ssrc, sequence_number):
             return None
         reception = self.reception
         assert reception is not None
@@ -107,7 +106,7 @@ class Receiver:
             reception.receive(sequence_number, timestamp, now_s)
             self.jitter.push(timestamp, payload)
             return None
-        if payload_type in _STATIC_ENCODINGS and self.is_expected(packet):
+        if payload_type in _STATIC_ENCODINGS and self.is_expected(payload_type):
             # A peer that was offered both laws may change between them at any packet.
             reception.receive(sequence_number, timestamp, now_s)
             self.jitter.push(timestamp, codecs.change_law(payload, from_encoding=_STATIC_ENCODINGS[payload_type]))
@@ -123,19 +122,20 @@ class Receiver:
             self.statistics.unknown_payload_types += 1
         return None
 
-    def pull(self, *, is_overdue: bool = False) -> bytes:
+    def pull(self, is_overdue: bool = False) -> bytes:
         """The far party's next 20 ms: decoded, concealed or silence; `is_overdue` as for `JitterBuffer.pop`."""
         jitter = self.jitter
         if self._rest:
             pcm, self._rest = self._rest, b""
         else:
-            payload = jitter.pop(is_overdue=is_overdue)
+            payload = jitter.pop(0, is_overdue)
             if payload is None:
                 pcm = self._cover(jitter.gap)
             elif self._concealed_ms or jitter.cut:
                 pcm = self._open(payload)
             else:
-                pcm = self._decode(payload)
+                decode = self._decode
+                pcm = decode(payload)
         if len(pcm) != self._frame_bytes:
             pcm = self._assemble(pcm, is_overdue=is_overdue)
         if not self._concealed_ms:
@@ -183,16 +183,14 @@ class Receiver:
             delay_ms=(round_trip_ms or 0.0) / 2 + 2 * FRAME_MS + waiting_ms,
         )
 
-    def _accept_source(self, packet: RtpPacket) -> bool:
-        if self.reception is not None and packet.ssrc != self._candidate_ssrc:
-            self._candidate_ssrc = packet.ssrc
+    def _accept_source(self, ssrc: int, sequence_number: int) -> bool:
+        if self.reception is not None and ssrc != self._candidate_ssrc:
+            self._candidate_ssrc = ssrc
             return False
         self._packets_before, self._lost_before = self.packets_received, self.packets_lost
-        self._ssrc, self._candidate_ssrc = packet.ssrc, -1
+        self._ssrc, self._candidate_ssrc = ssrc, -1
         self._digits.reset()
-        self.reception = Reception(
-            ssrc=packet.ssrc, sequence_number=packet.sequence_number, clock_rate_hz=self._codec.clock_rate_hz
-        )
+        self.reception = Reception(ssrc=ssrc, sequence_number=sequence_number, clock_rate_hz=self._codec.clock_rate_hz)
         self.jitter.reset()
         return True
 

@@ -33,18 +33,20 @@ class Reception:
 
     def receive(self, sequence_number: int, timestamp: int, now_s: float) -> None:
         """Counts an audio packet that arrived at `now_s` of a monotonic clock (§A.1, §A.8)."""
-        if sequence_number == (self._highest + 1) & 0xFFFF:
+        following, clock_rate_hz = self._highest + 1, self._clock_rate_hz
+        if sequence_number == following & 0xFFFF:
             self.packets_received += 1
-            self._highest += 1
+            self._highest = following
         else:
             self.count(sequence_number)
-        transit = now_s * self._clock_rate_hz - timestamp
+        transit = now_s * clock_rate_hz - timestamp
         change = transit - self._transit
         self._transit = transit
         if change < 0:
             change = -change
-        if change < self._clock_rate_hz:
-            self._jitter += (change - self._jitter) / 16
+        if change < clock_rate_hz:
+            jitter = self._jitter
+            self._jitter = jitter + (change - jitter) / 16
         else:
             # The first packet, or a timestamp that jumps or wraps, which says nothing about the network.
             self._begin_drift()

@@ -90,7 +90,8 @@ class Sender:
         if pcm is None or self._queue or len(pcm) != self._plain_bytes:
             return self._send_other(pcm)
         # A frame that fills a packet, as nearly all do; `_send_other` would do the same, only slower.
-        payload, timestamp, second = self._encode(pcm), self.timestamp, self._payload_type
+        encode, timestamp, second = self._encode, self.timestamp, self._payload_type
+        payload = encode(pcm)
         if self._is_first:
             second, self._is_first = second | 0x80, False
         self._sequence_number = sequence_number = (self._sequence_number + 1) & 0xFFFF

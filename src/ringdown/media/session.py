@@ -257,9 +257,9 @@ class MediaSession:
 
     def tick(self, overdue_ms: int) -> None:
         """One frame in and one out; called by the clock."""
-        at_ms = self._ticks * FRAME_MS
-        self._ticks += 1
-        pcm = self._perform(self._receiver.pull(is_overdue=overdue_ms >= FRAME_MS), at_ms)
+        ticks, perform = self._ticks, self._perform
+        self._ticks = ticks + 1
+        pcm = perform(self._receiver.pull(overdue_ms >= FRAME_MS), ticks * FRAME_MS)
         if overdue_ms > LATE_MS:
             self._ticks_late += 1
         if not self._is_sending or overdue_ms >= SEND_WINDOW_MS:

@@ -58,8 +58,10 @@ class MediaTransport:
 
     def send(self, datagram: bytes) -> bool:
         """Sends RTP; False when the system refuses it. An empty datagram keeps a NAT open (RFC 6263 §4.1)."""
-        if self._srtp is not None and datagram:
-            datagram = self._srtp.protect(datagram)
+        encryption = self._srtp
+        if encryption is not None and datagram:
+            protect = encryption.protect
+            datagram = protect(datagram)
         try:
             self.rtp_socket.sendto(datagram, self._target)
         except OSError:
@@ -67,20 +69,27 @@ class MediaTransport:
             return False
         return True
 
-    def receive(self, at_ms: int, is_expected: Callable[[rtp.RtpPacket], bool]) -> rtp.RtpPacket | None:
-        """Reads one RTP packet; None when there is none, or when it is not from whom we hear, which is counted."""
+    def receive(self, at_ms: int, is_expected: Callable[[int], bool]) -> rtp.RtpFields | None:
+        """Reads one RTP packet; None when there is none, or when it is not from whom we hear, which is counted.
+
+        `is_expected(payload_type)` says whether a new source may be heard for it.
+        """
         try:
             datagram, source = self.rtp_socket.recvfrom(_DATAGRAM_BYTES)
         except OSError:
             return None
-        latch = self._latch
+        latch, encryption = self._latch, self._srtp
         assert latch is not None
         is_latched = source == latch.latched
         if not is_latched and not latch.is_candidate(source, at_ms):
             self._count_foreign(source)
             return None
         try:
-            packet = rtp.parse(datagram if self._srtp is None else self._srtp.unprotect(datagram))
+            if encryption is None:
+                packet = rtp.split(datagram)
+            else:
+                unprotect = encryption.unprotect
+                packet = rtp.split(unprotect(datagram))
         except ValueError:
             self.packets_invalid += bool(datagram)  # an empty one keeps somebody's NAT open
             return None
@@ -88,7 +97,7 @@ class MediaTransport:
             self.packets_unauthenticated += bool(datagram)
             return None
         if not is_latched:
-            if not is_expected(packet):
+            if not is_expected(packet[0]):
                 self.packets_invalid += 1
                 return None
             latch.latch(source, at_ms)

@@ -1,9 +1,21 @@
 """Endings, outcomes and percentiles."""
 
+from dataclasses import replace
+
 import pytest
 
 from ringdown.calls import ending, models
-from ringdown.calls.models import Call, CallSettings, FinishedCall, TranscriptTurn, TurnLatency
+from ringdown.calls.models import (
+    Call,
+    CallSettings,
+    Direction,
+    EndedReason,
+    FinishedCall,
+    TranscriptTurn,
+    Transfer,
+    TransferStatus,
+    TurnLatency,
+)
 
 
 def _call(started_at: int | None = None) -> Call:
@@ -88,3 +100,32 @@ def test_a_call_that_was_never_answered_ends_now_without_duration() -> None:
 def test_what_the_conversation_found_wins_over_the_ending() -> None:
     finish = FinishedCall(ended_reason="user_hangup", media_ms=5_000, outcome="interested")
     assert ending.end_call(_call(1), finish, turns=[], cost_credits=0, now_ms=2)["outcome"] == "interested"
+
+
+@pytest.mark.parametrize("status", ["requested", "ringing", "talking"])
+@pytest.mark.parametrize(
+    ("ended_reason", "direction", "ended"),
+    [
+        ("transferred", "inbound", ("connected", None)),
+        ("user_hangup", "inbound", ("failed", "the caller hung up")),
+        ("user_hangup", "outbound", ("failed", "the far party hung up")),
+        ("agent_hangup", "inbound", ("failed", "the call was hung up")),
+        ("recovered_after_crash", "inbound", ("failed", "the call ended")),
+    ],
+)
+def test_a_transfer_ends_with_its_call(
+    status: TransferStatus, ended_reason: EndedReason, direction: Direction, ended: tuple[str, str | None]
+) -> None:
+    call = replace(_call(5_000), direction=direction, transfer=Transfer(to="+3", mode="blind", status=status))
+    transfer = ending.close_transfer(call, FinishedCall(ended_reason=ended_reason))
+    assert transfer is not None
+    assert (transfer.status, transfer.reason) == ended
+
+
+def test_what_was_not_stored_of_a_transfer_wins_and_what_is_final_stays() -> None:
+    busy = Transfer(to="+3", mode="blind", status="failed", reason="the number was busy")
+    ringing = Transfer(to="+3", mode="blind", status="ringing")
+    finish = FinishedCall(ended_reason="user_hangup", transfer=busy)
+    assert ending.close_transfer(replace(_call(), transfer=ringing), finish) == busy
+    assert ending.close_transfer(replace(_call(), transfer=busy), FinishedCall(ended_reason="transferred")) == busy
+    assert ending.close_transfer(_call(), FinishedCall(ended_reason="user_hangup")) is None

@@ -46,7 +46,7 @@ def test_a_pause_sounds_like_the_noise_and_speech_after_it_is_clean() -> None:
     assert tones.purity(b"".join(frames[102:148])) > 0.99
     assert receiver.statistics.concealed_ms == 0
     assert receiver.statistics.unknown_payload_types == 0
-    assert receiver.is_expected(described)
+    assert receiver.is_expected(described.payload_type)
 
 
 def test_a_loss_in_speech_after_a_pause_is_concealed_not_filled_with_noise() -> None:

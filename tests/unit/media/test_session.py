@@ -15,7 +15,7 @@ from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
 from ringdown.media.stream import StreamSettings
 from tests.unit.media import streams, tones
-from tests.unit.media.sessions import Call, HandClock, open_session, read_packets
+from tests.unit.media.sessions import Call, HandClock, make_stream, open_session, read_packets
 
 
 @pytest.mark.parametrize(("host", "encoding", "payload_type"), [("127.0.0.1", "PCMU", 0), ("::1", "PCMA", 8)])
@@ -210,6 +210,16 @@ async def test_a_redirect_moves_the_stream_and_a_hold_stops_it(
     resumed = read_packets(phone)
     assert {packet.ssrc for packet in resumed} == {packets[0].ssrc}
     assert rtp.timestamp_distance(resumed[0].timestamp, packets[-1].timestamp) == 11 * 160
+
+
+async def test_a_key_that_comes_by_sip_goes_where_keys_go_and_nowhere_while_on_hold(
+    clock: HandClock, opened: list[MediaSession]
+) -> None:
+    call = Call(await open_session(clock, opened)).start(("127.0.0.1", 9))
+    call.session.press("5")
+    call.session.redirect(make_stream(("127.0.0.1", 9), is_receiving=False))
+    call.session.press("6")
+    assert [digit for digit, _ in call.digits] == ["5"]
 
 
 @pytest.mark.parametrize("remote", [("127.0.0.1", 0), ("0.0.0.0", 4000)])

@@ -1,13 +1,15 @@
 """SRTP between two sessions, and what forged, repeated and plain packets do to one that is encrypted."""
 
+import gc
 import socket
 from dataclasses import replace
 
+import pylibsrtp
 import pytest
 
 from ringdown.media import rtcp, rtp, sockets
 from ringdown.media.session import MediaSession
-from ringdown.media.srtp import Srtp
+from ringdown.media.srtp import Srtp, Unauthenticated
 from ringdown.media.stream import SrtpKeys
 from tests.unit.media import streams, tones
 from tests.unit.media.sessions import Call, HandClock, make_stream, open_session, read_packets
@@ -123,6 +125,42 @@ async def test_keys_that_do_not_fit_are_refused_and_change_nothing(
         call.session.redirect(make_stream(("127.0.0.1", 9), srtp=keys))
     clock.run(40)
     assert rtp.parse(phone.recv(2048)).payload_type == 0
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"])
+def test_packets_are_those_of_the_library_and_read_by_it(suite: str) -> None:
+    profile = getattr(pylibsrtp.Policy, f"SRTP_PROFILE_AES128_CM_SHA1_{suite[-2:]}")
+    sessions = (
+        pylibsrtp.Session(pylibsrtp.Policy(key=OURS, ssrc_type=ssrc_type, srtp_profile=profile))
+        for ssrc_type in (pylibsrtp.Policy.SSRC_ANY_OUTBOUND, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+    )
+    sender, receiver = sessions
+    ours, theirs = Srtp(replace(KEYS, suite=suite)), Srtp(replace(THEIR_KEYS, suite=suite))
+    for plain in PACKETS:
+        protected = ours.protect(plain)
+        assert protected == sender.protect(plain)
+        assert receiver.unprotect(protected) == theirs.unprotect(protected) == plain
+
+
+@pytest.mark.parametrize("name", ["protect", "unprotect"])
+def test_a_packet_that_is_too_long_is_refused_and_the_longest_is_not(name: str) -> None:
+    longest = PACKETS[0][:12] + bytes(1344)  # with room for the longest tag that the library knows
+    protected = Srtp(KEYS).protect(longest)
+    assert Srtp(THEIR_KEYS).unprotect(protected) == longest
+    with pytest.raises(ValueError, match="too long"):
+        getattr(Srtp(KEYS), name)(longest + bytes(145))
+
+
+@pytest.mark.parametrize("size", [0, 1, 11, 12, 21])
+def test_a_packet_too_short_to_be_encrypted_is_unauthenticated(size: int) -> None:
+    with pytest.raises(Unauthenticated):
+        Srtp(KEYS).unprotect(PACKETS[0][:size])
+
+
+def test_a_method_outlives_its_object() -> None:
+    protect = Srtp(KEYS).protect
+    gc.collect()
+    assert [protect(plain) for plain in PACKETS] == list(map(Srtp(KEYS).protect, PACKETS))
 
 
 def test_keys_do_not_show_in_a_log() -> None:

@@ -41,19 +41,28 @@ def test_each_member_is_ticked_every_20_ms() -> None:
 
 def test_few_members_share_few_slots_and_many_are_spread_evenly() -> None:
     wheel = Wheel(0)
-    few = [Member() for _ in range(16)]
-    for member in few:
-        wheel.add(member, 0)
-    assert wheel.occupied_slots == 2
-    for _ in range(304):
+    for _ in range(40):
         wheel.add(Member(), 0)
-    assert wheel.occupied_slots == 20
-    ticked = []
-    for now_ms in range(1, 21):
+    assert _count_ticks(wheel) == {5: 10, 10: 10, 15: 10, 20: 10}
+    for _ in range(260):
+        wheel.add(Member(), 0)
+    assert wheel.occupied_slots == 4
+    wheel.add(Member(), 0)
+    assert wheel.occupied_slots == 5
+    for _ in range(1299):
+        wheel.add(Member(), 0)
+    assert _count_ticks(wheel) == dict.fromkeys(range(1, 21), 80)
+
+
+def _count_ticks(wheel: Wheel) -> dict[int, int]:
+    """The ticks of each millisecond of the next round that has any."""
+    began_ms, ticked = wheel.position_ms, {}
+    for offset_ms in range(1, 21):
         before = wheel.statistics.ticks
-        wheel.advance(now_ms)
-        ticked.append(wheel.statistics.ticks - before)
-    assert ticked == [16] * 20
+        wheel.advance(began_ms + offset_ms)
+        if wheel.statistics.ticks > before:
+            ticked[offset_ms] = wheel.statistics.ticks - before
+    return ticked
 
 
 def test_waking_late_moves_no_deadline() -> None:
@@ -92,7 +101,8 @@ def test_of_a_long_stall_only_the_last_second_is_run_but_time_stays_true() -> No
 
 def test_a_member_that_breaks_is_taken_off_and_the_others_go_on() -> None:
     wheel = Wheel(0)
-    members = [Member(), Member(breaks_at=3), Member()]
+    # Every fourth shares its slot, so the one that breaks is between two others.
+    members = [Member(breaks_at=3 if index == 4 else None) for index in range(12)]
     for member in members:
         wheel.add(member, 0)
     now_ms, errors = 0, 0
@@ -103,13 +113,13 @@ def test_a_member_that_breaks_is_taken_off_and_the_others_go_on() -> None:
         except ZeroDivisionError:
             errors += 1
     assert errors == 1
-    assert [member.ticks for member in members] == [10, 3, 10]
-    assert len(wheel) == 2
+    assert [member.ticks for member in members] == [10] * 4 + [3] + [10] * 7
+    assert len(wheel) == 11
 
 
 def test_a_member_that_leaves_during_a_tick_is_not_ticked_again() -> None:
     wheel = Wheel(0)
-    second = Member()
+    others, second = [Member() for _ in range(3)], Member()
 
     class Leaver(Member):
         def tick(self, overdue_ms: int) -> None:
@@ -118,11 +128,11 @@ def test_a_member_that_leaves_during_a_tick_is_not_ticked_again() -> None:
             wheel.remove(second)
 
     first = Leaver()
-    wheel.add(first, 0)
-    wheel.add(second, 0)
+    for member in (first, *others, second):  # the last shares its slot with the first
+        wheel.add(member, 0)
     wheel.advance(100)
-    assert (first.ticks, second.ticks, len(wheel)) == (1, 0, 0)
-    assert wheel.next_deadline_ms() is None
+    assert (first.ticks, second.ticks, len(wheel)) == (1, 0, 3)
+    assert {member.ticks for member in others} == {5}
 
 
 @pytest.mark.parametrize("joined_at_ms", [0, 7, 19, 20, 1234])

@@ -73,6 +73,7 @@ def test_a_failed_transfer_tells_why_and_the_call_goes_on() -> None:
     referral.notify(486, "Busy Here", network.now)
     network.run(0.1)
     assert told == [ReferResult(486, "Busy Here")]
+    assert not told[0].is_refused  # it tried
     assert not any(isinstance(event, Ended) for event in alice.events_of(call))
     referral.notify(200, "OK", network.now)  # after the final one nothing is sent
     network.run(0.1)
@@ -88,6 +89,7 @@ def test_a_refused_transfer_tells_its_status() -> None:
     referral_of(bob, incoming).reject(403, network.now)
     network.run(0.1)
     assert told == [ReferResult(403, "Forbidden")]
+    assert told[0].is_refused
 
 
 def test_a_transfer_that_nobody_decides_is_declined_after_10_seconds() -> None:

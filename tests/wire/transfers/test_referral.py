@@ -12,9 +12,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 YES = ("agent_hangup", "Deliver today: yes.")
 
 
-async def answer_yes(site: Site, line: Line, call_id: str) -> None:
+async def answer_yes(site: Site, line: Line, call_id: str, *, is_back: bool = False) -> None:
     """The agent is talked to on this line: its question is answered there, and it hangs up."""
-    await line.hears_something()
+    if not is_back:
+        await line.hears_something()
     line.media.send_digits("1")
     await line.is_over()
     call = await site.product.end_of(call_id)
@@ -51,7 +52,7 @@ async def test_a_trunk_that_wants_refer_gets_no_second_call(site: Site) -> None:
     assert transfer["reason"] == "the far end answered 603 Decline"
     await site.says(call_id, "could not connect you")
     assert not site.persons.has_rung(number)
-    await answer_yes(site, line, call_id)
+    await answer_yes(site, line, call_id, is_back=True)
 
 
 async def test_a_far_end_that_found_the_number_busy_is_back_with_the_agent(site: Site) -> None:
@@ -63,9 +64,8 @@ async def test_a_far_end_that_found_the_number_busy_is_back_with_the_agent(site:
     assert await referral.accept()
     await referral.notify(486, "Busy Here")
     assert (await site.reaches(call_id, "failed"))["reason"] == "the number was busy"
-    await site.says(call_id, "could not connect you: the number was busy.")
     assert not site.persons.has_rung(number)
-    await answer_yes(site, caller, call_id)
+    await answer_yes(site, caller, call_id, is_back=True)
 
 
 @pytest.mark.parametrize(("is_accepted", "ended"), [(True, "transferred"), (False, "user_hangup")])
@@ -133,6 +133,15 @@ async def test_a_call_that_is_hung_up_while_the_new_phone_rings_lets_it_ring_no_
     await site.product.hang_up(call_id)
     await asyncio.gather(person.is_over(), caller.is_over(), asking)
     assert (await site.product.end_of(call_id))["ended_reason"] == "agent_hangup"
+
+
+@pytest.mark.parametrize(
+    "target", ["sip:a@127.0.0.1:9;transport=ws", "sips:a@127.0.0.1:9", "sip:a@192.0.2.1", "sip:@127.0.0.1"]
+)
+async def test_a_caller_may_name_what_cannot_be_called_and_stays_where_it_was(site: Site, target: str) -> None:
+    caller, call_id = await site.call_agent()
+    assert (await caller.call.refer(target)).status >= 300
+    await answer_yes(site, caller, call_id)
 
 
 async def test_a_trunk_may_hand_us_over_where_that_is_allowed(site: Site) -> None:
