@@ -57,23 +57,13 @@ def phone(
         accepts_transfer=accept_transfer,
         acknowledges_digits=acknowledge_digits,
     )
-    protection = _SRTP.get(srtp)
-    if protection is None:
-        raise typer.BadParameter(f"must be one of {', '.join(_SRTP)}", param_hint="--srtp")
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise typer.BadParameter("must be HOST:PORT with a port from 0 to 65535", param_hint="--listen")
-
-    def show(event: PhoneEvent) -> None:
-        if as_json:
-            print(json.dumps(asdict(event)), flush=True)
-        elif not quiet:
-            print(f"{event.at_ms / 1000:7.2f} s  {event.kind:<9} {event.detail}", flush=True)
+    protection, address = _read_srtp(srtp), _read_address(listen)
+    show = _choose_display(as_json=as_json, quiet=quiet)
 
     async def operate(stop: lifecycle.Stop, ready: Callable[[], None]) -> None:
         softphone = Softphone(script, voice=voice, srtp=protection, on_event=show)
         try:
-            await _start(softphone, host.strip("[]"), int(port))
+            await _start(softphone, *address)
             ready()
             show(PhoneEvent("listening", softphone.endpoint.local_uri("phone")))
             if dial is None:
@@ -84,6 +74,29 @@ def phone(
             await softphone.close()
 
     lifecycle.run_program(operate)
+
+
+def _read_srtp(text: str) -> sdp.Srtp:
+    if text not in _SRTP:
+        raise typer.BadParameter(f"must be one of {', '.join(_SRTP)}", param_hint="--srtp")
+    return _SRTP[text]
+
+
+def _read_address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise typer.BadParameter("must be HOST:PORT with a port from 0 to 65535", param_hint="--listen")
+    return host.strip("[]"), int(port)
+
+
+def _choose_display(*, as_json: bool, quiet: bool) -> Callable[[PhoneEvent], None]:
+    def show(event: PhoneEvent) -> None:
+        if as_json:
+            print(json.dumps(asdict(event)), flush=True)
+        elif not quiet:
+            print(f"{event.at_ms / 1000:7.2f} s  {event.kind:<9} {event.detail}", flush=True)
+
+    return show
 
 
 def _configure() -> None:
