@@ -149,10 +149,10 @@ class OtherPerson:
 def judge_refer(result: ReferResult) -> None:
     """What the far end made of our REFER (RFC 3515). Raises `TransferFailed`, `ReferRefused` if it did not even try."""
     said = f"the far end answered {result.status} {result.reason}".strip()
+    ending = endings.from_sip_status(result.status, is_local=False)
     if result.is_refused:
-        raise ReferRefused(said)
+        raise ReferRefused(_REASONS["no_answer"] if ending == endings.NO_ANSWER else said)
     if not is_accepted(result):
-        ending = endings.from_sip_status(result.status, is_local=False)
         raise TransferFailed(_REASONS.get(ending.ended_reason, said))
 
 

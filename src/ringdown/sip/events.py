@@ -110,7 +110,7 @@ class ReferResult:
     """What became of our REFER: its final refusal, or the final status that the peer notified.
 
     408: nothing final came in time. 202: the peer accepted, and hung up without another word. `is_refused`: it did
-    not even try.
+    not try, or has said nothing of it but 100.
     """
 
     status: int

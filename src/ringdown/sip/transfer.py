@@ -14,9 +14,8 @@ from ringdown.sip.sipfrag import parse_fragment
 if TYPE_CHECKING:
     from ringdown.sip.session import Session
 
-_TIMED_OUT = ReferResult(408, "nothing final was notified in time")
 _HUNG_UP = ReferResult(202, "accepted, then hung up")
-_NO_RESULT = ReferResult(500, "the notifications ended without a result")
+_NO_RESULT = ReferResult(500, "the notifications ended without a result", is_refused=True)
 
 
 class Transfer:
@@ -36,6 +35,7 @@ class Transfer:
         self._on_done = on_done
         self._is_over = False
         self._is_accepted = False
+        self._is_tried = False
         self._errand = Errand(
             session.stack,
             session.dialog,
@@ -52,7 +52,7 @@ class Transfer:
     def send(self, timeout_s: float, now: float) -> None:
         """Send the REFER; the result comes within `timeout_s`."""
         timers = self._session.stack.transactions.timers
-        self._deadline = timers.start(now + timeout_s, lambda _: self._finish(_TIMED_OUT))
+        self._deadline = timers.start(now + timeout_s, lambda _: self._time_out())
         self._errand.send(now)
 
     def receive_notify(self, request: Request) -> bool:
@@ -65,6 +65,7 @@ class Transfer:
             return False
         self._is_accepted = True  # a NOTIFY may overtake the 202 (RFC 3515 §2.4.4)
         status, reason = parse_fragment(request.body)
+        self._is_tried = self._is_tried or status > 100
         is_last = (request.headers.get("Subscription-State") or "").lower().startswith("terminated")
         if status >= 200:
             self._finish(ReferResult(status, reason))
@@ -83,6 +84,9 @@ class Transfer:
             self._finish(ReferResult(outcome.status, outcome.reason, is_refused=not self._is_accepted))
             if outcome.status in (408, 481) and not self._is_accepted:
                 self._session.hang_up("timeout", now)  # RFC 3261 §12.2.1.2
+
+    def _time_out(self) -> None:
+        self._finish(ReferResult(408, "nothing final was notified in time", is_refused=not self._is_tried))
 
     def _finish(self, result: ReferResult) -> None:
         if not self._is_over:

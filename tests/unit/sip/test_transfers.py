@@ -103,6 +103,16 @@ def test_a_transfer_that_nobody_decides_is_declined_after_10_seconds() -> None:
     assert alice.agent.next_timeout() is None
 
 
+def test_a_transfer_that_rang_without_a_final_word_was_tried() -> None:
+    network, _, bob, call, incoming = make_call()
+    told = refer(network, call, timeout_s=5)
+    referral = referral_of(bob, incoming)
+    referral.accept(network.now)
+    referral.notify(180, "Ringing", network.now)
+    network.run(6)
+    assert [(result.status, result.is_refused) for result in told] == [(408, False)]
+
+
 def test_a_transfer_without_a_final_word_is_408_and_later_words_are_refused() -> None:
     network, alice, bob, call, incoming = make_call()
     told = refer(network, call, timeout_s=5)
@@ -110,6 +120,7 @@ def test_a_transfer_without_a_final_word_is_408_and_later_words_are_refused() ->
     referral.accept(network.now)
     network.run(6)
     assert [result.status for result in told] == [408]
+    assert told[0].is_refused  # nothing was heard of it but 100
     referral.notify(200, "OK", network.now)
     network.run(0.1)
     assert last_response(bob).status == 481

@@ -68,6 +68,18 @@ async def test_a_far_end_that_found_the_number_busy_is_back_with_the_agent(site:
     await answer_yes(site, caller, call_id, is_back=True)
 
 
+async def test_a_far_end_that_accepts_refer_and_does_nothing_is_joined_with_the_person(site: Site) -> None:
+    caller, call_id = await site.call_agent()
+    number = site.new_number()
+    await site.transfer(call_id, number, timeout="1s")
+    async with asyncio.timeout(10):
+        assert await (await caller.referred.get()).referral.accept()
+    person = await (await site.persons.rings(number)).accept()
+    caller.play(440)
+    await person.hears_tone(440)
+    await caller.hang_up()
+
+
 @pytest.mark.parametrize(("is_accepted", "ended"), [(True, "transferred"), (False, "user_hangup")])
 async def test_a_far_end_that_hangs_up_after_refer_has_left_for_the_person_only_if_it_accepted(
     site: Site, is_accepted: bool, ended: str
