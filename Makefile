@@ -15,7 +15,7 @@ test: $(VENV)/development
 	tests/machine/install
 	$(MAKE) --no-print-directory check
 	$(BIN)/pytest tests/unit tests/slices -n 2 --dist loadfile
-	$(BIN)/pytest tests/wire tests/acceptance
+	$(BIN)/pytest tests/wire tests/acceptance -n 2 --dist loadfile
 
 check: $(VENV)/development
 	$(BIN)/ruff format --check .

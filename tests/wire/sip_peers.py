@@ -138,33 +138,41 @@ async def run_baresip(
     It says nothing, or what it hears (`is_echo`). It converts no rates: `sound`, the rate in Hz and channels of what it
     says, must be its codec's.
     """
-    port, control_port = port or free_port(), free_port()
     _write_silence(folder / "silence.wav", *sound)
-    config = _BARESIP_CONFIG.format(
-        host=HOST,
-        port=port,
-        control_port=control_port,
-        source="aubridge,echo" if is_echo else f"aufile,{folder}/silence.wav",
-        player="aubridge,echo" if is_echo else f"aufile,{folder}/heard.wav",
-        modules=_BARESIP_MODULES,
-    )
+    (folder / "contacts").write_text("")
     # Without an echo nothing may be there that could play: baresip then drops what it hears, else the call.
     modules = (*modules, "aubridge") if is_echo else modules
-    (folder / "config").write_text(config + "".join(f"module {module}.so\n" for module in modules))
-    (folder / "accounts").write_text(
-        f"<sip:{user}@{HOST}:{port};transport={transport}>;regint=0;answermode={answer_mode};{account_parameters}\n"
-    )
-    (folder / "contacts").write_text("")
-    process = await asyncio.create_subprocess_exec(
-        "baresip", "-f", str(folder),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        reader, writer = await _connect(control_port)
-        yield Baresip(process, port, reader, writer)
-        writer.close()
-    finally:
-        await _stop(process)
+    attempts = 3
+    while True:
+        own_port, control_port = port or free_port(), free_port()
+        config = _BARESIP_CONFIG.format(
+            host=HOST,
+            port=own_port,
+            control_port=control_port,
+            source="aubridge,echo" if is_echo else f"aufile,{folder}/silence.wav",
+            player="aubridge,echo" if is_echo else f"aufile,{folder}/heard.wav",
+            modules=_BARESIP_MODULES,
+        )
+        (folder / "config").write_text(config + "".join(f"module {module}.so\n" for module in modules))
+        account = f"<sip:{user}@{HOST}:{own_port};transport={transport}>"
+        (folder / "accounts").write_text(f"{account};regint=0;answermode={answer_mode};{account_parameters}\n")
+        process = await asyncio.create_subprocess_exec(
+            "baresip", "-f", str(folder),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            try:
+                reader, writer = await _connect(control_port)
+            except TimeoutError:
+                attempts -= 1
+                if not attempts:
+                    raise
+                continue  # somebody else took a port that had been free
+            yield Baresip(process, own_port, reader, writer)
+            writer.close()
+            return
+        finally:
+            await _stop(process)
 
 
 async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

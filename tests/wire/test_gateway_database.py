@@ -76,6 +76,8 @@ async def test_a_call_outlives_a_restart_of_postgresql(tmp_path: Path, server_fo
     name = "gateway"
     admin = await connect(server_folder)
     await admin.execute(f"CREATE DATABASE {name}")
+    # As anywhere but in tests: what is committed survives the crash of the server.
+    await admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
     await admin.close()
     url = f"postgresql://postgres@/{name}?host={server_folder}"
     async with run_product(tmp_path, is_clean=False, database_url=url) as product:

@@ -49,7 +49,7 @@ async def follow(
         return None
     if not await event.referral.accept():  # it waited for so long that it was declined
         return None
-    following = await services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host, media=leg.media)
+    following = await services.open_leg_to(route, media=leg.media)
     dialler = Dialler(
         services.endpoint,
         route,

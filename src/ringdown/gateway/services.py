@@ -7,12 +7,15 @@ from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.gateway.leg import Leg, MediaTerms
 from ringdown.gateway.nat import PublicAddress
+from ringdown.gateway.routes import Route
 from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.trunks import TrunkBook
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.sip import network
+from ringdown.sip.address import Uri
 from ringdown.sip.endpoint import Endpoint
+from ringdown.sip.location import LocationFailed
 from ringdown.voice.detector import SpeechDetector
 
 
@@ -29,6 +32,14 @@ class Services:
     trunks: TrunkBook
     public_address: PublicAddress
     spool: Spool
+
+    async def open_leg_to(self, route: Route, *, media: MediaSession | None = None) -> Leg:
+        """A leg for dialling a route, as its first host reaches us. Raises `PortsExhausted`."""
+        try:
+            peer_host = (await route.locate(self.endpoint))[0].host
+        except LocationFailed:  # whoever dials says so
+            peer_host = Uri.parse(route.hosts[0]).host
+        return await self.open_leg(route.terms, peer_host=peer_host, media=media)
 
     async def open_leg(self, terms: MediaTerms, *, peer_host: str, media: MediaSession | None = None) -> Leg:
         """A leg towards the peer, with media of its own unless another leg's is taken over.

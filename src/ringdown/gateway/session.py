@@ -17,7 +17,6 @@ from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
 from ringdown.gateway.talk import Talk
 from ringdown.media.sockets import PortsExhausted
-from ringdown.sip.address import Uri
 from ringdown.sip.call import Call, IncomingCall
 from ringdown.sip.events import Answered, Ended, Rejected
 from ringdown.telephony import permission
@@ -125,7 +124,7 @@ class CallSession:
         if isinstance(route, _Course):
             return route
         speech = services.speech.find_speech(agent)  # nobody is rung by an agent without a voice
-        self._leg = await services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host)
+        self._leg = await services.open_leg_to(route)
         dialler = Dialler(
             services.endpoint,
             route,

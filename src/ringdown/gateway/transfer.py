@@ -17,7 +17,6 @@ from ringdown.gateway.speech import Speech
 from ringdown.media.bridge import Bridge
 from ringdown.media.session import MediaSession
 from ringdown.media.sockets import PortsExhausted
-from ringdown.sip.address import Uri
 from ringdown.sip.call import OutgoingCall
 from ringdown.sip.events import DigitPressed, Ended, ReferResult
 from ringdown.telephony import permission
@@ -75,7 +74,7 @@ class OtherPerson:
     async def reach(self, route: Route, *, timeout_ms: int) -> None:
         """Ring until it is answered. Raises `TransferFailed`."""
         try:
-            self._leg = await self._services.open_leg(route.terms, peer_host=Uri.parse(route.hosts[0]).host)
+            self._leg = await self._services.open_leg_to(route)
         except PortsExhausted as error:
             log.error("transfer without a media port", call_id=self._claimed.call.id, error=str(error))
             raise TransferFailed("no line was free") from error
