@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown import errors, values
 from ringdown.accounts import store as account_store
 from ringdown.config import Settings
-from ringdown.db import wakeup
 from ringdown.db.engine import Database
 from ringdown.errors import ValidationFailed
 from ringdown.secret import SecretBox, SecretUnreadable
@@ -18,8 +17,6 @@ from ringdown.telephony.models import SECRET_FIELDS, Trunk
 from ringdown.telephony.schemas import CreateTrunk, UpdateTrunk
 from ringdown.web import idempotency
 
-#: Wake-up channel: a trunk was made, changed or deleted.
-TRUNKS_CHANNEL = "trunks"
 _FILE = "ringdown.toml"
 # So many numbers are named when a trunk cannot be deleted because of them.
 _MAX_NAMED_NUMBERS = 10
@@ -41,7 +38,6 @@ async def insert_trunk(
     await account_store.lock_organization(connection, organization_id)  # as renaming does: a name is taken once
     if not await trunk_store.insert_trunk(connection, trunk):
         raise _name_taken(trunk.name)
-    await wakeup.notify(connection, TRUNKS_CHANNEL)
     return trunk
 
 
@@ -64,7 +60,6 @@ async def update_trunk(
         if namesake is not None and namesake.name == trunk.name and namesake.id != trunk.id:
             raise _name_taken(trunk.name)
         await trunk_store.update_trunk(connection, trunk)
-        await wakeup.notify(connection, TRUNKS_CHANNEL)
     return trunk
 
 
@@ -82,7 +77,6 @@ async def delete_trunk(database: Database, *, organization_id: str, trunk_id: st
             more = " and more" if len(numbers) > _MAX_NAMED_NUMBERS else ""
             raise errors.invalid("trunk_id", f"delete or move its numbers first: {', '.join(named)}{more}")
         await _delete_trunk(connection, trunk)
-        await wakeup.notify(connection, TRUNKS_CHANNEL)
 
 
 def read_trunks(settings: Settings) -> list[CreateTrunk]:
@@ -119,26 +113,23 @@ async def sync_trunks(database: Database, settings: Settings) -> None:
         organization_id = organizations[0].id
         await account_store.lock_organization(connection, organization_id)
         known = {trunk.name: trunk for trunk in await trunk_store.list_all(connection, organization_id)}
-        changed = [
-            await _put_file_trunk(connection, box, organization_id, body, known.get(body.name)) for body in bodies
-        ]
+        for body in bodies:
+            await _put_file_trunk(connection, box, organization_id, body, known.get(body.name))
         names = {body.name for body in bodies}
         gone = [trunk for trunk in known.values() if trunk.origin == "toml" and trunk.name not in names]
         for trunk in gone:
             await _drop_file_trunk(connection, trunk)
-        if gone or any(changed):
-            await wakeup.notify(connection, TRUNKS_CHANNEL)
 
 
 async def _put_file_trunk(
     connection: AsyncConnection, box: SecretBox, organization_id: str, body: CreateTrunk, present: Trunk | None
-) -> bool:
-    """Store a trunk of the file; False when it is stored like that already."""
+) -> None:
+    """Store a trunk of the file, unless it is stored like that already."""
     wanted = dataclasses.replace(_make_trunk(organization_id, body), origin="toml")
     if present is None:
         if not await trunk_store.insert_trunk(connection, trunk_store.seal_secrets(wanted, box)):
             raise ValueError(f"The trunk {body.name} was made at the same time; start again")
-        return True
+        return
     if present.origin != "toml":
         raise ValueError(
             f"The trunk {body.name} in {_FILE} has the name of a trunk that was made over the API; rename one of them"
@@ -151,7 +142,6 @@ async def _put_file_trunk(
         is_same = False  # the file holds the secrets: they are sealed again with the present key
     if not is_same:
         await trunk_store.update_trunk(connection, trunk_store.seal_secrets(wanted, box))
-    return not is_same
 
 
 async def _drop_file_trunk(connection: AsyncConnection, trunk: Trunk) -> None:
