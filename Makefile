@@ -39,6 +39,8 @@ lock:
 		--no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade -o requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml --group benchmark --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o requirements-benchmark.lock
 
 $(VENV)/runtime: pyproject.toml requirements.lock
 	@echo "Setting up: virtual environment and locked dependencies (about a minute) ..."

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
 
     http_host: str = Field("127.0.0.1", description="Address the API listens on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port the API listens on.")
+    private_urls_allowed: bool = Field(
+        False, description="Let tools, web sources and webhooks reach private addresses of this network."
+    )
     public_url: str | None = Field(None, description="URL under which clients reach the API; used in links.")
 
     rate_limit_enabled: bool = Field(True, description="Whether API keys are limited.")
@@ -100,6 +103,9 @@ class Settings(BaseSettings):
         ("alloy",), description="The speech server's voices that agents may use, separated by commas."
     )
 
+    providers: tuple[dict[str, Any], ...] = Field(
+        (), repr=False, description="More providers: `[[providers]]` tables in `ringdown.toml`, or JSON."
+    )
     recognizer_processes: int = Field(1, ge=1, description="Child processes of the offline recognizer.")
 
     @field_validator("speech_voices", mode="before")

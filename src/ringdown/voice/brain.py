@@ -41,7 +41,19 @@ class HangUp:
     """The agent hangs up when its words so far have been played."""
 
 
-Part = str | HangUp
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The answer goes no further before it is certain that it will be heard: what follows has effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to be done when the words so far have been played; the last part of an answer that goes on."""
+
+    request: ports.ToolRequest
+
+
+Part = str | HangUp | Commit | Act
 
 
 class Proposal(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_error", "stopped"]
+EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_error", "stopped", "voicemail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,19 @@ class TurnFinished:
     turn: Turn
 
 
-Event = TurnFinished
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something else that the call's owner may want to know, such as `tool.finished` or `provider.fallback`.
+
+    `details` is JSON; `at_ms` counts from the first tick.
+    """
+
+    kind: str
+    at_ms: int
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+Event = TurnFinished | Noted
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,12 +53,14 @@ class Recognition:
     """What was said in an utterance; word times count from its first sample.
 
     `text` is empty when nothing was understood. `understood` is False for a recognizer that cannot
-    write down this kind of speech at all (an offline recognizer and free speech).
+    write down this kind of speech at all (an offline recognizer and free speech). `language` is the
+    BCP-47 tag of what was spoken, where the recognizer tells.
     """
 
     text: str
     words: tuple[Word, ...] = ()
     understood: bool = True
+    language: str | None = None
 
 
 class Utterance(Protocol):
@@ -118,11 +120,37 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model sees it; `parameters` is a JSON schema."""
+    """A tool as the model sees it; `parameters` is a JSON schema.
+
+    A tool `runs` while the answer is being written, and the model goes on with its result; or after the words of
+    the answer were played, and then it is the last thing of the answer (a transfer, keypad digits).
+    """
 
     name: str
     description: str
     parameters: Mapping[str, object] = field(default_factory=dict)
+    runs: Literal["during", "after_words"] = "during"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered, as the model reads it: JSON or text."""
+
+    content: str
+    is_error: bool = False
+
+
+class ToolBox(Protocol):
+    """The tools of one call."""
+
+    def specs(self) -> Sequence[ToolSpec]:
+        """The tools that the model may use now."""
+
+    async def call(self, request: ToolRequest) -> ToolResult:
+        """Use a tool. Faults are results, too: never raises, and is bounded in time.
+
+        A tool that runs `after_words` is only begun: the result tells whether it could be.
+        """
 
 
 class LanguageModel(Protocol):
@@ -156,3 +184,89 @@ class TextToSpeech(Protocol):
 
     def speak(self, text: str, *, sample_rate_hz: int) -> AsyncIterator[Speech]:
         """Stream `text` as audio. Closing the iterator cancels the rest. Raises `ProviderError`."""
+
+
+# --- hears, thinks and speaks at once ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak; what is left of the agent's words is void."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The caller is done: an answer follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWords:
+    """What the caller said in the turn that ended last; may arrive after the answer has begun."""
+
+    text: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWords:
+    """A piece of the text of what the agent says."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAudio:
+    """A piece of what the agent says, as PCM at the session's rate."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDone:
+    """The agent's turn is complete; what was sent of it is all."""
+
+
+DuplexEvent = SpeechStarted | SpeechStopped | CallerWords | AgentWords | AgentAudio | AgentDone | ToolRequest
+
+
+class DuplexSession(Protocol):
+    """One call's session with a model that hears and speaks by itself."""
+
+    def push(self, pcm: bytes) -> None:
+        """Take the caller's audio. Never blocks."""
+
+    def events(self) -> AsyncIterator[DuplexEvent]:
+        """What the model does, until the session ends. Raises `ProviderError`."""
+
+    async def say(self, text: str) -> None:
+        """Let the agent say exactly these words now. Raises `ProviderError`."""
+
+    async def respond(self, instructions: str | None = None) -> None:
+        """Let the agent speak now, as `instructions` say. Raises `ProviderError`."""
+
+    async def hear(self, text: str) -> None:
+        """Take words that came another way (keypad digits), and answer them. Raises `ProviderError`."""
+
+    async def answer_tool(self, request: ToolRequest, result: ToolResult) -> None:
+        """Give a tool's result; the model goes on. Raises `ProviderError`."""
+
+    async def truncate(self, heard_ms: int) -> None:
+        """The caller interrupted after `heard_ms` of the agent's turn: the model forgets the rest."""
+
+    async def close(self) -> None:
+        """End the session; safe to call twice."""
+
+
+class SpeechToSpeech(Protocol):
+    """A model that hears and speaks."""
+
+    async def open(
+        self,
+        *,
+        instructions: str,
+        tools: Sequence[ToolSpec],
+        sample_rate_hz: int,
+        language: str,
+        temperature: float,
+    ) -> DuplexSession:
+        """Begin a session; PCM of both sides at `sample_rate_hz`. Raises `ProviderError`."""

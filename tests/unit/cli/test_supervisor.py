@@ -38,14 +38,20 @@ def make_supervisor(folder: Path) -> supervisor.Supervisor:
     return supervisor.Supervisor(specs, environment=environment, drain_s=5)
 
 
+async def wait_for_starts(folder: Path, count: int) -> None:
+    starts = folder / "starts"
+    async with asyncio.timeout(20):
+        while not starts.exists() or starts.read_text().count("\n") < count:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_killed_program_runs_again_within_seconds(program: Path) -> None:
     async with make_supervisor(program) as tree:
         killed = tree.children["gateway"].process_id
         assert killed is not None
+        await wait_for_starts(program, 2)  # a program is ready before it has written its start
         os.kill(killed, signal.SIGKILL)
-        async with asyncio.timeout(5):
-            while len((program / "starts").read_text().split()) < 3:
-                await asyncio.sleep(0.05)
+        await wait_for_starts(program, 3)
         assert tree.children["gateway"].process_id not in (killed, None)
 
 
@@ -77,8 +83,9 @@ async def test_the_programs_end_when_the_supervisor_is_killed(program: Path) -> 
     )
     parent = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
     assert parent.stdout is not None
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         assert await parent.stdout.readline() == b"up\n"
+        await wait_for_starts(program, 2)
         parent.kill()
         await parent.wait()
         for process_id in map(int, (program / "starts").read_text().split()):
