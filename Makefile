@@ -14,8 +14,8 @@ run: $(VENV)/runtime
 test: $(VENV)/development
 	tests/machine/install
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest tests/unit tests/slices -n 2 --dist loadfile
-	$(BIN)/pytest tests/wire tests/acceptance -n 2 --dist loadfile
+	tests/machine/run tests/unit tests/slices
+	tests/machine/run tests/wire tests/acceptance
 
 check: $(VENV)/development
 	$(BIN)/ruff format --check .

@@ -188,8 +188,10 @@ async def test_a_call_shows_its_life_from_queued_to_completed(tenant: Tenant) ->
     assert ended["transcript_url"] == f"https://calls.example/calls/{call.id}/transcript"
     assert ended["analysis"] == {"structured_data": {"coming": "yes"}}
     assert ended["transcript"] == [
-        {"speaker": "agent", "text": "Hello.", "timestamp": 0.5, "end_timestamp": 1.24, "interrupted": False},
-        {"speaker": "contact", "text": "Hi.", "timestamp": 1.5, "end_timestamp": 1.9, "interrupted": True},
+        {"speaker": "agent", "text": "Hello.", "timestamp": 0.5, "end_timestamp": 1.24, "interrupted": False}
+        | {"latency": None},
+        {"speaker": "contact", "text": "Hi.", "timestamp": 1.5, "end_timestamp": 1.9, "interrupted": True}
+        | {"latency": None},
     ]
 
 

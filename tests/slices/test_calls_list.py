@@ -232,7 +232,7 @@ async def test_include_adds_the_transcripts_of_answered_calls(tenant: Tenant) ->
         ("cursor=", "cursor"),
         ("cursor=%F0%9F%98%80", "cursor"),
         ("contact_id=cnt_1", "contact_id"),
-        ("sort=created_at", "sort"),
+        ("sort=-created", "sort"),
         ("q=refund", "q"),
         ("metadata.a=1", "metadata.a"),
         ("Status=queued", "Status"),
@@ -299,3 +299,39 @@ async def test_the_list_needs_a_key(anonymous: httpx.AsyncClient) -> None:
     for headers in ({}, {"Authorization": "Bearer truedy_" + "a" * 32}, {"Authorization": "Basic abc"}):
         response = await anonymous.get(f"{BASE}/calls", headers=headers)
         assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("sort", "name"),
+    [("-duration_seconds", "duration_seconds"), ("-cost_credits", "cost_credits"), ("-latency_p50", "latency_p50_ms")],
+)
+async def test_a_sorted_list_is_paged_without_loss_and_unknown_values_come_last(
+    tenant: Tenant, sort: str, name: str
+) -> None:
+    for seq in range(1, 12):
+        value: dict[str, Any] = {name: seq * 7 % 4 * 100} if name == "cost_credits" or seq % 3 else {}
+        await tenant.add_call(seq=seq, status="completed", created_at=START + seq, **value)
+    in_one = await _fetch(tenant, sort=sort, limit=100)
+    key = name.removesuffix("_ms")
+    shown = [call["latency"]["p50_ms"] if key == "latency_p50" else call[key] for call in in_one["data"]]
+    known = [value for value in shown if value is not None]
+    assert shown == sorted(known, reverse=True) + [None] * (len(shown) - len(known))
+    ids, cursor = [], None
+    while True:
+        page = await _fetch(tenant, sort=sort, limit=4, **({"cursor": cursor} if cursor else {}))
+        assert page["pagination"]["offset"] == len(ids)
+        ids += [call["id"] for call in page["data"]]
+        cursor = page["pagination"].get("next_cursor")
+        if cursor is None:
+            break
+    assert ids == [call["id"] for call in in_one["data"]]
+
+
+async def test_the_oldest_calls_come_first_when_asked_for(tenant: Tenant) -> None:
+    calls = [await tenant.add_call(seq=seq, created_at=START + seq) for seq in range(1, 6)]
+    first = await _fetch(tenant, sort="created_at", limit=3)
+    assert [call["id"] for call in first["data"]] == [call.id for call in calls[:3]]
+    rest = await _fetch(tenant, sort="created_at", limit=3, cursor=first["pagination"]["next_cursor"])
+    assert [call["id"] for call in rest["data"]] == [call.id for call in calls[3:]]
+    refused = await tenant.client.get(f"{BASE}/calls", params={"sort": "name"})
+    assert refused.json()["error"]["details"]["field"] == "sort"

@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from ringdown.agents.schemas import AgentObject
-from ringdown.calls.schemas import BulkDeleteObject, CallObject, RecordingObject, TranscriptObject
+from ringdown.calls.schemas import BulkDeleteObject, CallEventObject, CallObject, RecordingObject, TranscriptObject
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
 from ringdown.telephony.schemas import TrunkObject
 from ringdown.voices.api import VoiceObject
@@ -38,6 +38,7 @@ _ANSWERS = (
     NumberObject,
     RecordingObject,
     TranscriptObject,
+    CallEventObject,
     TrunkObject,
     UnassignedNumberObject,
     VoiceObject,

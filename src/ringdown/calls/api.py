@@ -12,7 +12,7 @@ from ringdown.calls.models import Call, CallSettings, PlaceCall
 from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.rendering import CallLinks
 from ringdown.calls.store import calls as store
-from ringdown.calls.store import listing, turns
+from ringdown.calls.store import events, listing, turns
 from ringdown.calls.store.listing import CallQuery
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
@@ -22,6 +22,7 @@ from ringdown.web.pagination import PageQuery
 _CALL = {"$ref": "#/components/schemas/CallObject"}
 _TRANSCRIPT = openapi.describe_one({"$ref": "#/components/schemas/TranscriptObject"}, "What was said.")
 _RECORDING = openapi.describe_one({"$ref": "#/components/schemas/RecordingObject"}, "Where the recording is.")
+_EVENTS = openapi.describe_list({"$ref": "#/components/schemas/CallEventObject"}, "What happened in the call.")
 _BULK_DELETE = openapi.describe_one({"$ref": "#/components/schemas/BulkDeleteObject"}, "What was deleted.", status=201)
 _ONE = openapi.describe_one(_CALL, "The call.")
 _MADE = openapi.describe_one(_CALL, "The call.", status=201)
@@ -64,17 +65,19 @@ async def list_calls(
     ] = None,
     include: Annotated[Literal["transcript"] | None, Query(description="Adds `transcript` to each call.")] = None,
 ) -> Response:
-    """Calls, newest first. `total` is exact; paging by cursor neither misses nor doubles a call."""
-    before_seq = queries.find_place(query, page=page, cursor=cursor)
+    """Calls, newest first unless `sort` says otherwise. `total` is exact; paging by cursor neither misses nor doubles a call."""
+    after = queries.find_place(query, page=page, cursor=cursor)
     async with context.get_database(request).read() as connection:
-        found = await listing.list_calls(connection, query, limit=page.limit, offset=page.offset, before_seq=before_seq)
+        found = await listing.list_calls(connection, query, limit=page.limit, offset=page.offset, after=after)
         if include == "transcript":
             ids = [call.id for call in found.calls]
             spoken = await turns.list_turns(connection, query.organization_id, ids)
             rendered = [rendering.render_with_transcript(call, spoken[call.id], links) for call in found.calls]
         else:
             rendered = [rendering.render_call(call, links) for call in found.calls]
-    next_cursor = cursors.serialize_cursor(found.calls[-1].seq, query) if found.has_more and found.calls else None
+    next_cursor = None
+    if found.has_more and found.calls:
+        next_cursor = cursors.serialize_cursor(listing.find_place(found.calls[-1], query.sort), query)
     pagination = Pagination(total=found.total, limit=page.limit, offset=found.offset, has_more=found.has_more)
     return envelope.respond_page(request, rendered, pagination, next_cursor=next_cursor)
 
@@ -235,6 +238,18 @@ async def get_transcript(request: Request, caller: AuthenticatedCaller, call_id:
         "summary": call.summary,
     }
     return envelope.respond(request, transcript)
+
+
+@router.get("/{call_id}/events", summary="List the events of a call", responses=_EVENTS)
+async def list_events(request: Request, caller: AuthenticatedCaller, call_id: str, page: PageQuery) -> Response:
+    """What happened in the call besides its turns, in order: tools, knowledge, providers that failed, machines."""
+    async with context.get_database(request).read() as connection:
+        await store.get_call(connection, caller.organization_id, call_id)
+        total, found = await events.list_events(
+            connection, caller.organization_id, call_id, limit=page.limit, offset=page.offset
+        )
+    rendered = [rendering.render_event(event) for event in found]
+    return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(found)))
 
 
 @router.get("/{call_id}/recording", summary="Get a recording", responses=_RECORDING)

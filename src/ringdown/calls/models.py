@@ -136,6 +136,20 @@ class TranscriptTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallEvent:
+    """Something that happened in a call besides its turns; `at_ms` of media, `details` are JSON.
+
+    `position` counts the call's events from 0; writing the same position twice keeps the first.
+    """
+
+    position: int
+    kind: str
+    at_ms: int
+    created_at: int
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaQuality:
     """How well the two sides could hear each other; None where it was not measured.
 
@@ -231,7 +245,7 @@ class FinishedCall:
     """How a call came to its end.
 
     `media_ms` is the media clock at the end. `started_at` tells when it was answered, for the case that
-    `mark_answered` was not stored; None trusts the stored row. `turns` may repeat turns that are stored already.
+    `mark_answered` was not stored; None trusts the stored row. `turns` and `events` may repeat what is stored already.
     `transfer` is how far it had come, where that was not stored; None trusts the stored row.
     """
 
@@ -239,6 +253,7 @@ class FinishedCall:
     media_ms: int = 0
     started_at: int | None = None
     turns: tuple[TranscriptTurn, ...] = ()
+    events: tuple[CallEvent, ...] = ()
     summary: str | None = None
     outcome: Outcome | None = None
     slots: Mapping[str, str] = field(default_factory=dict)

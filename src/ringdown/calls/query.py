@@ -7,8 +7,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from ringdown import errors, values
 from ringdown.calls import cursor as cursors
+from ringdown.calls.cursor import Place
 from ringdown.calls.models import CallStatus, Direction, EndedReason
-from ringdown.calls.store.listing import CallQuery
+from ringdown.calls.store.listing import CallQuery, Sort
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
 
@@ -53,6 +54,9 @@ async def read_query(
     ] = None,
     created_after: Annotated[Time | None, Query(description="Only calls created at this time or later.")] = None,
     created_before: Annotated[Time | None, Query(description="Only calls created before this time.")] = None,
+    sort: Annotated[
+        Sort, Query(description="The order. `-` is the greatest first; calls without the value come last.")
+    ] = "-created_at",
 ) -> CallQuery:
     """The dependency that reads the filters; asynchronous, as FastAPI gives others a thread each."""
     if batch_call_id is not None and campaign_id not in (None, batch_call_id):
@@ -67,6 +71,7 @@ async def read_query(
         batch_call_id=batch_call_id or campaign_id,
         created_after=created_after,
         created_before=created_before,
+        sort=sort,
     )
 
 
@@ -75,8 +80,8 @@ def _to_status(status: WireStatus) -> CallStatus:
     return found
 
 
-def find_place(query: CallQuery, *, page: PageQuery, cursor: str | None) -> int | None:
-    """The `seq` after which the page begins; None when it begins at the offset. Raises `ValidationFailed`."""
+def find_place(query: CallQuery, *, page: PageQuery, cursor: str | None) -> Place | None:
+    """The place after which the page begins; None when it begins at the offset. Raises `ValidationFailed`."""
     if cursor is None:
         return None
     if page.offset:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringdown import values
-from ringdown.calls.models import Call, MediaQuality, TranscriptTurn, Transfer
+from ringdown.calls.models import Call, CallEvent, MediaQuality, TranscriptTurn, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,20 @@ def render_turns(turns: Sequence[TranscriptTurn]) -> list[dict[str, object]]:
             "timestamp": turn.start_ms / 1000,
             "end_timestamp": turn.end_ms / 1000,
             "interrupted": turn.interrupted,
+            "latency": None if turn.latency is None else dataclasses.asdict(turn.latency),
         }
         for turn in turns
     ]
+
+
+def render_event(event: CallEvent) -> dict[str, object]:
+    """The event with its time in seconds from the answer."""
+    return {
+        "type": event.kind,
+        "timestamp": event.at_ms / 1000,
+        "created_at": values.to_wire_time(event.created_at),
+        "data": event.details,
+    }
 
 
 def _render_quality(quality: MediaQuality | None) -> dict[str, object] | None:

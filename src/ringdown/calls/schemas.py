@@ -177,6 +177,17 @@ class BulkDelete(RequestBody):
     ids: Annotated[list[str], Field(min_length=1, max_length=MAX_BULK_IDS)]
 
 
+class TurnLatencyObject(BaseModel):
+    """From the last voiced packet in to the first voiced packet out, in milliseconds; the stages sum to the total."""
+
+    total_ms: int
+    endpoint_ms: int = Field(description="Waiting for the end of the turn.")
+    recognition_ms: int
+    model_ms: int = Field(description="Until the model's first token.")
+    speech_ms: int = Field(description="Until the first audio of the voice.")
+    playout_ms: int = Field(description="Until the first packet left.")
+
+
 class TurnObject(BaseModel):
     """One contribution by one side, as heard; times in seconds from `started_at`, on the recording's clock."""
 
@@ -185,6 +196,16 @@ class TurnObject(BaseModel):
     timestamp: float
     end_timestamp: float
     interrupted: bool
+    latency: TurnLatencyObject | None = Field(description="Of an agent's answer: where its time went.")
+
+
+class CallEventObject(BaseModel):
+    """Something that happened in a call; `timestamp` in seconds from `started_at`."""
+
+    type: str = Field(description="Such as `tool.finished`, `knowledge.searched` or `provider.fallback`.")
+    timestamp: float
+    created_at: str
+    data: dict[str, Any]
 
 
 class LatencyObject(BaseModel):

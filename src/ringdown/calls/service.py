@@ -18,6 +18,7 @@ from ringdown.billing import service as billing
 from ringdown.calls import ending
 from ringdown.calls.lines import LineFull, Lines
 from ringdown.calls.models import (
+    CallEvent,
     Call,
     CallCommand,
     CallSettings,
@@ -28,7 +29,7 @@ from ringdown.calls.models import (
     Transfer,
     UnfinishedCall,
 )
-from ringdown.calls.store import attempts, commands, turns
+from ringdown.calls.store import attempts, commands, events, turns
 from ringdown.calls.store import calls as store
 from ringdown.config import Settings
 from ringdown.db import wakeup
@@ -234,6 +235,14 @@ async def append_turn(database: Database, *, organization_id: str, call_id: str,
             await turns.insert_turns(connection, organization_id, call_id, [turn])
 
 
+async def append_event(database: Database, *, organization_id: str, call_id: str, event: CallEvent) -> None:
+    """Keep what happened in a live call; dropped when it has ended."""
+    async with database.write() as connection:
+        call = await store.get_call(connection, organization_id, call_id, lock=True)
+        if call.is_live:
+            await events.insert_events(connection, organization_id, call_id, [event])
+
+
 async def renew_leases(database: Database, *, gateway_id: str, media_ms_by_call: Mapping[str, int]) -> None:
     """Tell that the gateway lives, and where the media clock of each of its calls stands."""
     async with database.write() as connection:
@@ -296,6 +305,7 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
     """`finish_call` within a transaction that holds the live call."""
     if call.is_transcribed:
         await turns.insert_turns(connection, call.organization_id, call.id, finish.turns)
+    await events.insert_events(connection, call.organization_id, call.id, finish.events)
     stored = await turns.list_turns(connection, call.organization_id, [call.id])
     cost = ledger.compute_cost(ending.compute_duration_seconds(call, finish), settings)
     await billing.settle_call(connection, organization_id=call.organization_id, call_id=call.id, cost_credits=cost)

@@ -86,6 +86,18 @@ turns = sa.Table(
     sa.Column("latency", JSON),
 )
 
+events = sa.Table(
+    "call_events",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("at_ms", sa.Integer, nullable=False),
+    sa.Column("details", JSON, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
 attempts = sa.Table(
     "attempts",
     engine.metadata,

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Mapping
 
 import structlog
 
@@ -9,6 +10,7 @@ from ringdown import values
 from ringdown.calls import service
 from ringdown.calls.models import (
     OUTCOMES,
+    CallEvent,
     ClaimedCall,
     Ending,
     FinishedCall,
@@ -33,6 +35,8 @@ log = structlog.get_logger(__name__)
 # Early media: as much of an announcement as is worth keeping, and less than which is only a click.
 _MAX_EARLY_FRAMES = 30_000 // FRAME_MS
 _MIN_EARLY_FRAMES = 1000 // FRAME_MS
+# A model that uses tools in circles fills no database.
+_MAX_EVENTS = 1000
 
 
 class CallRecord:
@@ -45,7 +49,8 @@ class CallRecord:
         self._spool = spool
         self._recorder: Recorder | None = None
         self._turns: list[TranscriptTurn] = []
-        self._unsaved: asyncio.Queue[TranscriptTurn | Transfer] = asyncio.Queue()
+        self._events: list[CallEvent] = []
+        self._unsaved: asyncio.Queue[TranscriptTurn | CallEvent | Transfer] = asyncio.Queue()
         self._unsaved_transfer: Transfer | None = None
         self._dialogs: list[Call] = []
         self._dialog_changed = asyncio.Event()
@@ -169,12 +174,37 @@ class CallRecord:
             turn = _to_transcript(event.turn, position=len(self._turns))
             self._turns.append(turn)
             self._unsaved.put_nowait(turn)
+        else:
+            self.note(event.kind, at_ms=event.at_ms, details=event.details)
+
+    def note(self, kind: str, *, at_ms: int, details: Mapping[str, object]) -> None:
+        """Keep something that happened; `details` are JSON."""
+        if len(self._events) >= _MAX_EVENTS:
+            return
+        event = CallEvent(
+            position=len(self._events), kind=kind, at_ms=at_ms, created_at=values.now_ms(), details=details
+        )
+        self._events.append(event)
+        self._unsaved.put_nowait(event)
 
     async def save_progress(self) -> None:
-        """Store turns as they end, and how far a transfer is; never returns."""
+        """Store turns and events as they come, and how far a transfer is; never returns."""
         while True:
-            news = await self._unsaved.get()
-            await (self._save_transfer(news) if isinstance(news, Transfer) else self._save_turn(news))
+            match await self._unsaved.get():
+                case Transfer() as transfer:
+                    await self._save_transfer(transfer)
+                case CallEvent() as event:
+                    await self._save_event(event)
+                case TranscriptTurn() as turn:
+                    await self._save_turn(turn)
+
+    async def _save_event(self, event: CallEvent) -> None:
+        call = self._claimed.call
+        await keep_trying(
+            lambda: service.append_event(
+                self._database, organization_id=call.organization_id, call_id=call.id, event=event
+            )
+        )
 
     async def _save_transfer(self, transfer: Transfer) -> None:
         call = self._claimed.call
@@ -204,6 +234,7 @@ class CallRecord:
             media_ms=media_ms,
             started_at=self.started_at,
             turns=tuple(self._turns),
+            events=tuple(self._events),
             summary=summary or (report.summary if report else None),
             outcome=_find_outcome(report),
             slots=report.slots if report else {},

@@ -1,6 +1,6 @@
 """What decides the agent's words: the protocol between the conversation and a flow or a language model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -47,20 +47,34 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The answer waits for something; one of `texts` is said where nothing else is for a while. Comes repeatedly."""
+
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
-    """Something to be done when the words so far have been played; the last part of an answer that goes on."""
+    """Something to be done when the words so far have been played; the last part of an answer that goes on.
+
+    `begun` is called just before; never when the caller took the floor first.
+    """
 
     request: ports.ToolRequest
+    begun: Callable[[], None] = lambda: None
 
 
-Part = str | HangUp | Commit | Act
+Part = str | HangUp | Commit | Waiting | Act
 
 
 class Proposal(Protocol):
     """An answer that is being prepared; nothing has happened until it is committed."""
 
     def parts(self) -> AsyncIterator[Part]:
-        """Stream the answer. May be called again after a failure. Raises `ports.ProviderError`."""
+        """Stream the answer. Raises `ports.ProviderError`.
+
+        May be called again after a failure: then the answer begins anew, or goes on after its last `Commit`.
+        """
 
     def commit(self) -> None:
         """The caller now hears the answer: what was heard and decided becomes a fact."""
@@ -92,6 +106,9 @@ class Brain(Protocol):
 
     def report(self) -> ConversationReport:
         """What was achieved so far."""
+
+    async def close(self) -> None:
+        """The call is over: wait for tools that still run, for a while, and stop them. Safe to call twice."""
 
 
 @dataclass(frozen=True, slots=True)

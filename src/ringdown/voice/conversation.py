@@ -27,7 +27,8 @@ class Conversation:
     """One call's conversation.
 
     `tick` it every 20 ms, await `run` for its end, and `finish` it in any case: only then are the last words of the
-    caller recognized. All instants are milliseconds of media time; no clock is read.
+    caller recognized. All instants are milliseconds of media time; no clock is read. `act` begins a tool that runs when
+    the words before it were played.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Conversation:
         speaker: ports.TextToSpeech,
         detector: VoiceDetector,
         on_event: Callable[[Event], None],
+        act: Callable[[ports.ToolRequest], None] | None = None,
     ) -> None:
         self._settings = settings
         self._brain = brain
+        self._act = act
         self._now_ms = 0
         self._group: asyncio.TaskGroup | None = None
         self._end: ConversationEnd | None = None
@@ -155,6 +158,7 @@ class Conversation:
             self._floor.close_reply(is_interrupted=True)
             await self._keep_last_words(attempt)
             await self._ear.close()
+            await self._brain.close()
 
     async def summarise(self) -> None:
         """Let the brain prepare the report's summary, within `timeouts.summary_s`; without one if that fails."""
@@ -227,6 +231,9 @@ class Conversation:
             self._inactivity.message_spoken(self._inactivity_message, self._now_ms)
         if reply.ends is not None and reply.is_played():
             self._ends_at = (self._now_ms + _TAIL_MS, reply.ends)
+        elif reply.act is not None and reply.is_played() and self._act is not None:
+            reply.act.begun()
+            self._act(reply.act.request)
 
     def _apologize(self, error: ports.ProviderError) -> None:
         """A provider failed for good: say so, if the voice works, and end."""

@@ -81,6 +81,9 @@ class FlowBrain:
         slots = dict(self._state.slots) if self._state is not None else {}
         return ConversationReport(slots=slots, summary=self._summarise(slots), outcome=self._outcome(slots))
 
+    async def close(self) -> None:
+        """Nothing runs beside a flow."""
+
     def _summarise(self, slots: Mapping[str, str]) -> str | None:
         """The sentences of the template that have something to tell."""
         if not slots or self._flow.summary is None:

@@ -104,6 +104,9 @@ class ModelBrain:
         """The model's summary, once `summarise` has run."""
         return ConversationReport(summary=self._summary)
 
+    async def close(self) -> None:
+        """Nothing runs."""
+
     def ask(self, said: Sequence[ports.Message]) -> AsyncIterator[ports.TextDelta | ports.ToolRequest]:
         """The model's stream for the history so far and `said`."""
         messages = (self._system, *self._history, *said)

@@ -191,67 +191,98 @@ class TextToSpeech(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The caller began to speak; what is left of the agent's words is void."""
+    """The caller began to speak, `at_ms` of the audio pushed; what is left of the agent's words is void."""
+
+    turn_id: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStopped:
-    """The caller is done: an answer follows."""
+    """The caller is done, the last voice was `at_ms` of the audio pushed: an answer follows."""
+
+    turn_id: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallerWords:
-    """What the caller said in the turn that ended last; may arrive after the answer has begun."""
+    """What the caller said in a turn; may arrive after the answer has begun, or after the next turn's words.
 
+    `understood` is False when nobody could write it down.
+    """
+
+    turn_id: str
     text: str
+    understood: bool = True
     language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AgentWords:
-    """A piece of the text of what the agent says."""
+class AgentStarted:
+    """The agent begins to answer: what was asked for under `label`, or of its own accord (an empty one)."""
 
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWords:
+    """A piece of the text of an item that the agent says."""
+
+    item_id: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class AgentAudio:
-    """A piece of what the agent says, as PCM at the session's rate."""
+    """A piece of an item that the agent says, as PCM at the session's rate."""
 
+    item_id: str
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class AgentDone:
-    """The agent's turn is complete; what was sent of it is all."""
+    """The answer is complete, after the tools it asks for; what was sent of it is all."""
 
 
-DuplexEvent = SpeechStarted | SpeechStopped | CallerWords | AgentWords | AgentAudio | AgentDone | ToolRequest
+DuplexEvent = (
+    SpeechStarted | SpeechStopped | CallerWords | AgentStarted | AgentWords | AgentAudio | AgentDone | ToolRequest
+)
 
 
 class DuplexSession(Protocol):
-    """One call's session with a model that hears and speaks by itself."""
+    """One call's session with a model that hears and speaks by itself.
+
+    Nothing but `events` and `close` waits; what fails is raised by `events`.
+    """
 
     def push(self, pcm: bytes) -> None:
-        """Take the caller's audio. Never blocks."""
+        """Take the caller's audio."""
 
     def events(self) -> AsyncIterator[DuplexEvent]:
-        """What the model does, until the session ends. Raises `ProviderError`."""
+        """What the model does. Raises `ProviderError`, also when the session ends."""
 
-    async def say(self, text: str) -> None:
-        """Let the agent say exactly these words now. Raises `ProviderError`."""
+    def say(self, text: str, *, label: str) -> None:
+        """Let the agent say exactly these words, after what it is saying."""
 
-    async def respond(self, instructions: str | None = None) -> None:
-        """Let the agent speak now, as `instructions` say. Raises `ProviderError`."""
+    def respond(self, instructions: str | None = None, *, label: str) -> None:
+        """Let the agent speak, as `instructions` say, after what it is saying."""
 
-    async def hear(self, text: str) -> None:
-        """Take words that came another way (keypad digits), and answer them. Raises `ProviderError`."""
+    def hear(self, text: str) -> None:
+        """Take words of the caller that came another way (keypad digits); `respond` answers them."""
 
-    async def answer_tool(self, request: ToolRequest, result: ToolResult) -> None:
-        """Give a tool's result; the model goes on. Raises `ProviderError`."""
+    def answer_tool(self, request: ToolRequest, result: ToolResult) -> None:
+        """Give a tool's result; `respond` lets the model go on."""
 
-    async def truncate(self, heard_ms: int) -> None:
-        """The caller interrupted after `heard_ms` of the agent's turn: the model forgets the rest."""
+    def stop(self) -> None:
+        """The agent says no more of its answer."""
+
+    def truncate(self, item_id: str, heard_ms: int) -> None:
+        """Only the first `heard_ms` of an item were heard: the model forgets the rest."""
+
+    def flush(self) -> None:
+        """The caller is gone: what was pushed last is a turn, whose words are wanted."""
 
     async def close(self) -> None:
         """End the session; safe to call twice."""
@@ -268,5 +299,6 @@ class SpeechToSpeech(Protocol):
         sample_rate_hz: int,
         language: str,
         temperature: float,
+        history: Sequence[Message] = (),
     ) -> DuplexSession:
-        """Begin a session; PCM of both sides at `sample_rate_hz`. Raises `ProviderError`."""
+        """Begin a session, or go on after `history`; PCM of both sides at `sample_rate_hz`. Raises `ProviderError`."""

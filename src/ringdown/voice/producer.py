@@ -14,6 +14,10 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 # A sentence that is never reached belongs to a reply that nobody plays any more.
 _NEVER_REACHED_S = 300.0
 
+# A tool that takes longer than this, in silence, is announced; and again.
+_SILENT_MS = 1000
+_AGAIN_MS = 8000
+
 # What the reader hands to the speaking side: sentences, then None; or the failure that ended the text.
 _Queue = asyncio.Queue[str | ports.ProviderError | None]
 
@@ -44,33 +48,39 @@ class Producer:
         reply.is_written = True
 
     async def _write(self, reply: Reply, proposal: brain.Proposal, *, queue: _Queue, marks: attempt.Marks) -> None:
-        try:
+        text = _Text(reply, queue, marks)
+        for is_last_try in (False, True):
             try:
-                await self._read(reply, proposal, queue=queue, marks=marks)
+                await self._read(text, proposal)
+                return
             except ports.ProviderError as error:
                 # A second answer would not continue the first one: what is whole of it stays, and is all.
-                if not queue.empty() or reply.sentences:
+                if text.has_sentences:
                     queue.put_nowait(None)
                     return
-                if not error.retryable:
-                    raise
-                await self._read(reply, proposal, queue=queue, marks=marks)
-        except ports.ProviderError as error:
-            queue.put_nowait(error)
+                if is_last_try or not error.retryable:
+                    queue.put_nowait(error)
+                    return
 
-    async def _read(self, reply: Reply, proposal: brain.Proposal, *, queue: _Queue, marks: attempt.Marks) -> None:
-        splitter = sentences.SentenceSplitter()
+    async def _read(self, text: "_Text", proposal: brain.Proposal) -> None:
         parts = streams.bound(proposal.parts(), timeout_s=self._settings.timeouts.model_s, provider="model")
+        splitter = sentences.SentenceSplitter()
         async with contextlib.aclosing(parts):
             async for part in parts:
-                if isinstance(part, brain.HangUp):
-                    reply.ends = ConversationEnd("agent_hangup")
-                    continue
-                if marks.first_text_ms is None:
-                    marks.first_text_ms = marks.now()
-                _hand_over(splitter.push(part), queue)
-        _hand_over(splitter.flush(), queue)
-        queue.put_nowait(None)
+                match part:
+                    case str():
+                        text.add(splitter.push(part), is_text=bool(part))
+                    case brain.HangUp():
+                        text.reply.ends = ConversationEnd("agent_hangup")
+                    case brain.Act():
+                        text.reply.act = part
+                    case brain.Commit():
+                        text.add(splitter.flush())
+                        text.commit()
+                    case brain.Waiting():
+                        text.wait(part)
+        text.add(splitter.flush())
+        text.queue.put_nowait(None)
 
     async def _speak(self, sentence: Sentence, marks: attempt.Marks) -> None:
         try:
@@ -109,8 +119,42 @@ async def _is_reached(reply: Reply, index: int) -> bool:
     return True
 
 
-def _hand_over(texts: Sequence[str], queue: _Queue) -> None:
-    """Queue sentences; one without a word ("…", an emoji) has no sound."""
-    for text in texts:
-        if turns.split_words(text):
-            queue.put_nowait(text)
+class _Text:
+    """The text of one reply on its way from the brain to the voice."""
+
+    def __init__(self, reply: Reply, queue: _Queue, marks: attempt.Marks) -> None:
+        self.reply = reply
+        self.queue = queue
+        # Sentences came that a second try would not continue.
+        self.has_sentences = False
+        self._marks = marks
+        self._waiting_since_ms: int | None = None
+        self._fillers = 0
+
+    def add(self, texts: Sequence[str], *, is_text: bool = False) -> None:
+        """Queue sentences; one without a word ("…", an emoji) has no sound."""
+        if (is_text or texts) and self._marks.first_text_ms is None:
+            self._marks.first_text_ms = self._marks.now()
+        for text in texts:
+            if turns.split_words(text):
+                self.queue.put_nowait(text)
+                self.has_sentences = True
+                self._waiting_since_ms = None
+
+    def commit(self) -> None:
+        """What follows continues what came so far, also after a failure."""
+        self.has_sentences = False
+        self.reply.needs_commit = True
+
+    def wait(self, waiting: brain.Waiting) -> None:
+        """Say that the agent is busy once there has been silence for long enough."""
+        now = self._marks.now()
+        if self._waiting_since_ms is None:
+            self._waiting_since_ms, self._fillers = now, 0
+        is_idle = self.queue.empty() and self.reply.idle_ms(now) > 0
+        silent_ms = min(now - self._waiting_since_ms, self.reply.idle_ms(now)) if is_idle else 0
+        if waiting.texts and silent_ms >= (_AGAIN_MS if self._fillers else _SILENT_MS):
+            if self._marks.first_text_ms is None:
+                self._marks.first_text_ms = now
+            self.queue.put_nowait(waiting.texts[self._fillers % len(waiting.texts)])
+            self._fillers += 1

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ringdown.voice import ports, sentences
+from ringdown.voice import brain, ports, sentences
 from ringdown.voice.events import ConversationEnd
 
 Purpose = Literal["opening", "answer", "inactivity", "time_exceeded", "apology", "announcement"]
@@ -27,13 +27,16 @@ class Reply:
     """What the agent says in one turn.
 
     The producer appends sentences and audio; `frame` plays them. `ends` is how the conversation ends when the words
-    were played, None when it goes on. Instants are milliseconds of media time.
+    were played, None when it goes on; `act` is what is done then. Instants are milliseconds of media time.
     """
 
     def __init__(self, purpose: Purpose, *, sample_rate_hz: int, is_uninterruptible: bool = False) -> None:
         self.purpose = purpose
         self.is_uninterruptible = is_uninterruptible
         self.ends: ConversationEnd | None = None
+        self.act: brain.Act | None = None
+        # It must begin before there is anything to play: a tool waits for the certainty that it will be heard.
+        self.needs_commit = False
         self.sentences: list[Sentence] = []
         # No sentence follows: the producer is done, or has failed.
         self.is_written = False
@@ -60,11 +63,19 @@ class Reply:
             await self._progress.wait()
 
     def is_ready(self) -> bool:
-        """Whether there is audio for a first frame, or certainty that there will be none."""
+        """Whether it can begin: with audio for a first frame, or certain that there will be none, or for a tool."""
+        if self.needs_commit:
+            return True
         if not self.sentences:
             return self.is_written
         first = self.sentences[0]
         return first.is_complete or len(first.pcm) >= self._frame_bytes
+
+    def idle_ms(self, now_ms: int) -> int:
+        """For how long there has been nothing to play; 0 while there is something, or before it began."""
+        if self._index < len(self.sentences):
+            return 0
+        return max(0, now_ms - self.stopped_ms)
 
     def is_played(self) -> bool:
         """Whether everything there will ever be was played."""

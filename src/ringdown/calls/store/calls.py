@@ -61,8 +61,9 @@ async def list_ended_ids(connection: AsyncConnection, organization_id: str, call
 
 
 async def delete_calls(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> None:
-    """Delete calls with their turns, their attempts and commands to them."""
-    for column in (calls.c.id, tables.turns.c.call_id, tables.attempts.c.call_id, tables.commands.c.call_id):
+    """Delete calls with their turns, events, attempts and commands to them."""
+    parts = (tables.turns, tables.events, tables.attempts, tables.commands)
+    for column in (calls.c.id, *(part.c.call_id for part in parts)):
         condition = (column.table.c.organization_id == organization_id) & column.in_(call_ids)
         await connection.execute(sa.delete(column.table).where(condition))
 

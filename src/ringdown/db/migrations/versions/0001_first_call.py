@@ -14,6 +14,7 @@ def upgrade() -> None:
     _create_agents()
     _create_attempts()
     _create_call_commands()
+    _create_call_events()
     _create_calls()
     _create_idempotency_keys()
     _create_jobs()
@@ -86,6 +87,20 @@ def _create_call_commands() -> None:
         sa.PrimaryKeyConstraint("organization_id", "id"),
     )
     op.create_index("ix_call_commands_call", "call_commands", ["organization_id", "call_id"], unique=False)
+
+
+def _create_call_events() -> None:
+    op.create_table(
+        "call_events",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("call_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at_ms", sa.Integer(), nullable=False),
+        sa.Column("details", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "call_id", "position"),
+    )
 
 
 def _create_calls() -> None:
