@@ -7,6 +7,7 @@ used, because they would resolve the name themselves.
 
 import asyncio
 import ipaddress
+import re
 import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -93,6 +94,8 @@ def parse_url(url: str) -> httpx2.URL:
         raise OutboundError("bad_url", "The URL is malformed.", is_sent=False) from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise OutboundError("bad_url", "The URL must begin with http:// or https:// and a host.", is_sent=False)
+    if re.fullmatch(rb"[A-Za-z0-9._:-]{1,253}", parsed.raw_host) is None or not 1 <= (parsed.port or 80) <= 65535:
+        raise OutboundError("bad_url", "The host or port of the URL is malformed.", is_sent=False)
     if parsed.userinfo:
         raise OutboundError("bad_url", "The URL must not hold a user name or password.", is_sent=False)
     return parsed

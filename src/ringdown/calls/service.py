@@ -55,9 +55,14 @@ async def place_call(database: Database, *, settings: Settings, organization_id:
 
 
 async def insert_placed_call(
-    connection: AsyncConnection, *, settings: Settings, organization_id: str, request: PlaceCall
+    connection: AsyncConnection,
+    *,
+    settings: Settings,
+    organization_id: str,
+    request: PlaceCall,
+    call_id: str | None = None,
 ) -> Call:
-    """`place_call` within a transaction that also stores something else."""
+    """`place_call` within a transaction that also stores something else; `call_id` by default a new one."""
     agent = await agent_store.get_agent(connection, organization_id, request.agent_id, share=True)
     if agent.status != "active":
         raise errors.invalid("agent_id", f"the agent is {agent.status}; publish it before it can call")
@@ -69,6 +74,7 @@ async def insert_placed_call(
     call = await _insert_call(
         connection,
         organization_id=organization_id,
+        id=call_id or values.new_id("call"),
         direction="outbound",
         status="queued",
         agent_id=agent.id,
@@ -120,9 +126,7 @@ async def _insert_call(connection: AsyncConnection, *, organization_id: str, **f
     # The row of the organization stays locked until the commit: calls become visible in the order of their `seq`.
     seq = await account_store.take_call_seq(connection, organization_id)
     now = values.now_ms()
-    call = Call(
-        organization_id=organization_id, id=values.new_id("call"), seq=seq, created_at=now, updated_at=now, **fields
-    )
+    call = Call(organization_id=organization_id, seq=seq, created_at=now, updated_at=now, **fields)
     await store.insert_call(connection, call)
     return call
 
@@ -144,6 +148,7 @@ async def accept_inbound_call(
         call = await _insert_call(
             connection,
             organization_id=organization_id,
+            id=values.new_id("call"),
             direction="inbound",
             status="ringing",
             agent_id=agent.id,

@@ -3,15 +3,21 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
+import structlog
+
 from ringdown import values
+from ringdown.calls import callback
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
 from ringdown.db.engine import Database, open_database
+from ringdown.errors import RingdownError
 from ringdown.jobs import loop, queue
 from ringdown.jobs.store import Job
 from ringdown.web import idempotency
 from ringdown.worker import reaper
+
+log = structlog.get_logger(__name__)
 
 _REAP = "calls.reap"
 _FORGET = "idempotency.forget"
@@ -40,4 +46,12 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
         async with database.write() as connection:
             await idempotency.delete_expired(connection, now_at=values.now_ms())
 
-    return {_REAP: reap, _FORGET: forget}
+    async def call_back(job: Job) -> None:
+        try:
+            await callback.place_callback(
+                database, settings=settings, organization_id=job.organization_id, payload=job.payload
+            )
+        except RingdownError as refusal:  # a later try would be refused, too
+            log.warning("callback not placed", call_id=job.payload["call_id"], reason=refusal.message)
+
+    return {_REAP: reap, _FORGET: forget, callback.JOB_KIND: call_back}

@@ -30,11 +30,19 @@ async def insert_call(connection: AsyncConnection, call: Call) -> None:
 
 async def get_call(connection: AsyncConnection, organization_id: str, call_id: str, *, lock: bool = False) -> Call:
     """The call; raises `NotFound`. `lock` keeps others from changing it until the transaction ends."""
+    call = await find_call(connection, organization_id, call_id, lock=lock)
+    if call is None:
+        raise errors.NotFound("Call", call_id)
+    return call
+
+
+async def find_call(
+    connection: AsyncConnection, organization_id: str, call_id: str, *, lock: bool = False
+) -> Call | None:
+    """The call, if there is one; `lock` as in `get_call`."""
     query = calls.select().where(is_call(organization_id, call_id))
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
-    if row is None:
-        raise errors.NotFound("Call", call_id)
-    return to_call(row)
+    return None if row is None else to_call(row)
 
 
 async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -> Call:

@@ -1,0 +1,140 @@
+"""Tools in use during one call: sorts a model's requests, runs them beside the words, and keeps every result."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from ringdown.voice import brain, ports, waiting
+from ringdown.voice.history import Round
+
+# A tool bounds its own time (60 s at most); this is for one that does not.
+_TOOL_TIMEOUT_S = 90.0
+_AT_ONCE = 8
+# How often the answer that waits for a tool shows that it is alive.
+_BEAT_S = 0.25
+# After the call a booking may still be on its way.
+_CLOSE_TIMEOUT_S = 5.0
+
+_TOO_MANY = ports.ToolResult(f"Not done: at most {_AT_ONCE} tools at once.", is_error=True)
+_TOO_LATE = ports.ToolResult("The tool did not answer in time.", is_error=True)
+_NOT_DONE = ports.ToolResult("Not done, because another tool failed; decide anew.", is_error=True)
+_ONE_ONLY = ports.ToolResult("Not done: only one such tool at a time.", is_error=True)
+_SPOKEN_OVER = ports.ToolResult("Not done: the caller spoke first.", is_error=True)
+_BEGUN = ports.ToolResult("Begun.")
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A model's requests: those that run at once, and the one that is the last thing of the answer."""
+
+    during: tuple[ports.ToolRequest, ...]
+    last: ports.ToolRequest | None
+    refused: tuple[tuple[ports.ToolRequest, ports.ToolResult], ...]
+
+    @property
+    def requests(self) -> tuple[ports.ToolRequest, ...]:
+        """All of them."""
+        last = () if self.last is None else (self.last,)
+        return (*self.during, *last, *(request for request, _ in self.refused))
+
+
+class ToolUse:
+    """The tools of one call in use. Await `close` after the call."""
+
+    def __init__(self, toolbox: ports.ToolBox | None, *, language: str) -> None:
+        self._toolbox = toolbox
+        self._texts = waiting.waiting_texts(language)
+        self._running: set[asyncio.Task[None]] = set()
+        self._used_ids: set[str] = set()
+
+    def specs(self) -> Sequence[ports.ToolSpec]:
+        """What the model may use now."""
+        return () if self._toolbox is None else self._toolbox.specs()
+
+    def sort(self, requests: Sequence[ports.ToolRequest], *, last_names: Sequence[str]) -> Sorted:
+        """What is to become of `requests`; tools called `last_names` run after the words, as those that say so do.
+
+        Each gets an id of its own: some servers send none, or the same again.
+        """
+        runs = {spec.name: spec.runs for spec in self.specs()} | dict.fromkeys(last_names, "after_words")
+        during: list[ports.ToolRequest] = []
+        refused: list[tuple[ports.ToolRequest, ports.ToolResult]] = []
+        last: ports.ToolRequest | None = None
+        for request in map(self._identify, requests):
+            when = runs.get(request.name)
+            if when is None:
+                unknown = f"There is no tool {request.name!r}; there are: {', '.join(runs) or 'none'}."
+                refused.append((request, ports.ToolResult(unknown, is_error=True)))
+            elif when == "after_words" and last is None:
+                last = request
+            elif when == "after_words":
+                refused.append((request, _ONE_ONLY))
+            elif len(during) < _AT_ONCE:
+                during.append(request)
+            else:
+                refused.append((request, _TOO_MANY))
+        return Sorted(tuple(during), last, tuple(refused))
+
+    def begin(self, text: str, wanted: Sorted) -> Round:
+        """Start what runs at once; the round's results come in while `wait` waits, or later."""
+        round_ = Round(text, wanted.requests, results={request.tool_call_id: why for request, why in wanted.refused})
+        if wanted.last is not None:
+            round_.default = _SPOKEN_OVER
+        for request in wanted.during:
+            task = asyncio.get_running_loop().create_task(self._run(round_, request))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return round_
+
+    @staticmethod
+    def act(round_: Round, request: ports.ToolRequest) -> brain.Act:
+        """`request` as the last part of the answer whose round is `round_`."""
+        return brain.Act(request, begun=lambda: round_.results.update({request.tool_call_id: _BEGUN}))
+
+    @staticmethod
+    def has_failed(round_: Round) -> bool:
+        """Whether a tool of the round failed; then what was to follow it is not done, and the model told so."""
+        if not any(result.is_error for result in round_.results.values()):
+            return False
+        round_.default = _NOT_DONE
+        return True
+
+    async def wait(self) -> AsyncIterator[brain.Waiting]:
+        """Wait for all that runs; yields while it does."""
+        while running := set(self._running):
+            done, left = await asyncio.wait(running, timeout=_BEAT_S)
+            for task in done:
+                task.result()
+            if left:
+                yield brain.Waiting(self._texts)
+
+    async def close(self) -> None:
+        """Wait for what still runs, for a while, and stop it. Safe to call twice."""
+        running = set(self._running)
+        if running:
+            _, left = await asyncio.wait(running, timeout=_CLOSE_TIMEOUT_S)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def call(self, request: ports.ToolRequest) -> ports.ToolResult:
+        """Use one tool. Never raises."""
+        if self._toolbox is None:
+            return ports.ToolResult("There are no tools.", is_error=True)
+        try:
+            async with asyncio.timeout(_TOOL_TIMEOUT_S):
+                return await self._toolbox.call(request)
+        except TimeoutError:
+            return _TOO_LATE
+
+    async def _run(self, round_: Round, request: ports.ToolRequest) -> None:
+        round_.results[request.tool_call_id] = await self.call(request)
+
+    def _identify(self, request: ports.ToolRequest) -> ports.ToolRequest:
+        identifier = request.tool_call_id
+        if not identifier or identifier in self._used_ids:
+            identifier = f"call_{len(self._used_ids) + 1}_{request.name}"
+            request = dataclasses.replace(request, tool_call_id=identifier)
+        self._used_ids.add(identifier)
+        return request
