@@ -136,7 +136,7 @@ async def test_a_phone_that_does_not_answer_leaves_its_reason(
     async with run_phone(ringdown.ports["PEER_PORT"], "--reaction", reaction) as phone:
         call_id = (await place(client, agent_id, call_settings={"join_timeout": "2s"}))["id"]
         call = await wait_for_call(client, call_id, "failed", "completed")
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     assert (call["status"], call["ended_reason"]) == ("failed", ended_reason)
     assert (call["duration_seconds"], call["cost_credits"], call["recording_url"]) == (0, 0, None)
     assert "answered" not in phone.kinds()
@@ -159,7 +159,7 @@ async def test_the_api_hangs_up_a_ringing_and_a_talking_call(
         assert (await client.delete(f"/calls/{call_id}")).status_code == 422
         assert (await client.post(f"/calls/{call_id}/hangup")).status_code == 201
         assert (await wait_for_call(client, call_id, "failed"))["ended_reason"] == "cancelled"
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     async with run_phone(ringdown.ports["PEER_PORT"], "--answer-after", "0") as phone:
         call_id = (await place(client, agent_id))["id"]
         await phone.wait_for("answered")
@@ -167,7 +167,7 @@ async def test_the_api_hangs_up_a_ringing_and_a_talking_call(
         await asyncio.sleep(1)
         assert (await client.post(f"/calls/{call_id}/hangup")).status_code == 201
         call = await wait_for_call(client, call_id, "completed")
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     assert call["ended_reason"] == "agent_hangup"
     assert (await client.post(f"/calls/{call_id}/hangup")).status_code == 422
     assert (await client.delete(f"/calls/{call_id}")).status_code == 200

@@ -146,7 +146,7 @@ async def test_a_model_leads_a_call_to_its_end(
         ringdown, client, provider, "say When will it come?", "say Friday would be better.", "wait 30"
     ) as (call_id, phone):
         call = await wait_for_summary(client, call_id)
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
 
     turns = await read_turns(client, call_id)
     assert words_of(turns) == [
@@ -207,7 +207,7 @@ async def test_a_call_has_ended_before_the_model_has_written_its_summary(
     provider.summary_delay_s = 3.0
     async with place_call(ringdown, client, provider, "say Bye.", "wait 30") as (call_id, phone):
         ended = await wait_for_call(client, call_id, "completed", "failed")
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     assert (ended["status"], ended["summary"], ended["cost_credits"] > 0) == ("completed", None, True)
     assert ended["recording_url"] is not None
     summed = await wait_for_summary(client, call_id)
@@ -265,7 +265,7 @@ async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
     provider.faults = [(CHAT, "500"), (CHAT, "500")]
     async with place_call(ringdown, client, provider, "say When will it come?", "wait 30") as (call_id, phone):
         call = await wait_for_summary(client, call_id)
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     turns = await read_turns(client, call_id)
     assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent"]
     assert "sorry" in turns[-1]["text"]
@@ -302,7 +302,7 @@ async def test_a_voice_that_fails_ends_the_call(
     provider.faults = [(SPEECH, "500")] * 4
     async with place_call(ringdown, client, provider, "wait 30") as (call_id, phone):
         call = await wait_for_call(client, call_id, "completed", "failed", timeout_s=15)
-        await phone.wait_for("ended", 5)
+        await phone.wait_for("ended", 30)
     assert (call["status"], call["ended_reason"]) == ("completed", "provider_error")
     assert await read_turns(client, call_id) == []
 

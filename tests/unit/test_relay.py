@@ -73,7 +73,7 @@ def peers() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 async def receive(peer: socket.socket) -> tuple[bytes, tuple[str, int]]:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         return await asyncio.get_running_loop().sock_recvfrom(peer, 100)
 
 

@@ -66,7 +66,7 @@ async def test_a_second_stop_hangs_up_ringing_and_talking_calls(product: Product
             await asyncio.sleep(1)
             assert "ended" not in caller.kinds() + callee.kinds()
             os.kill(product.pid, signal.SIGTERM)
-            await asyncio.gather(caller.wait_for("ended", 5), callee.wait_for("ended", 5))
+            await asyncio.gather(caller.wait_for("ended", 30), callee.wait_for("ended", 5))
             assert await product.stop() == 0
     newest = product.rows("SELECT direction, status, ended_reason FROM calls ORDER BY seq DESC LIMIT 2")
     assert newest == [("outbound", "failed", "cancelled"), ("inbound", "completed", "agent_hangup")]

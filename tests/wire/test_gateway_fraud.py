@@ -243,7 +243,7 @@ async def test_a_caller_on_hold_is_taken_back_to_be_joined_once_and_not_left_wit
         assert voice.count() > 15 and other_voice.count() > 15
         other_voice.be_silent()
         await wait_for(person, Ended)
-        await asyncio.wait_for(following, 10)
+        await asyncio.wait_for(following, 30)
         ended = await product.end_of(call_id)
     assert (ended["ended_reason"], carrier.incoming.empty()) == ("transferred", True)
 
@@ -267,10 +267,10 @@ async def test_a_hang_up_in_any_stage_of_a_transfer_leaves_nobody_behind(
         else:
             await product.hang_up(call_id)
         assert await collect(person)
-        await asyncio.wait_for(following, 10)
+        await asyncio.wait_for(following, 30)
         ended = await product.end_of(call_id)
     assert ended["status"] == "completed" and ended["recording_url"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while count_descriptors(product.gateway_pid) > before:
             await asyncio.sleep(0.1)
 

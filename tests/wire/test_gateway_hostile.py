@@ -296,6 +296,6 @@ async def test_thirty_short_calls_leave_nothing_open(product: Product) -> None:
     for _ in range(10):
         await asyncio.gather(*(ring() for _ in range(3)))
         await until_idle()  # three more would meet the capacity while their predecessors are stored
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while count_descriptors(pid) > before:
             await asyncio.sleep(0.2)

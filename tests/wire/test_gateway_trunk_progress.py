@@ -193,7 +193,7 @@ async def _ring(site: Site, number: str, **offer: Any) -> list[Event]:
     )
     await call.send()
     seen: list[Event] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for event in call.events():
             seen.append(event)
             if isinstance(event, Answered):

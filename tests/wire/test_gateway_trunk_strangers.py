@@ -235,7 +235,7 @@ async def test_a_trunk_whose_host_has_no_address_says_so(site: Site) -> None:
 
 async def _refuse(opened: socket.socket, status: int) -> Request:
     """Answer the next INVITE; other requests are passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             data, source = await asyncio.get_running_loop().sock_recvfrom(opened, 65_535)
             message = parse_message(data)

@@ -229,7 +229,7 @@ async def test_a_trunk_that_is_switched_off_is_unregistered(carrier: Carrier) ->
     await wait_for_status(carrier.product, trunk_id, registration="registered")
     async with carrier.product.client() as client:
         assert (await client.patch(f"/telephony/trunks/{trunk_id}", json={"is_enabled": False})).status_code == 200
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await _dial(carrier, "carol")).status != 404:
             await asyncio.sleep(0.2)
 

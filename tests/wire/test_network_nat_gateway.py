@@ -66,7 +66,7 @@ def run_peer(site: Site, *said: str) -> contextlib.AbstractAsyncContextManager[P
 async def test_both_hear_each_other(site: Site) -> None:
     async with run_peer(site, "say yes", "wait 30") as phone:
         call = await site.product.end_of(await site.product.place())
-        await phone.wait_for("ended", 10)
+        await phone.wait_for("ended", 30)
     assert (call["ended_reason"], call["summary"]) == ("agent_hangup", "Deliver today: yes.")
     assert heard_seconds(phone) > 1
 
@@ -76,14 +76,14 @@ async def test_the_peers_bye_reaches_the_gateway(site: Site) -> None:
         pytest.skip("nobody can reach a SIP port that the NAT changes for each peer")
     async with run_peer(site, "wait 1", "hang_up") as phone:
         call = await site.product.end_of(await site.product.place(), timeout_s=20)
-        await phone.wait_for("ended", 10)
+        await phone.wait_for("ended", 30)
     assert call["ended_reason"] == "user_hangup"
 
 
 async def test_the_invite_names_no_private_address(site: Site) -> None:
     with open_socket(site.network, PEER_PORT) as peer:
         call_id = await site.product.place()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             invite, source = await asyncio.get_running_loop().sock_recvfrom(peer, 65536)
         peer.sendto(refuse(invite), source)
         assert (await site.product.end_of(call_id))["status"] == "failed"

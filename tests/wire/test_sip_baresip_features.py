@@ -45,7 +45,7 @@ async def test_baresip_holds_us_and_resumes(tmp_path: Path) -> None:
         await baresip.wait_for("CALL_ESTABLISHED")
         for command, direction in (("hold", b"a=sendonly"), ("resume", b"a=sendrecv")):
             await baresip.command(command)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while not (offers and direction in offers[-1]):
                     await asyncio.sleep(0.02)
         await call.bye()

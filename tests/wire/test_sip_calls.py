@@ -37,7 +37,7 @@ async def test_offers_that_cross_both_succeed_in_the_end() -> None:
     async with run_owner() as caller, run_owner() as callee:
         call, incoming = await connect(caller, callee)
         call.on_reoffer = incoming.on_reoffer = lambda _offer: SDP
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             assert await asyncio.gather(call.reoffer(HOLD), incoming.reoffer(HOLD)) == [SDP, SDP]
         await call.bye()
 

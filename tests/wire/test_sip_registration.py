@@ -35,7 +35,7 @@ class Watched:
         self._told = told
 
     async def next(self) -> RegistrationStatus:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self._told.get()
 
 

@@ -161,7 +161,7 @@ async def test_the_registrar_of_a_standard_scenario_takes_us(tmp_path: Path) -> 
         told: asyncio.Queue[RegistrationStatus] = asyncio.Queue()
         registrar = Registrar(uri=f"sip:127.0.0.1:{sipp.port}", address_of_record=owner.endpoint.local_uri("ua1"))
         owner.endpoint.register(registrar, on_change=told.put_nowait)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (await told.get()).state != "registered":
                 pass
 

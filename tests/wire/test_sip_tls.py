@@ -282,7 +282,7 @@ async def test_connections_on_which_tls_is_not_agreed_count_and_do_not_stay(
         assert (await ask(alice, hop)).is_local
         for reader, _ in opened[:3]:
             with contextlib.suppress(ConnectionResetError):
-                assert await asyncio.wait_for(reader.read(), 5) == b""
+                assert await asyncio.wait_for(reader.read(), 30) == b""
         assert (await ask(alice, hop)).status == 200
         for _, writer in opened:
             writer.close()
@@ -307,12 +307,12 @@ async def test_a_request_that_comes_with_the_end_of_the_handshake_is_answered(
                 break
             except ssl.SSLWantReadError:
                 writer.write(outgoing.read())
-                incoming.write(await asyncio.wait_for(reader.read(65_535), 5))
+                incoming.write(await asyncio.wait_for(reader.read(65_535), 30))
         session.write(request)
         writer.write(outgoing.read())  # the client's Finished and its first record at once
         answered = b""
         while b"\r\n\r\n" not in answered:
-            incoming.write(await asyncio.wait_for(reader.read(65_535), 5))
+            incoming.write(await asyncio.wait_for(reader.read(65_535), 30))
             with contextlib.suppress(ssl.SSLWantReadError):
                 answered += session.read(65_535)
         assert answered.startswith(b"SIP/2.0 200 OK\r\n")

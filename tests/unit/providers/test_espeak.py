@@ -40,7 +40,7 @@ async def listen(stream: AsyncIterator[Speech]) -> list[Speech]:
 
 async def kill_child(server: EspeakServer) -> None:
     """Kill the child that runs, or the next one once it does."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (pid := server.child_pid) is None:
             await asyncio.sleep(0.005)
     os.kill(pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ async def measure_delay(speaker: Line, listener: Line) -> float:
     delays = []
     for _ in range(3):
         speaker.play(0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while tones.level(await listener.listen(0.1)) > _QUIET:
                 pass
         onset = asyncio.create_task(listener.hears_onset())

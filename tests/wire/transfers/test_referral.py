@@ -30,7 +30,7 @@ async def test_a_far_end_that_refuses_refer_is_joined_with_the_person(site: Site
     caller, call_id = await site.call_agent()
     number = site.new_number()
     await site.transfer(call_id, number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         referred = await caller.referred.get()
     assert number in referred.target
     await referred.referral.reject(status)
@@ -46,7 +46,7 @@ async def test_a_trunk_that_wants_refer_gets_no_second_call(site: Site) -> None:
     line, call_id = await site.be_called(ACCEPTING)
     number = site.new_number()
     await site.transfer(call_id, number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await (await line.referred.get()).referral.reject(603)
     transfer = await site.reaches(call_id, "failed")
     assert transfer["reason"] == "the far end answered 603 Decline"
@@ -59,7 +59,7 @@ async def test_a_far_end_that_found_the_number_busy_is_back_with_the_agent(site:
     caller, call_id = await site.call_agent()
     number = site.new_number()
     await site.transfer(call_id, number)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         referral = (await caller.referred.get()).referral
     assert await referral.accept()
     await referral.notify(486, "Busy Here")
@@ -72,7 +72,7 @@ async def test_a_far_end_that_accepts_refer_and_does_nothing_is_joined_with_the_
     caller, call_id = await site.call_agent()
     number = site.new_number()
     await site.transfer(call_id, number, timeout="1s")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await (await caller.referred.get()).referral.accept()
     person = await (await site.persons.rings(number)).accept()
     caller.play(440)
@@ -86,7 +86,7 @@ async def test_a_far_end_that_hangs_up_after_refer_has_left_for_the_person_only_
 ) -> None:
     caller, call_id = await site.call_agent()
     await site.transfer(call_id, site.new_number())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         referred = await caller.referred.get()
     if is_accepted:
         assert await referred.referral.accept()
