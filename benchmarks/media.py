@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import media_feeder, pair, peer, report, setups
+from ringdown import collector
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
 from ringdown.media.session import MediaSession
@@ -81,6 +82,7 @@ async def _run_subject(connection: Connection, calls: int, kind: Kind) -> None:
             sessions.append(session)
             if recorder is not None:
                 recorders.append(recorder)
+        collector.settle()  # as the gateway does
         connection.send([session.local_port for session in sessions])
         begin_s, end_s = connection.recv()
         await asyncio.sleep(begin_s - time.monotonic())

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks import pair, report
+from ringdown import collector
 from ringdown.sip import admission, sdp
 from ringdown.sip.call import Call, IncomingCall
 from ringdown.sip.endpoint import Endpoint
@@ -81,6 +82,7 @@ async def _drain(call: Call) -> None:
 
 
 async def _measure_cpu(begin_s: float, end_s: float) -> float:
+    collector.settle()  # as the gateway does
     await asyncio.sleep(begin_s - time.monotonic())
     before_s = pair.read_cpu_s()
     await asyncio.sleep(end_s - time.monotonic())

@@ -98,10 +98,11 @@ def scale_speech(samples: Samples, rms: float = SPEECH_RMS) -> Samples:
 
 def band_limit(samples: Samples) -> Samples:
     """Only what a telephone line carries."""
-    spectrum = np.fft.rfft(samples)
-    frequencies = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    size = 1 << (len(samples) - 1).bit_length()
+    spectrum = np.fft.rfft(samples, size)
+    frequencies = np.fft.rfftfreq(size, 1 / RATE_HZ)
     spectrum[(frequencies < _BAND_HZ[0]) | (frequencies > _BAND_HZ[1])] = 0
-    return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
+    return np.fft.irfft(spectrum, size)[: len(samples)].astype(np.float32)
 
 
 def compand(samples: Samples) -> bytes:

@@ -25,7 +25,7 @@ _DIGITS = {
     "eight": "8", "nine": "9",
 }  # fmt: skip
 # What espeak-ng has to read so that these sound like what people say.
-_SOUNDS = {"mhm": "um hum", "mm": "um", "hmm": "hum", "uh huh": "uh huh"}
+_SOUNDS = {"mhm": "um hum", "mm": "um", "hmm": "hum"}
 _SHORT_ANSWERS = ("Okay, I see.", "All right, go on.", "Thank you.", "Good, what else?")
 _SHORT_GREETING = "Hello, how can I help you?"
 
@@ -202,7 +202,8 @@ class SceneMaker:
         for index, (fragment, mark) in enumerate(fragments):
             clip = self._clips[draw.line(fragment)]
             pieces.append(clip.samples)
-            words += [Word(word.text, word.start_ms + at_ms, word.end_ms + at_ms) for word in clip.words]
+            spoken = (Word(fragment, 0, clip.length_ms),) if fragment in _SOUNDS else clip.words
+            words += [Word(word.text, word.start_ms + at_ms, word.end_ms + at_ms) for word in spoken]
             at_ms += clip.length_ms
             if index == len(fragments) - 1:
                 break
@@ -214,7 +215,9 @@ class SceneMaker:
             at_ms += pause_ms
         written = text.replace(" ~", "").replace(" /", "").split()
         assert len(written) == len(words), (written, words)
-        spelled = [Word(draw.write(token), word.start_ms, word.end_ms) for token, word in zip(written, words, strict=True)]
+        spelled = [
+            Word(draw.write(token), word.start_ms, word.end_ms) for token, word in zip(written, words, strict=True)
+        ]
         return audio.band_limit(np.concatenate(pieces)), tuple(spelled), longest_ms
 
     def _scene(

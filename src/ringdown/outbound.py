@@ -7,11 +7,14 @@ used, because they would resolve the name themselves.
 
 import asyncio
 import ipaddress
+import os
 import re
 import socket
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -151,10 +154,6 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
             addresses[-1], port, timeout, local_address, socket_options=socket_options
         )
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait between two attempts of httpcore."""
-        await self._backend.sleep(seconds)
-
 
 class _BoundedStream(httpx2.AsyncByteStream):
     """A body that ends with an error when it grows over `max_bytes`."""
@@ -185,10 +184,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     Answers that are compressed although nobody asked for it are refused where `max_bytes` bounds a body.
     """
 
-    def __init__(self, *, private_allowed: bool, resolve: Resolve = resolve, max_bytes: int | None = None) -> None:
+    def __init__(
+        self, *, private_allowed: bool, tls: ssl.SSLContext, resolve: Resolve, max_bytes: int | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=tls,
             max_connections=_MAX_CONNECTIONS,
             max_keepalive_connections=_MAX_IDLE_CONNECTIONS,
             keepalive_expiry=_IDLE_S,
@@ -198,18 +199,15 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request. Raises `httpx2.HTTPError`."""
         url = request.url
+        asked = httpcore2.Request(
+            method=request.method,
+            url=httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
         try:
-            answer = await self._pool.handle_async_request(
-                httpcore2.Request(
-                    method=request.method,
-                    url=httpcore2.URL(
-                        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path or b"/"
-                    ),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
+            answer = await self._pool.handle_async_request(asked)
         except _HTTPCORE_ERRORS as error:
             raise _translate(error) from error
         response = httpx2.Response(
@@ -228,6 +226,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         await self._pool.aclose()
 
 
+@cache
+def _make_tls(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+    # Reading the authorities takes a tenth of a second, which a call's media clock has not: once per process.
+    del cert_file, cert_dir  # httpx reads them itself; here they tell one context from another
+    return httpx2.create_ssl_context()
+
+
 class OutboundClient:
     """Sends requests to addresses that customers named. Keeps no cookies, and follows redirects only when told to."""
 
@@ -235,11 +240,14 @@ class OutboundClient:
         self._private_allowed = private_allowed
         self._resolve = resolve
         self._user_agent = user_agent
+        self._tls = _make_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
         self._transport = self.open_transport()
 
     def open_transport(self, *, max_bytes: int | None = None) -> GuardedTransport:
         """A transport with the same guard for a library's own client, which closes it; bodies up to `max_bytes`."""
-        return GuardedTransport(private_allowed=self._private_allowed, resolve=self._resolve, max_bytes=max_bytes)
+        return GuardedTransport(
+            private_allowed=self._private_allowed, tls=self._tls, resolve=self._resolve, max_bytes=max_bytes
+        )
 
     async def send(
         self,
@@ -265,7 +273,7 @@ class OutboundClient:
                 return await self._send(request, max_bytes=max_bytes, max_redirects=max_redirects)
         except TimeoutError:
             raise OutboundError(
-                "timeout", f"{target.host} did not answer completely within {timeout_s:g} seconds."
+                "timeout", f"{target.host} did not answer completely within {timeout_s:.3g} seconds."
             ) from None
         except _AddressRefused:
             raise OutboundError(
@@ -336,11 +344,8 @@ def _get_origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _add_query(url: str, query: Sequence[tuple[str, str]]) -> str:
-    if not query:
-        return url
     before = url.partition("#")[0]
-    joint = "" if before.endswith(("?", "&")) else "&" if "?" in before else "?"
-    return f"{before}{joint}{urlencode(query)}"
+    return f"{before}{'&' if '?' in before else '?'}{urlencode(query)}" if query else before
 
 
 def _is_redirect(response: httpx2.Response) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from openai.types import CreateEmbeddingResponse
 from openai.types.audio import (
     Transcription,
     TranscriptionTextDeltaEvent,
@@ -24,8 +25,25 @@ from openai.types.chat import ChatCompletionChunk
 from pydantic import BaseModel
 
 Fault = Literal[
-    "none", "slow", "cut", "early_end", "garbage", "error_event", "400", "401", "408", "409", "429", "quota", "500"
+    "none",
+    "slow",
+    "slow_token",
+    "cut",
+    "early_end",
+    "garbage",
+    "error_event",
+    "400",
+    "401",
+    "408",
+    "409",
+    "429",
+    "quota",
+    "500",
 ]
+
+
+# How tool calls come: as OpenAI sends them, or with a habit of some other server.
+ToolStyle = Literal["openai", "interleaved", "no_index", "same_index", "no_id", "name_repeated", "arguments_as_object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +61,7 @@ class FakeOpenAIServer:
 
     text: str = "Hello there."
     tool_calls: list[tuple[str, str]] = field(default_factory=list)  # name, arguments
+    tool_style: ToolStyle = "openai"
     finish_reason: str = "stop"
     transcript: str = "yes please"
     words: list[tuple[str, float, float]] = field(default_factory=lambda: [("yes", 0.1, 0.4), ("please", 0.4, 0.9)])
@@ -89,7 +108,10 @@ class FakeOpenAIServer:
         match received.path:
             case "/v1/chat/completions":
                 chunks = self._chat_chunks(received)
-                await self._stream(writer, "text/event-stream", [_event(chunk) for chunk in chunks])
+                events = [_event(chunk, self.tool_style) for chunk in chunks]
+                await self._stream(writer, "text/event-stream", events)
+            case "/v1/embeddings":
+                await self._embed(received, writer)
             case "/v1/audio/transcriptions":
                 await self._transcribe(received, writer)
             case "/v1/audio/speech":
@@ -115,6 +137,9 @@ class FakeOpenAIServer:
             failure = {"error": {"message": "secret words", "type": "server_error", "code": None}}
             pieces[len(pieces) // 2 :] = [f"data: {json.dumps(failure)}\n\n".encode()]
         writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        if self.fault == "slow_token":
+            await writer.drain()
+            await self._wait_unless_closed(writer)
         for number, piece in enumerate(pieces):
             if self.fault == "cut" and number >= len(pieces) // 2:
                 writer.transport.abort()
@@ -128,20 +153,39 @@ class FakeOpenAIServer:
     def _chat_chunks(self, received: Received) -> list[BaseModel]:
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": f"{word} "} for word in self.text.split()]
-        for index, (name, arguments) in enumerate(self.tool_calls):
-            function = {"name": name, "arguments": ""}
-            deltas.append(
-                {"tool_calls": [{"index": index, "id": f"call_{index}", "type": "function", "function": function}]}
-            )
-            half = len(arguments) // 2
-            for part in (arguments[:half], arguments[half:]):
-                deltas.append({"tool_calls": [{"index": index, "function": {"arguments": part}}]})
+        deltas += self._tool_deltas()
         reason = "tool_calls" if self.tool_calls else self.finish_reason
         choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
         choices.append({"index": 0, "delta": {}, "finish_reason": reason})
         model = str(received.fields["model"])
         frame = {"id": "chatcmpl-1", "created": 1, "model": model, "object": "chat.completion.chunk"}
         return [ChatCompletionChunk.model_validate({**frame, "choices": [choice]}) for choice in choices]
+
+    def _tool_deltas(self) -> list[dict[str, Any]]:
+        """The beginnings of tool calls and their arguments in halves, one call after the other unless interleaved."""
+        calls: list[list[dict[str, Any]]] = []
+        for index, (name, arguments) in enumerate(self.tool_calls):
+            begin = {"index": index, "id": f"call_{index}", "type": "function"}
+            half = len(arguments) // 2
+            pieces = [{**begin, "function": {"name": name, "arguments": ""}}]
+            pieces += [
+                {"index": index, "function": {"arguments": part}} for part in (arguments[:half], arguments[half:])
+            ]
+            calls.append(pieces)
+        if self.tool_style == "interleaved":
+            calls = [list(pieces) for pieces in zip(*calls, strict=True)]
+        return [{"tool_calls": [piece]} for pieces in calls for piece in pieces]
+
+    async def _embed(self, received: Received, writer: asyncio.StreamWriter) -> None:
+        texts = received.fields["input"]
+        rows = [{"index": at, "object": "embedding", "embedding": embed(text)} for at, text in enumerate(texts)]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        model = received.fields["model"]
+        answer = CreateEmbeddingResponse.model_validate(
+            {"data": rows[::-1], "model": model, "object": "list", "usage": usage}
+        )
+        body = b"{}" if self.fault == "garbage" else answer.model_dump_json().encode()
+        await _send(writer, 200, "application/json", body)
 
     async def _transcribe(self, received: Received, writer: asyncio.StreamWriter) -> None:
         if received.fields.get("stream") == "true" and self.streams_transcripts:
@@ -180,8 +224,33 @@ def to_wav(pcm: bytes, *, sample_rate_hz: int) -> bytes:
     return file.getvalue()
 
 
-def _event(chunk: BaseModel) -> bytes:
-    return f"data: {chunk.model_dump_json(exclude_unset=True)}\n\n".encode()
+def embed(text: str) -> list[float]:
+    """A vector that tells texts apart: how often each letter of a few stands in it."""
+    return [float(text.lower().count(letter)) for letter in "aeioust"]
+
+
+def _event(chunk: BaseModel, style: ToolStyle = "openai") -> bytes:
+    document = json.loads(chunk.model_dump_json(exclude_unset=True))
+    for choice in document.get("choices", ()):
+        for call in choice["delta"].get("tool_calls", ()):
+            _deviate(call, style)
+    return f"data: {json.dumps(document)}\n\n".encode()
+
+
+def _deviate(call: dict[str, Any], style: ToolStyle) -> None:
+    """Change a piece of a tool call as some servers send it."""
+    if style in ("no_index", "no_id"):
+        del call["index"]
+    if style == "no_id":
+        call.pop("id", None)
+    if style == "same_index":
+        call["index"] = 0
+    if style == "name_repeated":
+        call["function"].setdefault("name", "look")
+    if style == "arguments_as_object" and call["function"].get("name"):
+        call["function"]["arguments"] = {"a": 1}
+    elif style == "arguments_as_object":
+        call["function"]["arguments"] = None
 
 
 async def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:

@@ -8,6 +8,7 @@ import array
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ringdown.voice import ports
 from ringdown.voice.detector import WINDOW_MS, WINDOW_SAMPLES
@@ -43,7 +44,7 @@ class Codebook:
         for number in range(len(pcm) // len(self.silence)):
             at, start_ms = number * len(self.silence), number * FRAME_MS
             value = int.from_bytes(pcm[at : at + 2], "little", signed=True)
-            if value == 0:
+            if value == 0 or pcm[at : at + 2] * (len(self.silence) // 2) != pcm[at : at + len(self.silence)]:
                 continue
             word = self._words[value // 10 - 1]
             if found and found[-1][0] == word and found[-1][2] == start_ms:
@@ -54,7 +55,7 @@ class Codebook:
 
 
 class FakeDetector:
-    """Voice is whatever is not silence; results come `lag_windows` windows late."""
+    """Voice is whatever is not silence or a tone; results come `lag_windows` windows late."""
 
     def __init__(self, lag_windows: int = 1) -> None:
         self._lag = lag_windows
@@ -78,7 +79,7 @@ class _FakeActivity:
         while len(self._pending) >= WINDOW_SAMPLES * 2:
             window = array.array("h", bytes(self._pending[: WINDOW_SAMPLES * 2]))
             del self._pending[: WINDOW_SAMPLES * 2]
-            voiced = sum(1 for sample in window if sample)
+            voiced = sum(1 for sample, after in pairwise(window) if sample and sample == after)
             self._results.append(1.0 if voiced * 2 >= WINDOW_SAMPLES else 0.0)
         while self._delivered < len(self._results) - self._lag and not self._is_closed:
             self._delivered += 1
@@ -99,10 +100,14 @@ class FakeRecognizer:
     faults: list[ports.ProviderError] = field(default_factory=list)
     expectations: list[ports.Expectation] = field(default_factory=list)
     utterances: list["FakeUtterance"] = field(default_factory=list)
+    # The languages that utterances were opened with, and of words ("ja" is "de"); the others are in no language.
+    languages: list[str] = field(default_factory=list)
+    spoken_in: dict[str, str] = field(default_factory=dict)
 
     def open(self, *, sample_rate_hz: int, language: str, expectation: ports.Expectation) -> "FakeUtterance":
         """Begin an utterance."""
         assert sample_rate_hz == self.codebook.sample_rate_hz
+        self.languages.append(language)
         self.expectations.append(expectation)
         self.utterances.append(FakeUtterance(self))
         return self.utterances[-1]
@@ -132,7 +137,10 @@ class FakeUtterance:
         if not self._owner.is_able:
             return ports.Recognition("", understood=False)
         words = self._words()
-        return ports.Recognition(" ".join(word.text for word in words), tuple(words))
+        spoken = [self._owner.spoken_in[word.text] for word in words if word.text in self._owner.spoken_in]
+        return ports.Recognition(
+            " ".join(word.text for word in words), tuple(words), language=spoken[-1] if spoken else None
+        )
 
     async def close(self) -> None:
         self.is_closed = True

@@ -182,7 +182,16 @@ async def api(tenant: Tenant) -> Api:
     trunk = {"name": "carrier", "hosts": ["sip.example.net"], "username": "alice", "password": "secret"}
     trunk_id = (await tenant.client.post(f"{BASE}/telephony/trunks", json=trunk)).json()["data"]["id"]
     numbers = [await tenant.add_number(f"+1202555011{digit}", trunk_id=trunk_id) for digit in range(5)]
+    bases = f"{BASE}/knowledge-bases"
+    base_id = (await tenant.client.post(bases, json={"name": "Help"})).json()["data"]["id"]
+    text = {"name": "Hours", "text": "We open at nine."}
+    source_id = (await tenant.client.post(f"{bases}/{base_id}/sources/text", json=text)).json()["data"]["id"]
     known: dict[str, list[Any]] = {
+        "knowledge_base_id": [base_id, base_id, "kb_of_nobody"],
+        "source_id": [source_id, "src_of_nobody"],
+        "urls": [["https://example.com/help"], ["example.com"]],
+        "data": ["aGVsbG8=", "JVBERi0xLjQ="],
+        "filename": ["a.txt", "a.pdf", "a.exe"],
         "agent_id": [agent.id, agent.id, draft.id],
         "call_id": calls,
         "ids": [[calls[0]], [calls[1], "call_of_nobody"], calls[2:4]],

@@ -107,6 +107,8 @@ async def test_every_key_and_index_begins_with_the_organization() -> None:
         "ix_jobs_due_at",
         "ix_calls_queued",
         "ix_attempts_live",
+        "ix_knowledge_chunks_words",
+        "ux_knowledge_chunks_number",
     }
     leading = {
         str(index.name): next(iter(index.columns)).name

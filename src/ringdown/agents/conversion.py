@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ringdown import errors, values
-from ringdown.agents.models import Agent, Greeting, InactivityMessage, VadSettings
-from ringdown.agents.schemas import GreetingSettings, InactivityMessageBody, UpdateAgent, VadSettingsBody
+from ringdown.agents.models import (
+    Agent,
+    Greeting,
+    InactivityMessage,
+    ScreeningSettings,
+    TransferNumber,
+    VadSettings,
+    VoicemailSettings,
+)
+from ringdown.agents.schemas import UpdateAgent
+from ringdown.agents.setting_schemas import GreetingSettings, InactivityMessageBody, VadSettingsBody
 
 _DEFAULT_INACTIVITY_MS = 30_000
+# The name of the person behind `transfer_number`.
+_ONLY_DESTINATION = "a person"
 _CONTRADICTION = "says something else than {}; send one of them"
 
 # Our name of each field that is kept as it was sent, and what `null` makes of it.
@@ -27,13 +38,14 @@ _PLAIN_FIELDS: dict[str, tuple[str, object]] = {
     "call_template_name": ("call_template_name", None),
     "success_criteria": ("success_criteria", None),
     "extraction_schema": ("extraction_schema", None),
+    "recognizer": ("recognizer", None),
 }
 # `null` changes nothing of these.
 _REQUIRED_FIELDS = ("name", "system_prompt", "status")
 
 
 def read_changes(body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
-    """The fields of `Agent` that the body sets, except those that need a catalog (voice, model, tools).
+    """The fields of `Agent` that the body sets, except the names of voices, models and recognizers.
 
     `greeting` is the agent's present one. Raises `ValidationFailed` when two spellings contradict each other.
     """
@@ -49,7 +61,38 @@ def read_changes(body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
         changes["inactivity_messages"] = _read_inactivity_messages(body)
     if "vad_settings" in sent:
         changes["vad"] = _read_vad(body.vad_settings or VadSettingsBody())
+    return {**changes, **_read_calling(body)}
+
+
+def _read_calling(body: UpdateAgent) -> dict[str, Any]:
+    sent, changes = body.model_fields_set, dict[str, Any]()
+    for name in ("tools", "knowledge_bases"):
+        if name in sent:
+            changes[name] = tuple(dict.fromkeys(getattr(body, name) or ()))
+    if "languages" in sent:
+        changes["languages"] = tuple(dict.fromkeys(body.languages or ()))
+    if "voicemail_settings" in sent:
+        wanted = body.voicemail_settings
+        changes["voicemail"] = VoicemailSettings(**wanted.model_dump()) if wanted else VoicemailSettings()
+    if "screening_settings" in sent:
+        screening = body.screening_settings
+        changes["screening"] = ScreeningSettings(**screening.model_dump()) if screening else ScreeningSettings()
+    if sent & {"transfer_number", "transfer_numbers"}:
+        changes["transfer_numbers"] = _read_transfer_numbers(body)
     return changes
+
+
+def _read_transfer_numbers(body: UpdateAgent) -> tuple[TransferNumber, ...]:
+    listed = tuple(TransferNumber(**entry.model_dump()) for entry in body.transfer_numbers or ())
+    names = [entry.name.casefold() for entry in listed]
+    if len(set(names)) < len(names):
+        raise errors.invalid("transfer_numbers", "has a name twice")
+    if not listed:
+        short = body.transfer_number
+        return () if short is None else (TransferNumber(name=_ONLY_DESTINATION, phone_number=short),)
+    if body.transfer_number not in (None, listed[0].phone_number):
+        raise errors.invalid("transfer_number", _CONTRADICTION.format("transfer_numbers"))
+    return listed
 
 
 def _read_greeting(body: UpdateAgent, present: Greeting) -> Greeting:
@@ -145,6 +188,27 @@ def render_agent(
         "call_template_name": agent.call_template_name,
         "success_criteria": agent.success_criteria,
         "extraction_schema": agent.extraction_schema,
+        **_render_calling(agent),
+    }
+
+
+def _render_calling(agent: Agent) -> dict[str, object]:
+    fallbacks, voicemail, screening = agent.fallbacks, agent.voicemail, agent.screening
+    numbers = [
+        {"name": entry.name, "phone_number": entry.phone_number, "mode": entry.mode} for entry in agent.transfer_numbers
+    ]
+    return {
+        "recognizer": agent.recognizer,
+        "fallbacks": {"recognizers": fallbacks.recognizers, "models": fallbacks.models, "voices": fallbacks.voices},
+        "languages": agent.languages,
+        "voicemail_settings": {
+            "detection": voicemail.detection,
+            "action": voicemail.action,
+            "message": voicemail.message,
+        },
+        "screening_settings": {"name": screening.name, "reason": screening.reason},
+        "transfer_number": numbers[0]["phone_number"] if numbers else None,
+        "transfer_numbers": numbers,
     }
 
 

@@ -1,10 +1,11 @@
 """The JSON of flows as a request may write it: which fields there are; whether a flow can run is in `flow_check`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
 from ringdown.agents.models import OUTCOMES
+from ringdown.voice.flow_nodes import NodeEnd, TransferMode
 from ringdown.voice.ports import ExpectationKind
 
 _OUTCOME = {"type": "string", "enum": list(OUTCOMES)}
@@ -29,6 +30,24 @@ class ListenBody(_FlowPart):
     max_seconds: int | None = Field(None, description="Of a `message`: the longest.")
 
 
+class NodeToolBody(_FlowPart):
+    """The tool that a node uses."""
+
+    name: str = Field(description="What a model calls the tool.")
+    arguments: dict[str, Any] | None = Field(None, description="Texts in it are templates.")
+    result: str | dict[str, str] | None = Field(
+        None, description="The slot of the whole result, or slots and places in a JSON result (`order.status`)."
+    )
+
+
+class KeywordBody(_FlowPart):
+    """What may be said, or pressed, at any question."""
+
+    phrases: list[str]
+    key: str | None = None
+    next: str | None = Field(None, description="The node; without one the question is asked again.")
+
+
 class NodeBody(_FlowPart):
     """One step; texts are templates."""
 
@@ -40,8 +59,13 @@ class NodeBody(_FlowPart):
     reprompt: str | None = None
     max_reprompts: int | None = None
     next: str | dict[str, str] | None = Field(None, description="A node, or the node of each answer (`*`: any other).")
-    on_failure: str | None = Field(None, description="The node after too many reprompts.")
-    end: Literal["hang_up"] | None = None
+    on_failure: str | None = Field(None, description="The node after too many reprompts, or when a tool fails.")
+    end: NodeEnd | None = None
+    transfer_to: str | None = Field(None, description="Of `transfer`: a phone number, or a name of the agent's.")
+    mode: TransferMode | None = None
+    tool: NodeToolBody | None = None
+    by: str | None = Field(None, description="The slot whose value chooses the `next` node.")
+    send_digits: str | None = Field(None, description="Keys that are sent after the words.")
 
 
 class FlowBody(_FlowPart):
@@ -53,6 +77,7 @@ class FlowBody(_FlowPart):
     outcome: Annotated[Any, WithJsonSchema({"anyOf": [_OUTCOME, _OUTCOMES_BY_SLOT, {"type": "null"}]})] = Field(
         None, description="What the call has achieved, or that by slot and value."
     )
+    keywords: dict[str, KeywordBody] | None = Field(None, description="What may be said at any question.")
 
 
 def _to_document(flow: FlowBody) -> dict[str, Any]:

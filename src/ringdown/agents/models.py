@@ -9,6 +9,9 @@ FirstSpeaker = Literal["agent", "user"]
 EndBehavior = Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
 OutputMedium = Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"]
 
+VoicemailAction = Literal["hang_up", "leave_message", "continue"]
+TransferMode = Literal["blind", "attended"]
+
 #: What a call can achieve, in the API's words; also what a flow may say that it has achieved.
 Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
 
@@ -54,6 +57,41 @@ class VadSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fallbacks:
+    """Names of the providers, and ids of the voices, that take over in this order when one fails."""
+
+    recognizers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    voices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicemailSettings:
+    """Whether to look for an answering machine, and what to do about it. `message` is a template."""
+
+    detection: bool = False
+    action: VoicemailAction = "hang_up"
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreeningSettings:
+    """What a service is told that asks who calls and why; templates. None: the agent's name; nothing."""
+
+    name: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferNumber:
+    """Somebody to whom the agent may hand a caller over: the only ones, so that nobody talks it into others."""
+
+    name: str
+    phone_number: str
+    mode: TransferMode = "blind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """What answers or dials. Instants are milliseconds UTC; `recording_enabled` None means not set."""
 
@@ -84,3 +122,9 @@ class Agent:
     call_template_name: str | None = None
     success_criteria: str | None = None
     extraction_schema: Mapping[str, object] | None = None
+    recognizer: str | None = None
+    fallbacks: Fallbacks = Fallbacks()
+    languages: tuple[str, ...] = ()
+    voicemail: VoicemailSettings = VoicemailSettings()
+    screening: ScreeningSettings = ScreeningSettings()
+    transfer_numbers: tuple[TransferNumber, ...] = ()

@@ -1,127 +1,36 @@
 """The JSON of agents: what requests may say, in every documented spelling, and what answers say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
-from ringdown import values
 from ringdown.agents.flow_schemas import FlowDocument
-from ringdown.agents.models import AgentStatus, EndBehavior, FirstSpeaker, OutputMedium
-
-_MAX_DURATION_MS = 24 * 3600 * 1000
-
-
-def _check_duration(minimum_ms: int, maximum_ms: int) -> Callable[[int], int]:
-    allowed = f"from {values.format_duration(minimum_ms)} to {values.format_duration(maximum_ms)}"
-
-    def check(value: int) -> int:
-        if not minimum_ms <= value <= maximum_ms:
-            raise ValueError(f"must be a duration {allowed}")
-        return value
-
-    return check
-
-
-def _parse_duration(value: Any) -> int:
-    if not isinstance(value, (str, int, float)):
-        raise ValueError('must be a duration such as "30s", "500ms" or whole seconds')
-    return values.parse_duration_ms(value)
-
-
-_DURATION_SCHEMA = WithJsonSchema(
-    {
-        "anyOf": [{"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s)$"}, {"type": "number", "minimum": 0}],
-        "description": 'A duration: "30s", "500ms", or seconds as a number.',
-    }
+from ringdown.agents.models import (
+    AgentStatus,
+    EndBehavior,
+    FirstSpeaker,
+    OutputMedium,
+    TransferMode,
+    VoicemailAction,
 )
-#: A pause of the conversation, in milliseconds once read.
-Pause = Annotated[
-    int, AfterValidator(_check_duration(0, _MAX_DURATION_MS)), BeforeValidator(_parse_duration), _DURATION_SCHEMA
-]
-#: How long a phone may ring.
-RingTime = Annotated[
-    int, AfterValidator(_check_duration(1000, 600_000)), BeforeValidator(_parse_duration), _DURATION_SCHEMA
-]
-#: How long a call may last.
-CallTime = Annotated[
-    int, AfterValidator(_check_duration(1000, _MAX_DURATION_MS)), BeforeValidator(_parse_duration), _DURATION_SCHEMA
-]
-
-
-class RequestBody(BaseModel):
-    """A body in which an unknown field is refused, and in which fields may have other documented names."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    @classmethod
-    def spellings(cls) -> Mapping[str, str]:
-        """Our name of each other documented name."""
-        return {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_spellings(cls, body: Any) -> Any:
-        if not isinstance(body, dict):
-            return body
-        renamed = dict(body)
-        for other, name in cls.spellings().items():
-            if other in renamed and renamed.get(name) in (None, renamed[other]):
-                renamed[name] = renamed.pop(other)
-        return renamed
-
-
-def other_name(name: str) -> BeforeValidator:
-    """Marks a field that is another name of `name`; it is left over only when both were sent and differ."""
-
-    def refuse(_value: object) -> None:
-        raise ValueError(f"is another name of {name}, which says something else; send one of them")
-
-    return BeforeValidator(refuse)
-
-
-class GreetingSettings(RequestBody):
-    """How a conversation begins; the fallback is for a user who should speak first and is silent."""
-
-    first_speaker: FirstSpeaker = "agent"
-    text: str | None = None
-    prompt: Annotated[str | None, Field(description="Instructs the model to word the greeting.")] = None
-    delay: Pause = 0
-    uninterruptible: bool = False
-    fallback_delay: Pause | None = None
-    fallback_text: str | None = None
-    fallback_prompt: str | None = None
-
-
-class InactivityMessageBody(RequestBody):
-    """Spoken after `duration` of silence since the message before it."""
-
-    @classmethod
-    def spellings(cls) -> Mapping[str, str]:
-        return {"end_behavior": "endBehavior"}
-
-    duration: Pause
-    message: Annotated[str, Field(min_length=1)]
-    endBehavior: EndBehavior = "END_BEHAVIOR_UNSPECIFIED"  # noqa: N815 (the wire's name)
-    end_behavior: Annotated[None, other_name("endBehavior"), WithJsonSchema({"type": "string"})] = None
-
-
-class VadSettingsBody(RequestBody):
-    """When speech counts as a turn or as an interruption."""
-
-    turn_endpoint_delay: Pause = 384
-    minimum_turn_duration: Pause = 0
-    minimum_interruption_duration: Pause = 90
-    frame_activation_threshold: Annotated[float, Field(ge=0.1, le=1)] = 0.1
+from ringdown.agents.setting_schemas import (
+    E164,
+    CallTime,
+    FallbacksBody,
+    GreetingSettings,
+    InactivityMessageBody,
+    LanguageTag,
+    Pause,
+    RequestBody,
+    RingTime,
+    ScreeningSettingsBody,
+    TransferNumberBody,
+    VadSettingsBody,
+    VoicemailSettingsBody,
+    other_name,
+)
+from ringdown.agents.templates import TEMPLATES
 
 
 class UpdateAgent(RequestBody):
@@ -141,15 +50,17 @@ class UpdateAgent(RequestBody):
     instructions: Annotated[None, other_name("system_prompt"), WithJsonSchema({"type": "string"})] = None
     status: Literal["draft", "active"] | None = None
     description: Annotated[str, Field(max_length=1000)] | None = None
-    model: str | None = Field(None, description="`builtin`, the configured model, or a documented name.")
-    tools: list[str] | None = None
-    knowledge_bases: list[str] | None = None
+    model: str | None = Field(None, description="`builtin`, a configured model, or a documented name.")
+    tools: Annotated[list[str], Field(max_length=50)] | None = Field(None, description="Ids of tools.")
+    knowledge_bases: Annotated[list[str], Field(max_length=20)] | None = Field(
+        None, description="Ids of knowledge bases."
+    )
     knowledge_base_ids: Annotated[
         None, other_name("knowledge_bases"), WithJsonSchema({"type": "array", "items": {"type": "string"}})
     ] = None
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
     recording_enabled: bool | None = None
-    language_hint: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")] | None = None
+    language_hint: LanguageTag | None = None
     join_timeout: RingTime | None = None
     max_duration: CallTime | None = None
     time_exceeded_message: str | None = None
@@ -163,10 +74,21 @@ class UpdateAgent(RequestBody):
     initial_output_medium: OutputMedium | None = None
     vad_settings: VadSettingsBody | None = None
     flow: FlowDocument | None = None
-    template_id: str | None = None
+    template_id: str | None = Field(None, description="Fills what is not given when the agent is created.")
     call_template_name: str | None = None
     success_criteria: str | None = None
     extraction_schema: dict[str, Any] | None = None
+    recognizer: str | None = Field(None, description="Name of a speech-to-text provider.")
+    fallbacks: FallbacksBody | None = None
+    languages: Annotated[list[LanguageTag], Field(max_length=20)] | None = Field(
+        None, description="Languages that the agent may change to, besides `language_hint`."
+    )
+    voicemail_settings: VoicemailSettingsBody | None = None
+    screening_settings: ScreeningSettingsBody | None = None
+    transfer_number: E164 | None = Field(None, description="Short for a single entry of `transfer_numbers`.")
+    transfer_numbers: Annotated[list[TransferNumberBody], Field(max_length=20)] | None = Field(
+        None, description="The only ones to whom the agent may hand a caller over."
+    )
 
     @field_validator("name")
     @classmethod
@@ -194,7 +116,23 @@ class CreateAgent(UpdateAgent):
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
     voice_id: str = Field(description="Id or readable name (`espeak:en-us`) of a voice.")
-    system_prompt: Annotated[str, Field(min_length=1)]
+    system_prompt: Annotated[str, Field(min_length=1)] = Field(description="May come from the `template_id`.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_template(cls, body: Any) -> Any:
+        """What is not given comes from the template; a template that we do not have is only a note."""
+        template_id = body.get("template_id") if isinstance(body, dict) else None
+        template = TEMPLATES.get(template_id) if isinstance(template_id, str) else None
+        if template is None:
+            return body
+        filled = dict(body)
+        if filled.get("system_prompt") is None and filled.get("instructions") is None:
+            filled["system_prompt"] = template.system_prompt
+        if template.greeting is not None and not {"greeting", "greeting_settings"} & filled.keys():
+            filled["greeting"] = template.greeting
+        filled.setdefault("flow", template.flow)
+        return filled
 
 
 class AgentNumber(BaseModel):
@@ -234,6 +172,50 @@ class VadSettingsObject(BaseModel):
     frame_activation_threshold: float
 
 
+class FallbacksObject(BaseModel):
+    """What takes over when a provider fails: names of providers, ids of voices."""
+
+    recognizers: list[str]
+    models: list[str]
+    voices: list[str]
+
+
+class VoicemailSettingsObject(BaseModel):
+    """What to do when an answering machine takes an outbound call."""
+
+    detection: bool
+    action: VoicemailAction
+    message: str | None
+
+
+class ScreeningSettingsObject(BaseModel):
+    """What a call screening service is told."""
+
+    name: str | None
+    reason: str | None
+
+
+class TransferNumberObject(BaseModel):
+    """Somebody to whom the agent may hand a caller over."""
+
+    name: str
+    phone_number: str
+    mode: TransferMode
+
+
+class AgentTemplateObject(BaseModel):
+    """What an agent can be made from."""
+
+    id: str
+    name: str
+    description: str
+    category: str
+    system_prompt: str
+    greeting: str | None
+    flow: dict[str, Any]
+    is_active: bool
+
+
 class AgentObject(BaseModel):
     """An agent."""
 
@@ -270,3 +252,10 @@ class AgentObject(BaseModel):
     call_template_name: str | None
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
+    recognizer: str | None
+    fallbacks: FallbacksObject
+    languages: list[str]
+    voicemail_settings: VoicemailSettingsObject
+    screening_settings: ScreeningSettingsObject
+    transfer_number: str | None
+    transfer_numbers: list[TransferNumberObject]

@@ -7,30 +7,29 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
-from ringdown.agents import brains, conversion, flow_check, store
+from ringdown.agents import brains, conversion, flow_check, references, store
 from ringdown.agents.models import BUILTIN_MODEL, DEFAULT_MODEL, Agent, Greeting
 from ringdown.agents.schemas import CreateAgent, UpdateAgent
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from ringdown.errors import FieldError
 from ringdown.telephony import store as number_store
-from ringdown.voices import catalog
+from ringdown.tools import store as tool_store
 from ringdown.web import idempotency
 
 #: Tells whether calls that have not ended use an agent: `(connection, organization_id, agent_id)`.
 HasLiveCalls = Callable[[AsyncConnection, str, str], Awaitable[bool]]
 # Whether a flow can run depends on all of these together.
-_FLOW_FIELDS = frozenset(("flow", "language_hint", "model"))
+_FLOW_FIELDS = frozenset(("flow", "language_hint", "model", "tools", "transfer_numbers"))
 
 
 async def create_agent(database: Database, *, settings: Settings, organization_id: str, body: CreateAgent) -> Agent:
     """A new agent, `active` unless it is to be a draft. Raises `ValidationFailed`."""
-    changes = _collect_changes(settings, body, greeting=Greeting())
+    changes = await _collect_changes(database, settings, organization_id, body, greeting=Greeting())
     now = values.now_ms()
     defaults: dict[str, Any] = {"status": "active", "model": DEFAULT_MODEL}
     own = {"organization_id": organization_id, "id": values.new_id("agt"), "created_at": now, "updated_at": now}
     agent = Agent(**{**defaults, **changes, **own})
-    await _check_flow(settings, agent, changes)
+    await _check_flow(database, settings, agent, changes)
     async with database.write() as connection:
         await idempotency.bind_resource(connection, agent.id)
         await store.insert_agent(connection, agent)
@@ -47,15 +46,15 @@ async def update_agent(
     async with database.read() as connection:
         present = await store.get_agent(connection, organization_id, agent_id)
     # Checked outside the transaction that writes: pronunciations come from a child process.
-    changes = _collect_changes(settings, body, greeting=present.greeting)
-    await _check_flow(settings, dataclasses.replace(present, **changes), changes)
+    changes = await _collect_changes(database, settings, organization_id, body, greeting=present.greeting)
+    await _check_flow(database, settings, dataclasses.replace(present, **changes), changes)
     async with database.write() as connection:
         checked, present = present, await store.get_agent(connection, organization_id, agent_id, lock=True)
         if changes.keys() & _FLOW_FIELDS and any(
             getattr(present, name) != getattr(checked, name) for name in _FLOW_FIELDS
         ):
             raise errors.Conflict("The agent was changed at the same time; send the request again.")
-        changes = _collect_changes(settings, body, greeting=present.greeting)
+        changes |= conversion.read_changes(body, greeting=present.greeting)
         agent = dataclasses.replace(present, **changes, updated_at=values.now_ms())
         await store.update_agent(connection, agent)
     return agent
@@ -89,45 +88,28 @@ async def delete_agent(
         await store.delete_agent(connection, organization_id, agent_id)
 
 
-async def _check_flow(settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:
-    if agent.flow is not None and changes.keys() & _FLOW_FIELDS:
-        has_model = brains.find_model(settings, agent.model) != BUILTIN_MODEL
-        await flow_check.check_flow(agent.flow, has_model=has_model, language=agent.language_hint)
+async def _check_flow(database: Database, settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:
+    if agent.flow is None or not changes.keys() & _FLOW_FIELDS:
+        return
+    async with database.read() as connection:
+        tools = await tool_store.find_tools(connection, agent.organization_id, agent.tools)
+    has_model = brains.find_model(settings, agent.model) != BUILTIN_MODEL
+    await flow_check.check_flow(
+        agent.flow,
+        has_model=has_model,
+        language=agent.language_hint,
+        tools=tools,
+        destinations=[entry.name for entry in agent.transfer_numbers],
+    )
 
 
-def _collect_changes(settings: Settings, body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
+async def _collect_changes(
+    database: Database, settings: Settings, organization_id: str, body: UpdateAgent, *, greeting: Greeting
+) -> dict[str, Any]:
     changes = conversion.read_changes(body, greeting=greeting)
-    refused = [*_read_voice(settings, body, changes), *_read_model(settings, body, changes), *_check_lists(body)]
+    named, refused = references.read_providers(settings, body)
+    async with database.read() as connection:
+        refused.extend(await references.check_resources(connection, organization_id, body))
     if refused:
         raise errors.ValidationFailed(refused)
-    return changes
-
-
-def _read_voice(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) -> list[FieldError]:
-    if body.voice_id is None:
-        return []
-    voice = catalog.find_voice(settings, body.voice_id)
-    if voice is None:
-        known = ", ".join(known.alias for known in catalog.list_voices(settings))
-        return [FieldError("voice_id", f"is not a known voice; known are the ids of GET /voices and: {known}")]
-    changes["voice_id"] = voice.id
-    return []
-
-
-def _read_model(settings: Settings, body: UpdateAgent, changes: dict[str, Any]) -> list[FieldError]:
-    if "model" not in body.model_fields_set:
-        return []
-    model = DEFAULT_MODEL if body.model is None else body.model
-    if brains.find_model(settings, model) is None:
-        return [FieldError("model", f"is not a known model; known are: {', '.join(brains.list_models(settings))}")]
-    changes["model"] = model
-    return []
-
-
-def _check_lists(body: UpdateAgent) -> list[FieldError]:
-    # Neither tools nor knowledge bases can be made yet, so that no id is known.
-    return [
-        FieldError(f"{field}.{index}", f"there is no {resource} with the id {identifier}")
-        for field, resource in (("tools", "tool"), ("knowledge_bases", "knowledge base"))
-        for index, identifier in enumerate(getattr(body, field) or ())
-    ]
+    return changes | named

@@ -6,10 +6,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from ringdown.agents.schemas import AgentObject
+from ringdown.agents.schemas import AgentObject, AgentTemplateObject
 from ringdown.calls.schemas import BulkDeleteObject, CallEventObject, CallObject, RecordingObject, TranscriptObject
+from ringdown.knowledge.schemas import KnowledgeBaseObject, PassagesObject, SourceObject
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
 from ringdown.telephony.schemas import TrunkObject
+from ringdown.tools.schemas import ToolObject, ToolTestObject
 from ringdown.voices.api import VoiceObject
 from ringdown.web import auth, envelope, idempotency, route
 
@@ -33,12 +35,18 @@ _REQUEST_ID = {"description": "Equal to `meta.request_id`.", "schema": {"type": 
 _ANSWERS = (
     AgentNumbersObject,
     AgentObject,
+    AgentTemplateObject,
     BulkDeleteObject,
     CallObject,
+    KnowledgeBaseObject,
     NumberObject,
+    PassagesObject,
     RecordingObject,
+    SourceObject,
     TranscriptObject,
     CallEventObject,
+    ToolObject,
+    ToolTestObject,
     TrunkObject,
     UnassignedNumberObject,
     VoiceObject,

@@ -65,7 +65,10 @@ async def list_calls(
     ] = None,
     include: Annotated[Literal["transcript"] | None, Query(description="Adds `transcript` to each call.")] = None,
 ) -> Response:
-    """Calls, newest first unless `sort` says otherwise. `total` is exact; paging by cursor neither misses nor doubles a call."""
+    """Calls in the order of `sort`, newest first by default.
+
+    `total` is exact; paging by cursor neither misses nor doubles a call.
+    """
     after = queries.find_place(query, page=page, cursor=cursor)
     async with context.get_database(request).read() as connection:
         found = await listing.list_calls(connection, query, limit=page.limit, offset=page.offset, after=after)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 
 from ringdown import values
-from ringdown.agents.schemas import CallTime, RequestBody, RingTime, other_name
+from ringdown.agents.setting_schemas import CallTime, RequestBody, RingTime, other_name
 from ringdown.calls.models import (
     CallSettings,
     CallStatus,

@@ -18,9 +18,9 @@ from ringdown.billing import service as billing
 from ringdown.calls import ending
 from ringdown.calls.lines import LineFull, Lines
 from ringdown.calls.models import (
-    CallEvent,
     Call,
     CallCommand,
+    CallEvent,
     CallSettings,
     ClaimedCall,
     FinishedCall,

@@ -15,7 +15,7 @@ import typer
 from ringdown import lifecycle
 from ringdown.cli import credits as credit_commands
 from ringdown.cli import demo as demonstration
-from ringdown.cli import doctor, keys, numbers, trunks
+from ringdown.cli import doctor, keys, models, numbers, trunks
 from ringdown.cli.database import check_current, check_reachable
 from ringdown.cli.first_run import Prepared
 from ringdown.cli.organization import DataDir
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(trunks.app, name="trunks")
+app.add_typer(models.app, name="models")
 app.add_typer(credit_commands.app, name="credits")
 app.command()(doctor.doctor)
 

@@ -44,6 +44,7 @@ _BY_CONVERSATION = {
     "max_duration": Ending("max_duration"),
     "provider_error": PROVIDER_FAILED,
     "stopped": HUNG_UP_BY_US,
+    "voicemail": Ending("voicemail"),
 }
 
 _BY_DIALOG = {

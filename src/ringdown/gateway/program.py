@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
+from ringdown import collector
 from ringdown.calls import service
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
@@ -20,6 +21,9 @@ from ringdown.gateway.switchboard import Switchboard
 from ringdown.gateway.trunks import TrunkBook
 from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
+from ringdown.outbound import OutboundClient
+from ringdown.providers.embedding import open_embedder
+from ringdown.providers.registry import read_providers
 from ringdown.secret import SecretBox
 from ringdown.sip.admission import Admission, Admit
 from ringdown.sip.call import IncomingCall
@@ -29,6 +33,7 @@ from ringdown.sip.message import Request
 from ringdown.sip.tls import TlsServer
 from ringdown.telephony import service as telephony
 from ringdown.telephony.models import Trunk
+from ringdown.tools.runner import ToolRunner
 from ringdown.voice.detector import SpeechDetector
 from ringdown.voice.ports import ProviderError
 
@@ -56,12 +61,17 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
                 await part.start()
             except ProviderError as error:
                 raise CannotStart(f"The gateway cannot start its speech ({error}).") from error
+        box = SecretBox.open(settings)
+        outbound = OutboundClient(private_allowed=settings.private_urls_allowed)
+        stack.push_async_callback(outbound.close)
+        if (embedder := open_embedder(read_providers(settings))) is not None:
+            stack.push_async_callback(embedder.close)
         ringing: asyncio.Queue[IncomingCall] = asyncio.Queue()
         doorkeeper = _Doorkeeper()
         endpoint = await _listen(settings, ringing, doorkeeper.admit)
         stack.push_async_callback(endpoint.close)
         gateway_id = make_gateway_id(settings.sip_host, endpoint.port)
-        book = TrunkBook(database, SecretBox.open(settings), endpoint, gateway_id=gateway_id, peer=peer)
+        book = TrunkBook(database, box, endpoint, gateway_id=gateway_id, peer=peer)
         stack.push_async_callback(book.close)
         await _open_trunks(settings, database, book)
         doorkeeper.guard = Guard(
@@ -76,6 +86,8 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             clock=clock,
             detector=detector,
             speech=speech,
+            tools=ToolRunner(outbound, box),
+            embedder=embedder,
             trunks=book,
             public_address=public_address,
             spool=Spool(settings.data_dir / "spool", RecordingStore.open(settings)),
@@ -164,6 +176,7 @@ async def _carry_calls(
             group.create_task(services.public_address.watch(services.endpoint)),
         ]
         recovering = group.create_task(recovery.recover_calls(services, left))
+        collector.settle()
         ready()
         await asked.wait()
         await switchboard.drain(urgent, timeout_s=services.settings.drain_seconds)

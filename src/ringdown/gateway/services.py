@@ -12,10 +12,12 @@ from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.trunks import TrunkBook
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
+from ringdown.providers.embedding import OpenAIEmbedder
 from ringdown.sip import network
 from ringdown.sip.address import Uri
 from ringdown.sip.endpoint import Endpoint
 from ringdown.sip.location import LocationFailed
+from ringdown.tools.runner import ToolRunner
 from ringdown.voice.detector import SpeechDetector
 
 
@@ -29,6 +31,8 @@ class Services:
     clock: MediaClock
     detector: SpeechDetector
     speech: SpeechProviders
+    tools: ToolRunner
+    embedder: OpenAIEmbedder | None
     trunks: TrunkBook
     public_address: PublicAddress
     spool: Spool

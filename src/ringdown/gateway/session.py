@@ -1,7 +1,7 @@
 """The live side of one call, from its claim to its one ending: set-up in either direction, talk, record."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
 from ringdown.gateway.talk import Talk
+from ringdown.gateway.toolbox import CallToolBox
 from ringdown.media.sockets import PortsExhausted
 from ringdown.sip.call import Call, IncomingCall
 from ringdown.sip.events import Answered, Ended, Rejected
@@ -47,6 +48,7 @@ class CallSession:
         self._services = services
         self._claimed = claimed
         self._record = CallRecord(claimed, database=services.database, settings=services.settings, spool=services.spool)
+        self._toolbox = CallToolBox(services, claimed, trunk=trunk, note=self._note)
         self._hang_up = asyncio.Event()
         self._leg: Leg | None = None
         self._talk: Talk | None = None
@@ -56,6 +58,9 @@ class CallSession:
     def media_ms(self) -> int:
         """How long the far party has been on the line; 0 before the answer."""
         return self._leg.media.media_ms if self._leg is not None and self._record.started_at is not None else 0
+
+    def _note(self, kind: str, details: Mapping[str, object]) -> None:
+        self._record.note(kind, at_ms=self.media_ms, details=details)
 
     def is_peer(self, call: Call) -> bool:
         """Whether this is the far party's dialog, and the talk goes on."""
@@ -123,7 +128,8 @@ class CallSession:
         route = self._find_route()
         if isinstance(route, _Course):
             return route
-        speech = services.speech.find_speech(agent)  # nobody is rung by an agent without a voice
+        speech = services.speech.find_speech(agent, on_note=self._note)  # nobody is rung by an agent without a voice
+        await self._toolbox.open()
         self._leg = await services.open_leg_to(route)
         dialler = Dialler(
             services.endpoint,
@@ -174,7 +180,8 @@ class CallSession:
         services = self._services
         try:
             await self._record.keep_dialog(incoming)
-            speech = services.speech.find_speech(self._claimed.agent)
+            speech = services.speech.find_speech(self._claimed.agent, on_note=self._note)
+            await self._toolbox.open()
             terms = MediaTerms() if self.trunk is None else routes.build_terms(self.trunk)
             self._leg = leg = await services.open_leg(terms, peer_host=incoming.source[0])
             leg.bind(incoming)
@@ -217,6 +224,7 @@ class CallSession:
             self._leg,
             record=self._record,
             speech=speech,
+            toolbox=self._toolbox,
             trunk=self.trunk,
             hang_up=self._hang_up,
         )
@@ -224,6 +232,7 @@ class CallSession:
 
     async def _leave(self) -> None:
         """Whatever broke, nobody stays on a dead line."""
+        await self._toolbox.close()
         await self._record.stop_following()
         if self._leg is not None and self._leg.call is not None:
             await self._leg.call.bye()

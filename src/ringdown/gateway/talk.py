@@ -8,18 +8,20 @@ from typing import Any, cast
 import structlog
 
 from ringdown.calls.models import CallCommand, ClaimedCall, Ending, Transfer
-from ringdown.gateway import dialogue, endings, referral, transfer
+from ringdown.gateway import builtin_tools, dialogue, endings, referral, transfer
 from ringdown.gateway.hold_music import HoldMusic
 from ringdown.gateway.leg import Leg
 from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
+from ringdown.gateway.toolbox import CallToolBox
 from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, ReferRefused, TransferFailed
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
 from ringdown.telephony.models import Trunk
 from ringdown.voice.events import ConversationEnd
+from ringdown.voice.ports import ToolRequest
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class Talk:
         *,
         record: CallRecord,
         speech: Speech,
+        toolbox: CallToolBox,
         trunk: Trunk | None,
         hang_up: asyncio.Event,
     ) -> None:
@@ -71,8 +74,10 @@ class Talk:
             agent=claimed.agent,
             call=claimed.call,
             speech=speech,
+            toolbox=toolbox,
             detector=services.detector,
             on_event=record.hear,
+            act=self._act,
             sample_rate_hz=leg.sample_rate_hz,
         )
 
@@ -202,6 +207,16 @@ class Talk:
     def _rest(self) -> None:
         self._is_resting = True
         self.conversation.pause()
+
+    def _act(self, request: ToolRequest) -> None:
+        """The agent's words have been played: do what it asked for after them."""
+        if request.name == builtin_tools.LEAVE_VOICEMAIL:
+            self.conversation.leave_message(builtin_tools.read_message(builtin_tools.read_arguments(request)))
+            return
+        try:
+            self._commands.put_nowait(builtin_tools.to_command(self._claimed.agent, self._claimed.call, request))
+        except ValueError as error:
+            self._log.warning("tool not carried out", tool=request.name, error=str(error))
 
     # --- wishes ------------------------------------------------------------------------------------------------------
 

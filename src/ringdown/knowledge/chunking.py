@@ -25,9 +25,7 @@ class _Section:
     paragraphs: list[str] = field(default_factory=list)
 
 
-def chunk_text(
-    text: str, *, is_markdown: bool, title: str | None = None, url: str | None = None
-) -> Iterator[Chunk]:
+def chunk_text(text: str, *, is_markdown: bool, title: str | None = None, url: str | None = None) -> Iterator[Chunk]:
     """The chunks of a text in order; every word of it is in one of them.
 
     Markdown headings become titles, the outer ones first, under the `title` of the document. A chunk begins with the
@@ -50,11 +48,20 @@ def _split_markdown(text: str, title: str | None) -> Iterator[_Section]:
         if heading is None:
             lines.append(line)
             continue
-        yield _Section(_join(path), _list_paragraphs("\n".join(lines)))
-        lines = []
         level, words = heading
+        yield _close(path, lines, next_level=level)
+        lines = []
         path = {depth: above for depth, above in path.items() if depth < level} | ({level: words} if words else {})
-    yield _Section(_join(path), _list_paragraphs("\n".join(lines)))
+    yield _close(path, lines, next_level=0)
+
+
+def _close(path: dict[int, str], lines: list[str], *, next_level: int) -> _Section:
+    """The section that ends before a heading of `next_level`; a heading with nothing under it is its own text."""
+    paragraphs = _list_paragraphs("\n".join(lines))
+    deepest = max(path, default=0)
+    if not paragraphs and deepest and next_level <= deepest:
+        paragraphs = [path[deepest]]
+    return _Section(_join(path), paragraphs)
 
 
 def _read_heading(line: str, before: list[str]) -> tuple[int, str] | None:
@@ -93,11 +100,11 @@ def _fill(paragraphs: list[str]) -> Iterator[str]:
 
 def _list_pieces(paragraphs: list[str]) -> Iterator[tuple[str, str]]:
     for paragraph in paragraphs:
-        joint = "\n\n"
+        joint, inner_joint = "\n\n", "\n" if "\n" in paragraph else " "
         pieces = [paragraph] if len(paragraph) <= TARGET_LENGTH else _split_sentences(paragraph)
         for piece in pieces:
             yield joint, piece
-            joint = "\n" if "\n" in paragraph else " "
+            joint = inner_joint
 
 
 def _split_sentences(paragraph: str) -> Iterator[str]:

@@ -64,9 +64,10 @@ def make_fts5_query(terms: Sequence[str], knowledge_base_ids: Sequence[str]) -> 
     return f"base : ({bases}) AND words : ({words})"
 
 
-def make_tsquery(terms: Sequence[str]) -> str:
-    """The same for the words of PostgreSQL's `tsquery`."""
-    return " | ".join(part for term in terms for part in (f"'{term}'", *_prefix(term, "'{}':*")))
+def make_tsqueries(terms: Sequence[str]) -> tuple[str, str | None]:
+    """The same for PostgreSQL: a `tsquery` of the terms, and one of how they begin, None without any."""
+    beginnings = [part for term in terms for part in _prefix(term, "'{}':*")]
+    return " | ".join(f"'{term}'" for term in terms), " | ".join(beginnings) or None
 
 
 def make_tsvector(words: Sequence[str]) -> str:
@@ -98,6 +99,6 @@ def _pair(run: str) -> list[str]:
 
 def _prefix(term: str, form: str) -> list[str]:
     """A beginning that inflected forms share: hours and hour, opening and opened."""
-    if len(term) < 5 or term.isdecimal():
+    if len(term) < 5 or any(character.isdecimal() for character in term):
         return []
     return [form.format(term[: len(term) - (1 if len(term) < 7 else 2)])]

@@ -43,6 +43,31 @@ class JitterBuffer:
       over. More than 200 ms are never kept for good, and never more than `MAX_FRAMES` packets.
     """
 
+    __slots__ = (
+        "_choose_prefill_ticks",
+        "_end",
+        "_end_timestamp",
+        "_frame_size",
+        "_gaps",
+        "_held",
+        "_is_idle",
+        "_late_end",
+        "_late_run",
+        "_late_timestamp",
+        "_measure",
+        "_minima",
+        "_next",
+        "_packets",
+        "_recently_late",
+        "_smallest",
+        "_waiting_ticks",
+        "_window",
+        "cut",
+        "excess",
+        "gap",
+        "statistics",
+    )
+
     def __init__(
         self,
         *,

@@ -18,6 +18,8 @@ class SourceLatch:
     `former` is the source of another peer, whom this one has taken the call over from: it is heard no more.
     """
 
+    __slots__ = ("_former", "_hosts", "heard_at_ms", "latched", "negotiated")
+
     def __init__(
         self, remote: tuple[str, int], trusted_hosts: Collection[str] = (), *, former: Address | None = None
     ) -> None:

@@ -41,6 +41,36 @@ class Receiver:
     heard as tones, when the stream has them in-band.
     """
 
+    __slots__ = (
+        "_candidate_ssrc",
+        "_codec",
+        "_concealed_ms",
+        "_concealer",
+        "_decode",
+        "_decoder",
+        "_detector",
+        "_digits",
+        "_dtmf_payload_type",
+        "_frame_bytes",
+        "_frame_units",
+        "_is_codec_concealing",
+        "_last",
+        "_lost_before",
+        "_noise",
+        "_noise_payload_types",
+        "_noise_timestamp",
+        "_on_tone",
+        "_packets_before",
+        "_payload_type",
+        "_rest",
+        "_silence",
+        "_ssrc",
+        "_until_forced",
+        "jitter",
+        "reception",
+        "statistics",
+    )
+
     def __init__(self, stream: StreamSettings, *, on_tone: Callable[[str], None] | None = None) -> None:
         """Raises `ValueError` for an encoding that is not supported."""
         self.statistics = ReceiverStatistics()

@@ -16,6 +16,24 @@ class Reception:
     `clock_rate_hz` is that of its timestamps; `gaps` counts how often some packets in a row were missing.
     """
 
+    __slots__ = (
+        "_clock_rate_hz",
+        "_confirming",
+        "_drift",
+        "_expected_before",
+        "_first",
+        "_highest",
+        "_jitter",
+        "_quickest",
+        "_quickest_at_s",
+        "_received_before",
+        "_transit",
+        "_window",
+        "gaps",
+        "packets_received",
+        "ssrc",
+    )
+
     def __init__(self, *, ssrc: int, sequence_number: int, clock_rate_hz: int) -> None:
         self.ssrc = ssrc
         self.packets_received = 0

@@ -21,6 +21,33 @@ class Sender:
     a gap instead of a shift.
     """
 
+    __slots__ = (
+        "_codec",
+        "_dtmf_payload_type",
+        "_encode",
+        "_events",
+        "_frame_bytes",
+        "_frame_units",
+        "_is_first",
+        "_packet_bytes",
+        "_packet_ms",
+        "_packet_units",
+        "_payload_type",
+        "_plain_bytes",
+        "_plain_silence",
+        "_queue",
+        "_sequence_number",
+        "_silence",
+        "_silence_pcm",
+        "_tones",
+        "_waiting",
+        "_waiting_timestamp",
+        "octet_count",
+        "packet_count",
+        "ssrc",
+        "timestamp",
+    )
+
     def __init__(self, stream: StreamSettings) -> None:
         """Raises `ValueError` for an encoding that is not supported."""
         self.ssrc = secrets.randbits(32)
@@ -58,6 +85,7 @@ class Sender:
         self._plain_bytes = self._frame_bytes if packet_ms == FRAME_MS else -1
         self._silence_pcm = bytes(self._frame_bytes)
         self._silence = codec.silence * self._frame_units if codec.silence else b""
+        self._plain_silence = self._silence if self._silence and packet_ms == FRAME_MS else None
         self._waiting = b""  # PCM that does not fill a packet yet
         self._waiting_timestamp = 0
 
@@ -87,11 +115,11 @@ class Sender:
 
     def next(self, pcm: bytes | None) -> tuple[bytes, ...]:
         """The datagrams of this tick: of a digit if one is being sent, else of `pcm` (one frame), else of silence."""
-        if pcm is None or self._queue or len(pcm) != self._plain_bytes:
+        if self._queue or (self._plain_silence is None if pcm is None else len(pcm) != self._plain_bytes):
             return self._send_other(pcm)
         # A frame that fills a packet, as nearly all do; `_send_other` would do the same, only slower.
         encode, timestamp, second = self._encode, self.timestamp, self._payload_type
-        payload = encode(pcm)
+        payload = self._plain_silence if pcm is None else encode(pcm)
         if self._is_first:
             second, self._is_first = second | 0x80, False
         self._sequence_number = sequence_number = (self._sequence_number + 1) & 0xFFFF

@@ -32,6 +32,32 @@ class MediaSession:
     so that the far end gets a gap and never a burst. In a stall longer than a second the oldest ticks are not run.
     """
 
+    __slots__ = (
+        "_clock",
+        "_exchange",
+        "_expected_from_ms",
+        "_invalid_events",
+        "_is_closed",
+        "_is_sending",
+        "_is_started",
+        "_last_packet_at_ms",
+        "_on_digit",
+        "_perform",
+        "_receiver",
+        "_report_tick",
+        "_reports",
+        "_sender",
+        "_stream",
+        "_ticks",
+        "_ticks_late",
+        "_ticks_unsent",
+        "_to_far",
+        "_to_near",
+        "_transport",
+        "local_port",
+        "sample_rate_hz",
+    )
+
     def __init__(self, *, clock: MediaClock, rtp_socket: socket.socket, rtcp_socket: socket.socket) -> None:
         self._clock = clock
         self._transport = MediaTransport(rtp_socket, rtcp_socket)

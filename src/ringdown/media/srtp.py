@@ -1,5 +1,6 @@
 """Encrypts and authenticates the packets of one call by SRTP and SRTCP (RFC 3711); negotiates no keys."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -29,41 +30,60 @@ class Srtp:
     `Unauthenticated`, or `ValueError` for one that is longer than 1,500 bytes.
     """
 
+    __slots__ = ("protect", "protect_report", "unprotect", "unprotect_report")
+
     def __init__(self, keys: SrtpKeys) -> None:
         """Raises `ValueError` for a suite that is not spoken or a key of the wrong length."""
         outbound = _open_session(keys.suite, keys.local_key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
         inbound = _open_session(keys.suite, keys.remote_key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
-        buffer = ffi.new("char[]", _BUFFER_BYTES)
-        self.protect = _shorten(outbound, lib.srtp_protect, buffer, longest=_BUFFER_BYTES - _TRAILER_BYTES)
+        self.protect = _shorten(outbound, lib.srtp_protect, longest=_BUFFER_BYTES - _TRAILER_BYTES)
         self.protect_report = outbound.protect_rtcp
-        self.unprotect = _shorten(inbound, lib.srtp_unprotect, buffer, longest=_BUFFER_BYTES)
+        self.unprotect = _shorten(inbound, lib.srtp_unprotect, longest=_BUFFER_BYTES)
         self.unprotect_report = inbound.unprotect_rtcp
 
 
-def _shorten(
-    session: pylibsrtp.Session, transform: Callable[..., int], buffer: Any, *, longest: int
-) -> Callable[[bytes], bytes]:
+def _shorten(session: pylibsrtp.Session, transform: Callable[..., int], *, longest: int) -> Callable[[bytes], bytes]:
     """What the session's `protect` or `unprotect` does, in half the time around libsrtp.
 
     Those check, copy and allocate for each packet of each call. There is no public way around them, so this is the one
-    place that knows the binding and the session's inside. Like a session, it serves one thread at a time.
+    place that knows the binding and the session's inside. It serves the thread that made it.
     """
-    context = session._srtp  # it frees what it points to when nobody refers to it any more
-    length, content = ffi.new("int *"), ffi.buffer(buffer)
+    owner = session._srtp  # it frees what it points to when nobody refers to it any more
+    context, scratch = owner[0], _Scratch.of_thread()
+    buffer, content, length = scratch.buffer, scratch.content, scratch.length
 
-    def run(packet: bytes) -> bytes:
+    def run(packet: bytes, _owner: Any = owner) -> bytes:
         size = len(packet)
         if size > longest:
             raise ValueError("packet is too long")
         length[0] = size
         content[0:size] = packet
-        status = transform(context[0], buffer, length)
+        status = transform(context, buffer, length)
         if status:
             raise Unauthenticated(pylibsrtp.ERRORS[status])
         transformed: bytes = content[0 : length[0]]
         return transformed
 
     return run
+
+
+class _Scratch:
+    """Where packets are transformed: one place for all calls of a thread, which so stays in the core's cache."""
+
+    _threads = threading.local()
+
+    def __init__(self) -> None:
+        self.buffer = ffi.new("char[]", _BUFFER_BYTES)
+        self.content = ffi.buffer(self.buffer)
+        self.length = ffi.new("int *")
+
+    @classmethod
+    def of_thread(cls) -> "_Scratch":
+        """The one of the calling thread."""
+        found: _Scratch | None = getattr(cls._threads, "scratch", None)
+        if found is None:
+            found = cls._threads.scratch = cls()
+        return found
 
 
 def _open_session(suite: str, key: bytes, ssrc_type: int) -> pylibsrtp.Session:

@@ -18,6 +18,24 @@ class MediaTransport:
     only a packet that authenticates is parsed at all, can be latched, or is told of.
     """
 
+    __slots__ = (
+        "_foreign_sources",
+        "_heard_hosts",
+        "_is_mapped",
+        "_keys",
+        "_latch",
+        "_latched_report",
+        "_remote_rtcp",
+        "_srtp",
+        "_target",
+        "is_nowhere",
+        "packets_foreign",
+        "packets_invalid",
+        "packets_unauthenticated",
+        "rtcp_socket",
+        "rtp_socket",
+    )
+
     def __init__(self, rtp_socket: socket.socket, rtcp_socket: socket.socket) -> None:
         self.rtp_socket = rtp_socket
         self.rtcp_socket = rtcp_socket

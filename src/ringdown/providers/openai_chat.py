@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +17,34 @@ from ringdown.voice.ports import Message, ProviderError, TextDelta, ToolRequest,
 class _PartialTool:
     """A tool call whose pieces are still coming."""
 
+    index: int | None = None
     tool_call_id: str = ""
     name: str = ""
     arguments: str = ""
 
 
 class OpenAIChat:
-    """A chat model (`LanguageModel`). `timeout_s` bounds the wait for each piece of the answer."""
+    """A chat model (`LanguageModel`).
 
-    def __init__(self, *, base_url: str, api_key: str | None, model: str, timeout_s: float = 15.0) -> None:
+    `timeout_s` bounds the wait for each piece of the answer; `parameters` are added to each request. Some models
+    refuse a temperature: `has_temperature=False` sends none.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str | None,
+        model: str,
+        timeout_s: float = 15.0,
+        has_temperature: bool = True,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client = openai_client.open_client(base_url=base_url, api_key=api_key, timeout_s=timeout_s)
         self._model = model
         self._timeout_s = timeout_s
+        self._has_temperature = has_temperature
+        self._parameters = dict(parameters or {})
 
     async def close(self) -> None:
         """Close the connections."""
@@ -43,13 +59,15 @@ class OpenAIChat:
         """
         request: dict[str, Any] = {
             "model": self._model,
-            "messages": [_render_message(message) for message in messages],
-            "temperature": temperature,
+            "messages": [render_message(message) for message in messages],
             "stream": True,
+            **self._parameters,
         }
+        if self._has_temperature:
+            request["temperature"] = temperature
         if tools:
             request["tools"] = [_render_tool(tool) for tool in tools]
-        partial: dict[int, _PartialTool] = {}
+        partial: list[_PartialTool] = []
         reason: str | None = None
         with openai_client.translate_errors():
             async with asyncio.timeout(self._timeout_s):
@@ -61,15 +79,17 @@ class OpenAIChat:
                     if text:
                         yield TextDelta(text)
         _check_end(reason)
-        for _, tool in sorted(partial.items()):
-            yield _finish_tool(tool)
+        for number, tool in enumerate(partial):
+            yield _finish_tool(tool, number)
 
 
-def _render_message(message: Message) -> dict[str, Any]:
+def render_message(message: Message) -> dict[str, Any]:
+    """A message in the format of the chat API."""
     rendered: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.tool_call_id is not None:
         rendered["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
+        rendered["content"] = message.content or None
         rendered["tool_calls"] = [
             {
                 "id": call.tool_call_id,
@@ -87,7 +107,7 @@ def _render_tool(tool: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-def _read_chunk(chunk: ChatCompletionChunk, partial: dict[int, _PartialTool]) -> tuple[str, str | None]:
+def _read_chunk(chunk: ChatCompletionChunk, partial: list[_PartialTool]) -> tuple[str, str | None]:
     """The chunk's text and the reason why the answer ends, if it does; pieces of tool calls are collected.
 
     The client library does not check chunks, so that any field may be missing.
@@ -97,12 +117,32 @@ def _read_chunk(chunk: ChatCompletionChunk, partial: dict[int, _PartialTool]) ->
         return "", None  # the usage, or a keep-alive
     delta = getattr(choices[0], "delta", None)
     for piece in getattr(delta, "tool_calls", None) or ():
-        tool = partial.setdefault(piece.index if piece.index is not None else len(partial), _PartialTool())
-        tool.tool_call_id = piece.id or tool.tool_call_id
-        if piece.function is not None:
-            tool.name += piece.function.name or ""
-            tool.arguments += piece.function.arguments or ""
+        _add_piece(piece, partial)
     return getattr(delta, "content", None) or "", getattr(choices[0], "finish_reason", None)
+
+
+def _add_piece(piece: Any, partial: list[_PartialTool]) -> None:
+    tool_call_id = getattr(piece, "id", None) or ""
+    function = getattr(piece, "function", None)
+    name = getattr(function, "name", None) or ""
+    tool = _find_tool(getattr(piece, "index", None), tool_call_id, name, partial)
+    tool.tool_call_id = tool.tool_call_id or tool_call_id
+    if name != tool.name:  # some servers repeat it with each piece
+        tool.name += name
+    arguments = getattr(function, "arguments", None)
+    if arguments is not None:
+        tool.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def _find_tool(index: int | None, tool_call_id: str, name: str, partial: list[_PartialTool]) -> _PartialTool:
+    """The call that a piece belongs to. Some servers send no index, or the same one for all calls."""
+    known = [tool for tool in partial if tool.index == index]
+    if known and (not tool_call_id or known[-1].tool_call_id in ("", tool_call_id)):
+        is_another = index is None and not tool_call_id and name and known[-1].name
+        if not is_another:
+            return known[-1]
+    partial.append(_PartialTool(index))
+    return partial[-1]
 
 
 def _check_end(reason: str | None) -> None:
@@ -112,7 +152,7 @@ def _check_end(reason: str | None) -> None:
         raise ProviderError(openai_client.PROVIDER, "the answer was withheld (content_filter)", retryable=False)
 
 
-def _finish_tool(tool: _PartialTool) -> ToolRequest:
+def _finish_tool(tool: _PartialTool, number: int) -> ToolRequest:
     arguments = tool.arguments.strip() or "{}"
     try:
         is_object = isinstance(json.loads(arguments), dict)
@@ -120,4 +160,4 @@ def _finish_tool(tool: _PartialTool) -> ToolRequest:
         is_object = False
     if not tool.name or not is_object:
         raise ProviderError(openai_client.PROVIDER, "a tool request that cannot be read", retryable=True)
-    return ToolRequest(tool_call_id=tool.tool_call_id, name=tool.name, arguments=arguments)
+    return ToolRequest(tool_call_id=tool.tool_call_id or f"call_{number}", name=tool.name, arguments=arguments)

@@ -1,7 +1,8 @@
 """Voices of OpenAI-compatible servers: raw audio as it comes, at the rate that was asked for."""
 
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from ringdown.providers import openai_client, resample
 from ringdown.voice.ports import ProviderError, Speech
@@ -12,13 +13,26 @@ _HEADER_LIMIT_BYTES = 4_096
 
 
 class OpenAISpeech:
-    """A voice (`TextToSpeech`) without word times. `timeout_s` bounds the wait for each piece of audio."""
+    """A voice (`TextToSpeech`) without word times.
 
-    def __init__(self, *, base_url: str, api_key: str | None, model: str, voice: str, timeout_s: float = 15.0) -> None:
+    `timeout_s` bounds the wait for each piece of audio; `parameters` are added to each request.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str | None,
+        model: str,
+        voice: str,
+        timeout_s: float = 15.0,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
         self._client = openai_client.open_client(base_url=base_url, api_key=api_key, timeout_s=timeout_s)
         self._model = model
         self._voice = voice
         self._timeout_s = timeout_s
+        self._parameters = dict(parameters or {})
 
     async def close(self) -> None:
         """Close the connections."""
@@ -30,7 +44,7 @@ class OpenAISpeech:
         has_audio = False
         with openai_client.translate_errors():
             async with self._client.audio.speech.with_streaming_response.create(
-                model=self._model, voice=self._voice, input=text, response_format="pcm"
+                model=self._model, voice=self._voice, input=text, response_format="pcm", **self._parameters
             ) as response:
                 kind = response.headers.get("content-type", "").partition(";")[0]
                 if kind == "application/json" or kind.startswith("text/"):

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import wave
+from collections.abc import Mapping
 from typing import Any
 
 import openai
@@ -18,7 +19,8 @@ class OpenAITranscription:
     """A recognizer (`SpeechToText`) of free speech.
 
     `timeout_s` bounds one transcription. With `has_word_times` the server is asked for them (`verbose_json`,
-    which not every model knows); without, the text is streamed where the server does that.
+    which not every model knows); without, the text is streamed where the server does that. `parameters` are added to
+    each request.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class OpenAITranscription:
         model: str,
         timeout_s: float = 15.0,
         has_word_times: bool = False,
+        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.client = openai_client.open_client(base_url=base_url, api_key=api_key, timeout_s=timeout_s)
         self.model = model
         self.timeout_s = timeout_s
         self.has_word_times = has_word_times
+        self.parameters = dict(parameters or {})
 
     async def close(self) -> None:
         """Close the connections."""
@@ -52,7 +56,7 @@ class OpenAIUtterance:
     ) -> None:
         self._recognizer = recognizer
         self._sample_rate_hz = sample_rate_hz
-        self._options: dict[str, Any] = {"model": recognizer.model}
+        self._options: dict[str, Any] = {"model": recognizer.model, **recognizer.parameters}
         if language:
             self._options["language"] = language.lower().partition("-")[0]
         if expectation.kind == "choice" and expectation.phrases:

@@ -16,6 +16,8 @@ PROVIDER_KINDS: tuple[ProviderKind, ...] = get_args(ProviderKind)
 PIPECAT_PREFIX = "pipecat:"
 #: Where `openai` providers without a `url` are.
 OPENAI_URL = "https://api.openai.com/v1"
+#: The voice of a provider whose voices are not named.
+OWN_VOICE = "default"
 #: Names of the providers that need no settings, and of those of the single settings.
 POCKETSPHINX, ESPEAK, TRANSCRIPTION, SPEECH = "pocketsphinx", "espeak", "transcription", "speech"
 
@@ -29,7 +31,7 @@ _KINDS: Mapping[str, tuple[ProviderKind, ...]] = {
 _FILE = "ringdown.toml"
 _TYPES = "openai, pocketsphinx, espeak, sherpa, pipecat:<service>"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SERVICE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
+_SERVICE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*(:[A-Za-z0-9_]+)?")
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 # Names that mean something else where agents name a model.
 _TAKEN_MODELS = ("builtin", "default")
@@ -73,6 +75,12 @@ class ProviderSettings(BaseModel):
     def secret(self) -> str | None:
         """The key as it is sent."""
         return self.key.get_secret_value() if self.key is not None else None
+
+    def list_voices(self) -> Sequence[ProviderVoice]:
+        """Its voices; one whose voices are not named has the one that it speaks with by itself."""
+        if self.kind != "text_to_speech" or self.voices:
+            return self.voices
+        return (ProviderVoice(voice=OWN_VOICE, name=self.name),)
 
     @property
     def base_url(self) -> str:
@@ -134,6 +142,8 @@ class ProviderSettings(BaseModel):
             raise ValueError(f"kind must be {' or '.join(kinds)} with type {self.type}")
         if self.type == "openai" and self.model is None:
             raise ValueError("model is required with type openai")
+        if not self.voices and self.kind == "text_to_speech" and self.type in ("openai", "espeak"):
+            raise ValueError(f"voices is required with type {self.type}")
         if self.voices and self.kind not in ("text_to_speech", "speech_to_speech"):
             raise ValueError(f"voices are unknown to a {self.kind} provider")
         return self
@@ -172,7 +182,7 @@ def read_providers(settings: Settings) -> ProviderBook:
         book.append(provider)
     if not any(provider.kind == "speech_to_text" for provider in book):
         book.append(ProviderSettings(name=POCKETSPHINX, kind="speech_to_text", type="pocketsphinx"))
-    book.append(ProviderSettings(name=ESPEAK, kind="text_to_speech", type="espeak"))
+    book.append(ProviderSettings.model_construct(name=ESPEAK, kind="text_to_speech", type="espeak"))
     return ProviderBook(tuple(book))
 
 

@@ -2,15 +2,20 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from functools import lru_cache
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _NOT_IN_URI = re.compile(r'[\x00-\x20\x7f<>"]')
 _DISPLAY_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _SCHEMES = ("sip", "sips")
 
-Params = dict[str, str | None]
+# The messages of a call repeat its addresses: what was parsed is kept, as many values and no longer ones.
+KEPT = 1024
+MAX_KEPT_CHARS = 256
+
+Params = Mapping[str, str | None]
 
 
 class UnsupportedScheme(ValueError):
@@ -29,32 +34,10 @@ class Uri:
     password: str | None = None
     headers: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> "Uri":
         """Parse one URI without angle brackets; raises `ValueError`."""
-        scheme, colon, rest = text.partition(":")
-        scheme = scheme.lower()
-        if not colon or not rest or not rest.isprintable() or _NOT_IN_URI.search(rest):
-            raise ValueError("malformed URI")
-        if scheme == "tel":
-            number, _, params_text = rest.partition(";")
-            return cls(scheme, number, "", params=parse_params(params_text))
-        if scheme not in _SCHEMES:
-            raise UnsupportedScheme("unsupported URI scheme")
-        userinfo, at, hostpart = rest.rpartition("@")
-        hostpart, _, headers = hostpart.partition("?")
-        hostport, _, params_text = hostpart.partition(";")
-        host, port = split_host_port(hostport)
-        user, colon, password = userinfo.partition(":")
-        return cls(
-            scheme=scheme,
-            user=user if at else None,
-            host=host,
-            port=port,
-            params=parse_params(params_text) if params_text else {},
-            password=password if colon else None,
-            headers=headers,
-        )
+        return _find_uri(text) if len(text) <= MAX_KEPT_CHARS else _parse_uri(text)
 
     def serialize(self) -> str:
         """The URI as it is written in a message, an IPv6 host in brackets."""
@@ -82,34 +65,10 @@ class NameAddr:
     display: str | None = None
     params: Params = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, value: str) -> Self:
+    @staticmethod
+    def parse(value: str) -> "NameAddr":
         """Parse one value (no comma list); raises `ValueError`."""
-        value = value.strip()
-        display: str | None = None
-        if value.startswith('"'):
-            end = _end_of_quoted(value)
-            display = unquote(value[: end + 1])
-            value = value[end + 1 :].lstrip()
-            if not value.startswith("<"):
-                raise ValueError("no address after the display name")
-        opening = value.find("<")
-        if opening < 0:
-            uri, _, params_text = value.partition(";")
-            uri = uri.rstrip()
-        else:
-            closing = value.find(">", opening)
-            if closing < 0:
-                raise ValueError("unclosed angle bracket")
-            display = display if opening == 0 else value[:opening].strip()
-            uri = value[opening + 1 : closing].strip()
-            params_text = value[closing + 1 :].strip()
-            if params_text and not params_text.startswith(";"):
-                raise ValueError("unexpected text after the address")
-            params_text = params_text[1:]
-        if ":" not in uri or _NOT_IN_URI.search(uri):
-            raise ValueError("malformed address")
-        return cls(uri, display or None, parse_params(params_text) if params_text else {})
+        return _find_name_addr(value) if len(value) <= MAX_KEPT_CHARS else _parse_name_addr(value)
 
     def serialize(self) -> str:
         """The value as it is written in a message; always with angle brackets."""
@@ -126,8 +85,70 @@ class NameAddr:
         return NameAddr(self.uri, self.display, {**self.params, "tag": tag})
 
 
+def _parse_uri(text: str) -> Uri:
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if not colon or not rest or not rest.isprintable() or _NOT_IN_URI.search(rest):
+        raise ValueError("malformed URI")
+    if scheme == "tel":
+        number, _, params_text = rest.partition(";")
+        return Uri(scheme, number, "", params=parse_params(params_text))
+    if scheme not in _SCHEMES:
+        raise UnsupportedScheme("unsupported URI scheme")
+    userinfo, at, hostpart = rest.rpartition("@")
+    hostpart, _, headers = hostpart.partition("?")
+    hostport, _, params_text = hostpart.partition(";")
+    host, port = split_host_port(hostport)
+    user, colon, password = userinfo.partition(":")
+    return Uri(
+        scheme=scheme,
+        user=user if at else None,
+        host=host,
+        port=port,
+        params=parse_params(params_text) if params_text else {},
+        password=password if colon else None,
+        headers=headers,
+    )
+
+
+def _parse_name_addr(value: str) -> NameAddr:
+    value = value.strip()
+    display: str | None = None
+    if value.startswith('"'):
+        end = _end_of_quoted(value)
+        display = unquote(value[: end + 1])
+        value = value[end + 1 :].lstrip()
+        if not value.startswith("<"):
+            raise ValueError("no address after the display name")
+    opening = value.find("<")
+    if opening < 0:
+        uri, _, params_text = value.partition(";")
+        uri = uri.rstrip()
+    else:
+        closing = value.find(">", opening)
+        if closing < 0:
+            raise ValueError("unclosed angle bracket")
+        display = display if opening == 0 else value[:opening].strip()
+        uri = value[opening + 1 : closing].strip()
+        params_text = value[closing + 1 :].strip()
+        if params_text and not params_text.startswith(";"):
+            raise ValueError("unexpected text after the address")
+        params_text = params_text[1:]
+    if ":" not in uri or _NOT_IN_URI.search(uri):
+        raise ValueError("malformed address")
+    return NameAddr(uri, display or None, parse_params(params_text) if params_text else {})
+
+
+_find_uri = lru_cache(KEPT)(_parse_uri)
+_find_name_addr = lru_cache(KEPT)(_parse_name_addr)
+
+
 def split_host_port(text: str) -> tuple[str, int | None]:
     """`host`, `host:port` or `[v6]:port` as host and port; raises `ValueError`."""
+    return _find_host_port(text) if len(text) <= MAX_KEPT_CHARS else _split_host_port(text)
+
+
+def _split_host_port(text: str) -> tuple[str, int | None]:
     text = text.strip()
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -143,6 +164,9 @@ def split_host_port(text: str) -> tuple[str, int | None]:
         if not _HOST.fullmatch(host):
             raise ValueError("malformed host")
     return host, parse_number(port.strip(), maximum=65_535) if colon else None
+
+
+_find_host_port = lru_cache(KEPT)(_split_host_port)
 
 
 def is_host(text: str) -> bool:
@@ -164,14 +188,14 @@ def join_host_port(host: str, port: int | None) -> str:
 
 def parse_number(text: str, *, maximum: int) -> int:
     """A plain decimal number up to `maximum`; raises `ValueError` for a sign, a blank, or other digits."""
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or int(text) > maximum:
-        raise ValueError("malformed number")
-    return int(text)
+    if text.isdigit() and text.isascii() and len(text) <= 10 and (number := int(text)) <= maximum:
+        return number
+    raise ValueError("malformed number")
 
 
-def parse_params(text: str) -> Params:
+def parse_params(text: str) -> dict[str, str | None]:
     """`a=1;b;c="x;y"` as a dict with lower-case names; a value without `=` is `None`. Raises `ValueError`."""
-    params: Params = {}
+    params: dict[str, str | None] = {}
     for part in text.split(";") if '"' not in text else split_quoted(text, ";"):
         name, equals, value = part.partition("=")
         name = name.strip().lower()

@@ -151,13 +151,9 @@ class Call:
         )
         return await self._wait(told, ReferResult(CALL_ENDED.status, CALL_ENDED.reason, is_refused=True))
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event]:
         """What happens to the call, up to and with its `Rejected` or `Ended`. To be iterated by one task."""
-        while True:
-            event = await self._queue.get()
-            yield event
-            if isinstance(event, (Rejected, Ended)):
-                return
+        return _Events(self._queue)
 
     async def bye(self) -> None:
         """Hang up; returns at once, `Ended("local")` follows within 8*T1. Safe to call twice or after the end."""
@@ -178,6 +174,21 @@ class Call:
         self._waiting.add(future)
         future.add_done_callback(self._waiting.discard)
         return future
+
+
+class _Events(AsyncIterator[Event]):
+    """Not a generator: one that is left before its end costs the event loop a task and a turn of its own."""
+
+    def __init__(self, queue: "asyncio.Queue[Event]") -> None:
+        self._queue = queue
+        self._is_last = False
+
+    async def __anext__(self) -> Event:
+        if self._is_last:
+            raise StopAsyncIteration
+        event = await self._queue.get()
+        self._is_last = isinstance(event, (Rejected, Ended))
+        return event
 
 
 class OutgoingCall(Call):

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Self, TypedDict
+from functools import lru_cache
+from typing import TypedDict
 
 from ringdown.sip.address import (
+    KEPT,
+    MAX_KEPT_CHARS,
     NameAddr,
     Params,
     join_host_port,
@@ -52,6 +55,15 @@ class Headers:
         headers = cls.__new__(cls)
         headers._fields = fields
         return headers
+
+    @classmethod
+    def of_lines(cls, fields: Iterable[tuple[str, str]]) -> "Headers":
+        """From fields whose values must be single lines; raises `ValueError`."""
+        lines = [(KNOWN_NAMES.get(name) or _canonical(name), value) for name, value in fields]
+        text = "".join([value for _, value in lines])
+        if "\r" in text or "\n" in text:
+            raise ValueError("a header value must be one line")
+        return cls.of_canonical(lines)
 
     def add(self, name: str, value: str) -> None:
         """Append one field; the value must be a single line."""
@@ -104,21 +116,10 @@ class Via:
     port: int | None
     params: Params = field(default_factory=dict)
 
-    @classmethod
-    def parse(cls, value: str) -> Self:
+    @staticmethod
+    def parse(value: str) -> "Via":
         """Parse one value; raises `ValueError`."""
-        protocol, _, rest = value.strip().partition(" ")
-        if "/" in rest.partition(";")[0]:  # blanks around the slashes are allowed
-            head, _, tail = value.partition(";")
-            *pieces, last = head.split("/")
-            transport, _, sent_by = last.strip().partition(" ")
-            protocol, rest = "/".join([*(piece.strip() for piece in pieces), transport]), f"{sent_by};{tail}"
-        name, version, transport = [*protocol.split("/"), "", ""][:3]
-        if name.upper() != "SIP" or version != "2.0" or not transport or ";;" in rest:
-            raise ValueError("malformed Via")
-        sent_by, _, params_text = rest.strip().partition(";")
-        host, port = split_host_port(sent_by)
-        return cls(transport.upper(), host, port, parse_params(params_text))
+        return _find_via(value) if len(value) <= MAX_KEPT_CHARS else _parse_via(value)
 
     def serialize(self) -> str:
         """The value as it is written in a message."""
@@ -160,9 +161,7 @@ class Request(Message):
     @classmethod
     def build(cls, method: str, uri: str, fields: Iterable[tuple[str, str]], body: bytes = b"") -> "Request":
         """A request of ours from its header fields, which must hold the mandatory five; raises `ValueError`."""
-        headers = Headers()
-        for name, value in fields:
-            headers.add(name, value)
+        headers = Headers.of_lines(fields)
         if not uri or not uri.isprintable() or " " in uri:
             raise ValueError("malformed Request-URI")
         return cls(**_mandatory(headers), headers=headers, body=body, method=method, uri=uri)
@@ -319,6 +318,24 @@ def _mandatory(headers: Headers) -> _Mandatory:
         "cseq": parse_number(number, maximum=_MAX_CSEQ),
         "cseq_method": method[0],
     }
+
+
+def _parse_via(value: str) -> Via:
+    protocol, _, rest = value.strip().partition(" ")
+    if "/" in rest.partition(";")[0]:  # blanks around the slashes are allowed
+        head, _, tail = value.partition(";")
+        *pieces, last = head.split("/")
+        transport, _, sent_by = last.strip().partition(" ")
+        protocol, rest = "/".join([*(piece.strip() for piece in pieces), transport]), f"{sent_by};{tail}"
+    name, version, transport = [*protocol.split("/"), "", ""][:3]
+    if name.upper() != "SIP" or version != "2.0" or not transport or ";;" in rest:
+        raise ValueError("malformed Via")
+    sent_by, _, params_text = rest.strip().partition(";")
+    host, port = split_host_port(sent_by)
+    return Via(transport.upper(), host, port, parse_params(params_text))
+
+
+_find_via = lru_cache(KEPT)(_parse_via)
 
 
 def _canonical(name: str) -> str:

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 
-_RECEIVE_BUFFER_BYTES = 1_048_576  # a burst of several hundred INVITEs while the loop is busy
+_BUFFER_BYTES = 1_048_576  # a burst of several hundred INVITEs while the loop is busy
 _PEER_TIMEOUT = 10  # seconds that a TCP peer may leave bytes unacknowledged, e.g. after a power cut
 _KEEP_ALIVE_IDLE = 30
 _KEEP_ALIVE_INTERVAL = 5
@@ -22,6 +22,7 @@ _PRIVATE = tuple(
 DEFAULT_ROUTE = "192.0.2.1"  # a documentation address (RFC 5737): reached by the default route
 
 
+@functools.lru_cache(maxsize=1024)
 def is_literal(host: str) -> bool:
     """Whether the host is an IP address and not a name."""
     try:
@@ -120,7 +121,8 @@ def bind_pair(host: str, port: int) -> tuple[socket.socket, socket.socket]:
             if host == "::":
                 datagram.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             datagram.setblocking(False)
-            datagram.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                datagram.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
             datagram.bind((host, port))
             _listen(stream, host, datagram.getsockname()[1])
         except OSError:

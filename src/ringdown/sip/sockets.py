@@ -22,6 +22,8 @@ _HANDSHAKE_TIMEOUT = 5.0
 _MAX_CONNECTIONS = 1024
 _MAX_CONNECTIONS_OF_SOURCE = 64
 _SWEEP_INTERVAL = 10.0
+_MAX_DATAGRAM_BYTES = 65_536
+_MAX_READ_AT_ONCE = 64
 _MAX_OLD_ERRORS = 3  # errors of earlier datagrams before this one is left to its retransmission
 
 Address = tuple[str, int]
@@ -57,7 +59,7 @@ class Sockets:
         self._family = socket.AF_INET
         self._numbers = count(1)
         self._datagram_socket: socket.socket | None = None
-        self._datagram: asyncio.DatagramTransport | None = None
+        self._received = bytearray(_MAX_DATAGRAM_BYTES)
         self._servers: list[asyncio.Server] = []
         self._streams: dict[int, Stream] = {}
         # By address and security: a connection that was verified for one peer is not used for another.
@@ -70,8 +72,6 @@ class Sockets:
         # The zones of the link-local addresses that were heard, by address: only the sockets need them.
         self._zones: dict[str, str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._send_error: Exception | None = None
-        self._is_error_old = False
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def open(self, host: str, port: int, tls_server: TlsServer | None = None) -> None:
@@ -82,7 +82,7 @@ class Sockets:
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         icmp.enable(datagram)
         self._datagram_socket = datagram
-        self._datagram, _ = await self._loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagram)
+        self._loop.add_reader(datagram, self._read_datagrams)
         await self._serve(stream, None)
         if tls_server is not None:
             try:
@@ -105,8 +105,9 @@ class Sockets:
             server.close()
         for stream in list(self._streams.values()):
             stream.close()
-        if self._datagram is not None:
-            self._datagram.close()
+        if self._datagram_socket is not None:
+            self._loop.remove_reader(self._datagram_socket)
+            self._datagram_socket.close()
         await asyncio.sleep(0)  # the transports close their sockets in the next turn of the loop
 
     def send(self, transmission: Transmission) -> None:
@@ -125,13 +126,26 @@ class Sockets:
         if data.strip(b"\r\n\x00"):  # keep-alives are not messages
             self._on_message(data, Destination("udp", self._note_zone(address[0]), address[1]))
 
-    def note_datagram_error(self, error: Exception) -> None:
-        """The UDP socket failed: for the datagram that is being sent, or for an earlier one that was refused."""
+    def _read_datagrams(self) -> None:
+        """Reads what waits, a bounded number: a turn of the event loop for each would cost more than its reading."""
+        assert self._datagram_socket is not None
+        for _ in range(_MAX_READ_AT_ONCE):
+            try:
+                size, address = self._datagram_socket.recvfrom_into(self._received)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                self._note_datagram_error()
+                return
+            self.take_datagram(bytes(self._received[:size]), address)
+
+    def _note_datagram_error(self) -> bool:
+        """The UDP socket failed: for the datagram that is being sent, or (true) for earlier ones that were refused."""
         assert self._datagram_socket is not None
         count, refused = icmp.read_refusals(self._datagram_socket)
-        self._send_error, self._is_error_old = error, count > 0
         for quote in refused:  # later, for the user agent may be in the middle of sending
             self._loop.call_soon(self._on_refusal, quote)
+        return count > 0
 
     def take_message(self, data: bytes, source: Destination) -> None:
         """A whole message came in on a stream."""
@@ -234,14 +248,17 @@ class Sockets:
             self._run(self._connect(peer, mapped, transmission.connect_timeout_s or _CONNECT_TIMEOUT))
 
     def _send_datagram(self, address: Address, transmission: Transmission) -> None:
-        assert self._datagram is not None
+        assert self._datagram_socket is not None
         for _ in range(_MAX_OLD_ERRORS):
-            self._send_error = None
-            self._datagram.sendto(transmission.data, address)  # asyncio tells of an error before it returns
-            if self._send_error is None:
-                return
-            if not self._is_error_old:
-                self._on_send_failure(transmission, fault.describe(self._send_error))
+            try:
+                self._datagram_socket.sendto(transmission.data, address)
+            except (BlockingIOError, InterruptedError):
+                return  # lost as on the network, since its buffer is full: to be sent again
+            except OSError as error:
+                if not self._note_datagram_error():
+                    self._on_send_failure(transmission, fault.describe(error))
+                    return
+            else:
                 return
 
     async def _resolve_and_send(self, transmission: Transmission) -> None:
@@ -306,17 +323,6 @@ class _Gate(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._sockets.begin_handshake(transport, self._context)
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, sockets: Sockets) -> None:
-        self._sockets = sockets
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self._sockets.take_datagram(data, addr)
-
-    def error_received(self, exc: Exception) -> None:
-        self._sockets.note_datagram_error(exc)
 
 
 def _name_peer(wanted: Destination, host: str) -> Destination:

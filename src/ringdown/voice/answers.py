@@ -35,6 +35,8 @@ _TENS = {
 }  # fmt: skip
 _REPEATS = {"double": 2, "triple": 3}
 
+_WORDS_AROUND = 2
+
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
@@ -52,6 +54,14 @@ def understand_yes_no(text: str) -> str | None:
     """`"yes"`, `"no"`, or None. The last word on the matter wins: "yes… no, I can't" is no."""
     found = _last_phrase(turns.split_words(text.replace("’", "'")), _MEANINGS)
     return found or None
+
+
+def is_phrase(text: str, phrases: Sequence[str]) -> bool:
+    """Whether `text` is one of `phrases` with hardly a word around it ("operator, please")."""
+    words = turns.split_words(text)
+    return any(
+        _contains(words, phrase.split()) and len(words) <= len(phrase.split()) + _WORDS_AROUND for phrase in phrases
+    )
 
 
 def understand_choice(text: str, options: Mapping[str, Sequence[str]]) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ringdown.voice import brain
+from ringdown.voice import brain, ports
 from ringdown.voice.events import TurnLatency
 from ringdown.voice.reply import Reply
 
@@ -28,14 +28,16 @@ class Marks:
         if self.speech_end_ms is None or self.started_ms is None:
             return None
         total = played_ms - self.speech_end_ms
-        recognized = max(self.started_ms, self.recognized_ms or self.started_ms)
+        # Answering may have begun before the voice's last sound.
+        started = max(self.started_ms, self.speech_end_ms)
+        recognized = max(started, self.recognized_ms or started)
         text = max(recognized, self.first_text_ms or recognized)
         audio = max(text, self.first_audio_ms or text)
         released = max(audio, self.released_ms or audio)
         return TurnLatency(
             total_ms=total,
-            endpoint_ms=self.started_ms - self.speech_end_ms + released - audio,
-            recognition_ms=recognized - self.started_ms,
+            endpoint_ms=started - self.speech_end_ms + released - audio,
+            recognition_ms=recognized - started,
             model_ms=text - recognized,
             speech_ms=audio - text,
             playout_ms=played_ms - released,
@@ -58,4 +60,7 @@ class Attempt:
     heard_until_ms: int = 0
     release_silence_ms: int = 0
     is_binding: bool = False
+    words: ports.Recognition | None = None
+    is_confirmed: bool = True
+    correction: ports.Recognition | None = None
     transcript: str = field(default="")

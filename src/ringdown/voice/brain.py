@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from ringdown.voice import ports
 from ringdown.voice.events import ConversationReport
@@ -109,6 +109,22 @@ class Brain(Protocol):
 
     async def close(self) -> None:
         """The call is over: wait for tools that still run, for a while, and stop them. Safe to call twice."""
+
+
+@runtime_checkable
+class Navigator(Protocol):
+    """A brain that may be able to press keys."""
+
+    def navigate(self, menu: str) -> Proposal | None:
+        """Prepare the answer to what a phone menu said; None when no key can be pressed."""
+
+
+@runtime_checkable
+class Polyglot(Protocol):
+    """A brain that speaks more than one language."""
+
+    def switch_language(self, language: str) -> None:
+        """The caller speaks `language` (BCP-47) now, and is to be answered in it."""
 
 
 @dataclass(frozen=True, slots=True)

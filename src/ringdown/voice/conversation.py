@@ -1,17 +1,19 @@
 """A conversation: driven by the media clock's ticks, it joins hearing, deciding and speaking, and knows when to end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ringdown.voice import brain, ports, turns
+from ringdown.voice.answering import Answering
 from ringdown.voice.attempt import Attempt
 from ringdown.voice.detector import VoiceDetector
 from ringdown.voice.ear import Ear
-from ringdown.voice.events import ConversationEnd, ConversationReport, Event
+from ringdown.voice.events import ConversationEnd, ConversationReport, Event, Noted
 from ringdown.voice.floor import Floor
 from ringdown.voice.inactivity import InactivityClock
 from ringdown.voice.keypad import Keypad
+from ringdown.voice.languages import LanguageRule
 from ringdown.voice.producer import Producer
 from ringdown.voice.reply import FRAME_MS, Reply
 from ringdown.voice.settings import ConversationSettings, InactivityMessage
@@ -28,7 +30,7 @@ class Conversation:
 
     `tick` it every 20 ms, await `run` for its end, and `finish` it in any case: only then are the last words of the
     caller recognized. All instants are milliseconds of media time; no clock is read. `act` begins a tool that runs when
-    the words before it were played.
+    the words before it were played; `speaker_for` gives the voice for a language of `settings.languages`.
     """
 
     def __init__(
@@ -41,10 +43,14 @@ class Conversation:
         detector: VoiceDetector,
         on_event: Callable[[Event], None],
         act: Callable[[ports.ToolRequest], None] | None = None,
+        speaker_for: Callable[[str], ports.TextToSpeech] | None = None,
     ) -> None:
         self._settings = settings
         self._brain = brain
         self._act = act
+        self._on_event = on_event
+        self._speaker_for = speaker_for
+        self._languages = LanguageRule((settings.language, *settings.languages)) if settings.languages else None
         self._now_ms = 0
         self._group: asyncio.TaskGroup | None = None
         self._end: ConversationEnd | None = None
@@ -64,18 +70,21 @@ class Conversation:
             expectation=lambda: self._floor.listening.expectation,
         )
         self._is_resting = False
+        self._producer = Producer(speaker=speaker, settings=settings, spawn=self._spawn)
         self._floor = Floor(
             settings=settings,
             brain=brain,
             ear=self._ear,
-            producer=Producer(speaker=speaker, settings=settings, spawn=self._spawn),
+            producer=self._producer,
             transcript=self._transcript,
             spawn=self._spawn,
             now=lambda: self._now_ms,
             on_failure=self._apologize,
             on_turn=self._take_turn,
             on_reply_over=self._take_reply_over,
+            on_recognized=self._take_recognition,
         )
+        self._answering = self._watch_answer() if settings.is_watching_answer else None
 
     # --- driven by the owner ------------------------------------------------------------------------------------
 
@@ -108,6 +117,8 @@ class Conversation:
         self._ear.push(bytes(len(far_pcm)) if self._is_resting else far_pcm, at_ms)
         if self._group is None or self._is_resting:
             return None
+        if self._answering is not None:
+            self._answering.hear(far_pcm, at_ms)
         self._advance()
         return self._floor.frame(at_ms)
 
@@ -135,6 +146,8 @@ class Conversation:
         if self._end is not None or self._floor.is_closing or self._is_resting:
             return
         self._inactivity.caller_active(at_ms)
+        if self._answering is not None:
+            self._answering.take_key()
         floor = self._floor
         if self._group is not None and floor.end_dictation():
             return
@@ -143,6 +156,13 @@ class Conversation:
                 floor.cancel_attempt()
             floor.close_reply(is_interrupted=True)
         self._keypad.press(digit, at_ms)
+
+    def leave_message(self, text: str) -> None:
+        """Say `text` to a voicemail that has answered, and end."""
+        if self._end is None and self._group is not None and not self._floor.is_closing:
+            end = ConversationEnd("voicemail", "a message was left")
+            self._floor.clear(is_deaf=False)
+            self._floor.say(brain.FixedProposal(text), purpose="announcement", ends=end)
 
     async def finish(self) -> None:
         """The call is over: cut the agent's turn to what was heard, and write down the caller's last words.
@@ -185,6 +205,10 @@ class Conversation:
         is_held = floor.reply is not None and floor.reply.is_uninterruptible
         if self._keypad.is_active and not is_held and floor.attempt is None:
             self._answer_keys()
+        if self._answering is not None:
+            self._answering.advance(now)
+            if self._answering.is_busy or self._end is not None:
+                return
         floor.advance()
         if floor.is_quiet and not floor.is_closing and not self._keypad.is_active:
             self._wait_for_caller()
@@ -192,6 +216,8 @@ class Conversation:
     def _wait_for_caller(self) -> None:
         """Nobody speaks."""
         now, greeting, floor = self._now_ms, self._settings.greeting, self._floor
+        if floor.is_held:
+            return
         if not floor.is_open:
             if greeting.first_speaker == "agent":
                 if now > greeting.delay_ms:
@@ -235,6 +261,22 @@ class Conversation:
             reply.act.begun()
             self._act(reply.act.request)
 
+    def _take_recognition(self, recognition: ports.Recognition, turn_start_ms: int) -> None:
+        """Go on in the language that the caller speaks."""
+        rule = self._languages
+        if rule is None:
+            return
+        before, text = rule.current, recognition.text
+        language = rule.hear(recognition.language, text, turn_start_ms=turn_start_ms)
+        if language is None:
+            return
+        self._ear.language = language
+        if self._speaker_for is not None:
+            self._producer.switch_speaker(self._speaker_for(language))
+        if isinstance(self._brain, brain.Polyglot):
+            self._brain.switch_language(language)
+        self._note("language.switched", {"from": before, "to": language})
+
     def _apologize(self, error: ports.ProviderError) -> None:
         """A provider failed for good: say so, if the voice works, and end."""
         if self._group is None:
@@ -244,7 +286,8 @@ class Conversation:
             # Not even the last words can be said: the conversation ends as it would have after them.
             last = self._floor.attempt.reply if self._floor.attempt is not None else self._floor.reply
             reason = last.ends.reason if last is not None and last.ends is not None else end.reason
-            self._stop(ConversationEnd(reason, end.detail))
+            # A message that was not left is no voicemail.
+            self._stop(end if reason == "voicemail" else ConversationEnd(reason, end.detail))
             return
         self._floor.clear(is_deaf=True)
         self._floor.say(brain.FixedProposal(self._settings.apology), purpose="apology", ends=end)
@@ -257,6 +300,21 @@ class Conversation:
             self._floor.say(brain.FixedProposal(message), purpose="time_exceeded", ends=end)
         else:
             self._stop(end)
+
+    def _watch_answer(self) -> Answering:
+        return Answering(
+            settings=self._settings,
+            floor=self._floor,
+            ear=self._ear,
+            spawn=self._spawn,
+            note=self._note,
+            stop=self._stop,
+            navigate=lambda menu: self._brain.navigate(menu) if isinstance(self._brain, brain.Navigator) else None,
+            on_open=self._take_turn,
+        )
+
+    def _note(self, kind: str, details: Mapping[str, object]) -> None:
+        self._on_event(Noted(kind, self._now_ms, details))
 
     # --- the end ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.resources
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ _CONTEXT_SAMPLES = 32
 _STATE_SHAPE = (2, 128)
 _WINDOW_BYTES = WINDOW_SAMPLES * 2
 _FULL_SCALE = 32768.0
+# The smallest steps of a telephone's codec about silence: 66 dB below full scale.
+_INAUDIBLE = 16 / _FULL_SCALE
 # A call that has fallen behind by this many windows was paused; what it said then is of no interest any more.
 _MAX_PENDING_WINDOWS = 32
 _INFERENCE_TIMEOUT_S = 5.0
@@ -51,7 +54,7 @@ class SpeechDetector:
     """
 
     def __init__(self) -> None:
-        self._streams: set[_Stream] = set()
+        self._streams: set[WindowStream] = set()
         self._task: asyncio.Task[None] | None = None
         self._thread: ThreadPoolExecutor | None = None
 
@@ -60,7 +63,7 @@ class SpeechDetector:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="voice-activity")
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(60):
-            session = await loop.run_in_executor(self._thread, _load_session)
+            session = await loop.run_in_executor(self._thread, load_session)
         self._task = asyncio.create_task(self._run(session), name="voice-activity")
 
     async def close(self) -> None:
@@ -76,7 +79,7 @@ class SpeechDetector:
 
     def open(self, on_window: OnWindow) -> ActivityStream:
         """Begin a call; see `VoiceDetector`."""
-        stream = _Stream(on_window, self._streams.discard)
+        stream = WindowStream(on_window, self._streams.discard)
         self._streams.add(stream)
         return stream
 
@@ -91,26 +94,40 @@ class SpeechDetector:
                 states = [stream.state for stream in ready]
                 try:
                     async with asyncio.timeout(_INFERENCE_TIMEOUT_S):
-                        results = await loop.run_in_executor(self._thread, _infer, session, windows, states)
+                        results = await loop.run_in_executor(self._thread, infer, session, windows, states)
                 except TimeoutError:
                     # The machine stood still; these windows are lost, the calls are not.
                     continue
-                for stream, (probability, state) in zip(ready, results, strict=True):
+                for stream, (_, state) in zip(ready, results, strict=True):
                     stream.state = state
-                    # Of its own on the loop: one call's error must not make the others deaf.
-                    loop.call_soon(stream.deliver, probability, stream.taken * WINDOW_MS)
+                opinions = [probability for probability, _ in results]
+                loop.call_soon(_deliver, deque(zip(ready, opinions, strict=True)))
 
 
-class _Stream:
-    def __init__(self, on_window: OnWindow, on_close: Callable[["_Stream"], None]) -> None:
+def _deliver(results: "deque[tuple[WindowStream, float]]") -> None:
+    """Tell each call; one call's error does not make those after it deaf, which are told in the next turn."""
+    try:
+        while results:
+            stream, probability = results.popleft()
+            stream.deliver(probability, stream.taken * WINDOW_MS)
+    finally:
+        if results:
+            asyncio.get_running_loop().call_soon(_deliver, results)
+
+
+class WindowStream:
+    """One call's audio, cut into windows, with what the model remembers of it (`ActivityStream`)."""
+
+    def __init__(self, on_window: OnWindow, on_close: Callable[["WindowStream"], None]) -> None:
         self.pending = bytearray()
-        self.state: _State = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_CONTEXT_SAMPLES, np.float32))
+        self.state: State = _NOTHING_HEARD
         self._on_window: OnWindow | None = on_window
         self._on_close = on_close
         # Windows so far, including those that were skipped.
         self.taken = 0
 
     def push(self, pcm: bytes) -> None:
+        """Take audio of any length."""
         self.pending += pcm
         if len(self.pending) > _MAX_PENDING_WINDOWS * _WINDOW_BYTES:
             excess = len(self.pending) // _WINDOW_BYTES - _MAX_PENDING_WINDOWS // 2
@@ -118,24 +135,29 @@ class _Stream:
             self.taken += excess
 
     def take_window(self) -> bytes:
+        """The next window; there must be one."""
         window = bytes(self.pending[:_WINDOW_BYTES])
         del self.pending[:_WINDOW_BYTES]
         self.taken += 1
         return window
 
     def deliver(self, probability: float, end_ms: int) -> None:
+        """Pass a result on, unless the call was closed."""
         if self._on_window is not None:
             self._on_window(probability, end_ms)
 
     def close(self) -> None:
+        """No more results; safe to call twice."""
         self._on_window = None
         self._on_close(self)
 
 
-_State = tuple[Any, Any]
+State = tuple[Any, Any]
+_NOTHING_HEARD: State = (np.zeros(_STATE_SHAPE, np.float32), np.zeros(_CONTEXT_SAMPLES, np.float32))
 
 
-def _load_session() -> Any:
+def load_session() -> Any:
+    """The model, for `infer`; about half a second."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -143,11 +165,19 @@ def _load_session() -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def _infer(session: Any, windows: bytes, states: list[_State]) -> list[tuple[float, _State]]:
-    """Probability and next state of each stream for its next window (runs in the thread)."""
+def infer(session: Any, windows: bytes, states: list[State]) -> list[tuple[float, State]]:
+    """Probability and next state of each stream for its next window (runs in the thread).
+
+    Where nothing can be heard, as while a telephone sends silence, the model is not asked and begins anew.
+    """
     samples = np.frombuffer(windows, np.int16).reshape(len(states), WINDOW_SAMPLES).astype(np.float32) / _FULL_SCALE
-    contexts = np.stack([context for _, context in states])
-    recurrent = np.stack([state for state, _ in states], axis=1)
+    results: list[tuple[float, State]] = [(0.0, _NOTHING_HEARD)] * len(states)
+    audible = np.flatnonzero(np.abs(samples).max(axis=1) > _INAUDIBLE).tolist()
+    if not audible:
+        return results
+    samples = samples[audible]
+    contexts = np.stack([states[row][1] for row in audible])
+    recurrent = np.stack([states[row][0] for row in audible], axis=1)
     inputs = {
         "input": np.concatenate([contexts, samples], axis=1),
         "state": recurrent,
@@ -155,4 +185,6 @@ def _infer(session: Any, windows: bytes, states: list[_State]) -> list[tuple[flo
     }
     output, following = session.run(None, inputs)
     tails = samples[:, -_CONTEXT_SAMPLES:]
-    return [(float(output[row, 0]), (following[:, row], tails[row])) for row in range(len(states))]
+    for place, row in enumerate(audible):
+        results[row] = (float(output[place, 0]), (following[:, place], tails[place]))
+    return results

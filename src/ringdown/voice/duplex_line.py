@@ -1,4 +1,4 @@
-"""The connection to a speech-to-speech model: opens it, goes on after a break with what was said, bounds its silence."""
+"""The way to a speech-to-speech model: opens it, goes on after a break with what was said, bounds its silence."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

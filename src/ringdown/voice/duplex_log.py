@@ -1,4 +1,4 @@
-"""The turns of a conversation whose words come later than they were said, put back in the order of their start. Pure."""
+"""The turns of a call whose words come later than they were said, put back in the order of their start. Pure."""
 
 import json
 from collections.abc import Callable, Sequence

@@ -7,6 +7,7 @@ from ringdown.voice import brain, ports, turns
 from ringdown.voice.attempt import Attempt, Marks
 from ringdown.voice.ear import Ear
 from ringdown.voice.events import ConversationEnd
+from ringdown.voice.judgement import Judgement
 from ringdown.voice.producer import Producer
 from ringdown.voice.reply import FRAME_MS, Purpose, Reply
 from ringdown.voice.settings import ConversationSettings
@@ -14,12 +15,17 @@ from ringdown.voice.transcript import TranscriptWriter, write_heard
 
 OnFailure = Callable[[ports.ProviderError], None]
 
+# Sounds go on for so long after the last word of a finished sentence (the detector's tail, people in the background)
+# before they are taken for its continuation; words are one at once.
+_VOICE_TAIL_MS = 700
+
 
 class Floor:
     """Answers the caller, plays the agent, and lets the caller interrupt.
 
     `advance` and `frame` are called each tick; `now` gives the media time. `on_failure` hears of a provider that
-    failed for good, `on_turn` of each turn of the caller, `on_reply_over` of each reply that is over.
+    failed for good, `on_turn` of each turn of the caller, `on_reply_over` of each reply that is over, and
+    `on_recognized` of the words of each turn (and its start) before they are answered, as often as they grow.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Floor:
         on_failure: OnFailure,
         on_turn: Callable[[], None],
         on_reply_over: Callable[[Reply], None],
+        on_recognized: Callable[[ports.Recognition, int], None],
     ) -> None:
         self._settings = settings
         self._brain = brain
@@ -46,7 +53,11 @@ class Floor:
         self._on_failure = on_failure
         self._on_turn = on_turn
         self._on_reply_over = on_reply_over
+        self._on_recognized = on_recognized
         self._marks: Marks | None = None
+        self._judgement = Judgement(settings=settings, brain=brain, ear=ear)
+        # The words that were answered early last: once is enough.
+        self._early_text = ""
         # What may be answered now; changes only when an answer begins.
         self.listening = brain.listening()
         # The question is asked again: the caller knows it before it is finished.
@@ -56,6 +67,9 @@ class Floor:
         self.is_open = False
         # The last words are being said; nothing that the caller does changes them.
         self.is_closing = False
+        # It is not certain that a person speaks: answers wait; or not even that, what is heard is only written down.
+        self.is_held = False
+        self.is_noting = False
 
     @property
     def is_quiet(self) -> bool:
@@ -64,9 +78,16 @@ class Floor:
 
     # --- the agent begins ---------------------------------------------------------------------------------------
 
-    def say(self, proposal: brain.Proposal, *, purpose: Purpose, ends: ConversationEnd | None = None) -> None:
+    def say(
+        self,
+        proposal: brain.Proposal,
+        *,
+        purpose: Purpose,
+        ends: ConversationEnd | None = None,
+        is_uninterruptible: bool = False,
+    ) -> None:
         """Say something of our own accord; with `ends` these are the last words."""
-        reply = self._new_reply(purpose, is_uninterruptible=ends is not None)
+        reply = self._new_reply(purpose, is_uninterruptible=is_uninterruptible or ends is not None)
         reply.ends = ends
         self.is_closing = self.is_closing or ends is not None
         attempt = Attempt(reply, self._new_marks(), proposal=proposal, is_binding=True)
@@ -96,6 +117,13 @@ class Floor:
             self._end_turn(is_binding=True)
         return True
 
+    def end_turn(self) -> None:
+        """The caller is done, whatever else is heard: the answer waits for nothing any more."""
+        if self.attempt is not None:
+            self.attempt.is_binding = True
+        elif self._ear.is_active:
+            self._end_turn(is_binding=True)
+
     # --- each tick ----------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
@@ -106,22 +134,30 @@ class Floor:
                 self._listen()
             return
         if self._is_void(attempt):
+            if attempt.heard is not None:
+                self._judgement.note_resumed(attempt.heard, heard_until_ms=attempt.heard_until_ms)
             self.cancel_attempt()
+            return
+        if attempt.correction is not None:
+            self._correct(attempt, attempt.correction)
             return
         if attempt.proposal is None:
             return
         if attempt.marks.released_ms is None and self._is_releasable(attempt):
             attempt.marks.released_ms = attempt.marks.now()
+            if attempt.words is not None:
+                attempt.heard_until_ms = attempt.marks.speech_end_ms = self._ear.last_voiced_ms
+        if self.is_held and attempt.heard is not None:
+            return
         if attempt.marks.released_ms is not None and attempt.reply.is_ready():
             self._begin(attempt)
 
     def frame(self, at_ms: int) -> bytes | None:
         """The 20 ms of the agent's voice that belong at `at_ms`."""
         reply = self.reply
-        if reply is None:
-            return None
-        frame = reply.frame(at_ms)
-        if reply.is_played():
+        frame = reply.frame(at_ms) if reply is not None else None
+        self._ear.note_sent(frame)
+        if reply is not None and reply.is_played():
             self.close_reply(is_interrupted=False)
         return frame
 
@@ -180,21 +216,36 @@ class Floor:
         ear, reply, now = self._ear, self.reply, self._now()
         if reply is not None and reply.is_uninterruptible:
             return
-        if (
-            reply is not None
-            and not reply.is_paused
-            and turns.interrupts(voiced_ms=ear.voiced_ms, partial=ear.partial(), vad=self._settings.vad)
-        ):
+        if reply is not None and not reply.is_paused and self._judgement.is_interrupting(reply):
             reply.pause()
+            if ear.tells_words is not False and not ear.partial():
+                self._spawn(self._probe(reply))
         listening = self.listening
         is_too_long = now - ear.started_ms >= (listening.max_ms or turns.MAX_TURN_MS)
         if is_too_long or ear.silence_ms >= (listening.end_silence_ms or turns.SPECULATION_SILENCE_MS):
             self._end_turn(is_binding=is_too_long)
+        elif listening.end_silence_ms is None and ear.partial() != self._early_text and self._judgement.is_said(reply):
+            self._early_text = ear.partial()
+            self._end_turn(words=ports.Recognition(self._early_text))
 
-    def _end_turn(self, *, is_binding: bool) -> None:
-        """The caller may be done: prepare the answer."""
+    async def _probe(self, reply: Reply) -> None:
+        """The agent was stopped by sounds: unless they are words, it goes on at once."""
+        ear = self._ear
+        voiced_ms = ear.voiced_ms
+        try:
+            recognition = await ear.recognize()
+        except ports.ProviderError:
+            # The recognition at the turn's end reports it.
+            return
+        if self.reply is not reply or self.attempt is not None or ear.partial() or not recognition.understood:
+            return
+        if self._judgement.is_wordless(recognition.text, reply, voiced_ms=voiced_ms):
+            reply.resume()
+
+    def _end_turn(self, *, is_binding: bool = False, words: ports.Recognition | None = None) -> None:
+        """The caller may be done: prepare the answer; at once if his `words` are known."""
         reply = self._new_reply("answer") if self.is_open else self._new_opening()
-        attempt = Attempt(reply, self._new_marks(), is_binding=is_binding)
+        attempt = Attempt(reply, self._new_marks(), is_binding=is_binding, words=words, is_confirmed=words is None)
         attempt.heard_from_ms, attempt.heard_until_ms = self._ear.started_ms, self._ear.last_voiced_ms
         attempt.marks.speech_end_ms = self._ear.last_voiced_ms
         self._start(attempt)
@@ -203,12 +254,26 @@ class Floor:
         """Whether the caller went on speaking before anything was heard of the answer."""
         if attempt.is_binding or not self._ear.is_active:
             return False
-        return self._ear.last_voiced_ms > attempt.heard_until_ms
+        if attempt.heard is not None and self._judgement.has_grown(attempt.heard):
+            return True
+        more_ms = self._ear.last_voiced_ms - attempt.heard_until_ms
+        if attempt.words is not None and more_ms <= _VOICE_TAIL_MS:
+            return False
+        return more_ms > 0
+
+    def _correct(self, attempt: Attempt, words: ports.Recognition) -> None:
+        """The recognizer has heard something else than what is being answered."""
+        self.cancel_attempt()
+        self._end_turn(words=words)
+        assert self.attempt is not None
+        self.attempt.is_confirmed = True
+        self.attempt.heard_until_ms = attempt.heard_until_ms
 
     def _is_releasable(self, attempt: Attempt) -> bool:
         if attempt.is_binding or attempt.marks.speech_end_ms is None:
             return True
-        return self._ear.silence_ms >= attempt.release_silence_ms
+        ear = self._ear
+        return attempt.is_confirmed and ear.silence_ms >= attempt.release_silence_ms and not ear.is_stirring
 
     def _begin(self, attempt: Attempt) -> None:
         """The answer is heard from now on: what led to it is a fact."""
@@ -220,6 +285,8 @@ class Floor:
         self._is_repeating = self.is_open and listening == self.listening
         self.listening = listening
         if attempt.heard is not None and attempt.heard.source != "silence":
+            self._judgement.note_turn(attempt.heard)
+            self._early_text = ""
             self._ear.drop(self._spawn)
             self._on_turn()
         self.is_open = self.is_open or attempt.reply.purpose in ("opening", "answer")
@@ -235,7 +302,11 @@ class Floor:
     async def _prepare(self, attempt: Attempt) -> None:
         try:
             if attempt.proposal is None:
-                recognition = await self._ear.recognize()
+                recognition = attempt.words
+                if recognition is None:
+                    recognition = await self._ear.recognize()
+                elif not attempt.is_confirmed:
+                    attempt.reply.producers.append(self._spawn(self._confirm(attempt, recognition)))
                 attempt.marks.recognized_ms = attempt.marks.now()
                 if not self._accept(attempt, recognition):
                     return
@@ -244,49 +315,43 @@ class Floor:
         except ports.ProviderError as error:
             self._on_failure(error)
 
+    async def _confirm(self, attempt: Attempt, words: ports.Recognition) -> None:
+        """Ask the recognizer for what is being answered already."""
+        try:
+            recognition = await self._ear.recognize()
+        except ports.ProviderError as error:
+            self._on_failure(error)
+            return
+        if turns.split_words(recognition.text) == turns.split_words(words.text):
+            attempt.is_confirmed = True
+        else:
+            attempt.correction = recognition
+
     def _accept(self, attempt: Attempt, recognition: ports.Recognition) -> bool:
         """Whether what was heard takes the turn; if so the agent is silent and the answer proposed."""
         ear, text = self._ear, recognition.text.strip()
         heard = brain.Heard(
             text, is_understood=recognition.understood, duration_ms=attempt.heard_until_ms - attempt.heard_from_ms
         )
-        if not self._takes_turn(heard):
+        if not self._judgement.takes_turn(heard, self.reply, is_repeating=self._is_repeating):
             self.attempt = None
             ear.drop(self._spawn)
             if self.reply is not None:
                 self.reply.resume()
             return False
         self.close_reply(is_interrupted=True)
+        self._on_recognized(recognition, attempt.heard_from_ms)
         attempt.heard = heard
         attempt.transcript = write_heard(heard, kind=ear.kind)
         patience = self.listening.end_silence_ms or 0
-        completeness = self._brain.judge(text)
-        rule_ms = turns.release_silence_ms(text, completeness=completeness, vad=self._settings.vad)
+        rule_ms = self._judgement.release_silence_ms(text)
         attempt.release_silence_ms = max(patience, rule_ms)
         attempt.proposal = self._propose(heard)
         return True
 
-    def _takes_turn(self, heard: brain.Heard) -> bool:
-        ear, reply, vad = self._ear, self.reply, self._settings.vad
-        if reply is None:
-            return turns.is_turn(heard.text, is_understood=heard.is_understood, voiced_ms=ear.voiced_ms, vad=vad)
-        if ear.voiced_ms < vad.minimum_turn_duration_ms:
-            return False
-        text, remaining_ms = heard.text, reply.remaining_ms()
-        is_asked = self._is_repeating or "?" in reply.heard_text() or remaining_ms < turns.NEARLY_FINISHED_MS
-        if ear.kind == "yes_no" and not is_asked:
-            # A yes/no grammar makes an answer of anything; before the question it is none.
-            text = ""
-        return turns.stops_agent(
-            text,
-            is_understood=heard.is_understood,
-            voiced_ms=ear.voiced_ms,
-            remaining_ms=remaining_ms,
-            is_answer=self._brain.judge(text) == "complete" if text else False,
-            is_farewell_heard=reply.ends is not None,
-        )
-
     def _propose(self, heard: brain.Heard) -> brain.Proposal:
+        if self.is_noting:
+            return brain.FixedProposal("")
         if self.is_open:
             return self._brain.consider(heard)
         greeting = self._settings.greeting

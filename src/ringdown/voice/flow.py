@@ -1,66 +1,26 @@
-"""A flow: the graph of what a built-in agent says and may be answered, parsed and validated. Pure.
+"""A flow: the graph of what an agent says and may be answered, parsed and validated. Pure.
 
 What a step through it does is in `voice.flow_steps`.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
-from ringdown.voice import ports, turns
+from ringdown.voice import turns
+from ringdown.voice.flow_nodes import ANY, FlowError, Node, list_names, parse_nodes, refuse_unknown, require, text
 
-ListenKind = ports.ExpectationKind
-MAX_REPROMPTS = 2
-MAX_MESSAGE_SECONDS = 120
-# The rest of every answer's way: taken when its value has no `next` of its own.
-ANY = "*"
-
-_FLOW_FIELDS = {"start", "nodes", "summary", "outcome"}
-_NODE_FIELDS = {
-    "say", "listen", "slot", "confirm", "keypad", "reprompt", "max_reprompts", "next", "on_failure", "end",
-}  # fmt: skip
-_LISTEN_FIELDS: Mapping[str, set[str]] = {
-    "yes_no": set(), "choice": {"options"}, "digits": {"min", "max"}, "date": set(), "message": {"max_seconds"},
-    "free": set(),
-}  # fmt: skip
-
-
-class FlowError(ValueError):
-    """A flow that cannot run: `node` (`""` for the flow itself), `field` and what is wrong with it."""
-
-    def __init__(self, node: str, field: str, message: str) -> None:
-        super().__init__(f"flow{f' node {node!r}' if node else ''}: {field}: {message}")
-        self.node = node
-        self.field = field
-        self.message = message
+_FIELDS = {"start", "nodes", "summary", "outcome", "keywords"}
+_KEYWORD_FIELDS = {"phrases", "key", "next"}
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """What a node takes for an answer."""
+class Keyword:
+    """What the caller may say, or press, at any question: goes to node `next`, or asks again (None)."""
 
-    kind: ListenKind
-    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    min_digits: int = 1
-    max_digits: int = 16
-    max_seconds: int = MAX_MESSAGE_SECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """One step: words, what may be answered, and where to go by the answer. Texts are templates."""
-
-    name: str
-    say: str = ""
-    listen: Listen | None = None
-    slot: str | None = None
-    confirm: str | None = None
-    keypad: Mapping[str, str] = field(default_factory=dict)
-    reprompt: str | None = None
-    max_reprompts: int = MAX_REPROMPTS
-    next: Mapping[str, str] = field(default_factory=dict)
-    on_failure: str | None = None
-    end: Literal["hang_up"] | None = None
+    phrases: tuple[str, ...]
+    key: str | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +31,7 @@ class Flow:
     nodes: Mapping[str, Node]
     summary: str | None = None
     outcome: str | Mapping[str, Mapping[str, str]] | None = None
+    keywords: Mapping[str, Keyword] = field(default_factory=dict)
 
     @staticmethod
     def parse(document: Mapping[str, Any], *, has_model: bool = False) -> "Flow":
@@ -78,203 +39,126 @@ class Flow:
         return _parse(document, has_model=has_model)
 
     def phrases(self) -> Iterator[tuple[str, str]]:
-        """Every phrase of every choice with its node's name: what a recognizer must be able to pronounce."""
+        """What a recognizer must be able to pronounce, with the name of the node; `""` for keywords."""
         for node in self.nodes.values():
             for phrases in node.listen.options.values() if node.listen else ():
                 yield from ((node.name, phrase) for phrase in phrases)
+        for keyword in self.keywords.values():
+            yield from (("", phrase) for phrase in keyword.phrases)
 
 
 def _parse(document: Mapping[str, Any], *, has_model: bool) -> Flow:
-    _require(isinstance(document, Mapping), "", "flow", "must be an object")
-    _refuse_unknown(document, _FLOW_FIELDS, node="", prefix="")
+    require(isinstance(document, Mapping), "", "flow", "must be an object")
+    refuse_unknown(document, _FIELDS, node="", prefix="")
     nodes = document.get("nodes")
-    _require(isinstance(nodes, Mapping) and len(nodes) > 0, "", "nodes", "must be an object with at least one node")
+    require(isinstance(nodes, Mapping) and len(nodes) > 0, "", "nodes", "must be an object with at least one node")
     assert isinstance(nodes, Mapping)
     start = document.get("start")
-    _require(isinstance(start, str) and start in nodes, "", "start", f"must be one of {_list_names(nodes)}")
-    parsed = {str(name): _parse_node(str(name), node, has_model=has_model) for name, node in nodes.items()}
+    require(isinstance(start, str) and start in nodes, "", "start", f"must be one of {list_names(nodes)}")
+    parsed = parse_nodes(nodes, has_model=has_model)
+    slots = {slot for node in parsed.values() for slot in node.slots}
     for node in parsed.values():
-        _check_targets(node, parsed)
+        _check_targets(node, parsed, known=list_names(nodes))
+        known = f"must be one of the slots {list_names(slots)}"
+        require(node.by is None or node.by in slots, node.name, "by", known)
     _check_silent_circles(parsed)
     return Flow(
         start=str(start),
         nodes=parsed,
-        summary=_text(document, "summary", node=""),
-        outcome=_parse_outcome(document.get("outcome"), parsed),
+        summary=text(document, "summary", node=""),
+        outcome=_parse_outcome(document.get("outcome"), slots),
+        keywords=_parse_keywords(document.get("keywords"), parsed),
     )
 
 
-def _parse_node(name: str, raw: object, *, has_model: bool) -> Node:
-    if not isinstance(raw, Mapping):
-        raise FlowError(name, "node", "must be an object")
-    _refuse_unknown(raw, _NODE_FIELDS, node=name, prefix="")
-    listen = _parse_listen(name, raw["listen"], has_model=has_model) if raw.get("listen") is not None else None
-    end = raw.get("end")
-    _require(end in (None, "hang_up"), name, "end", 'must be "hang_up"')
-    if listen is None:
-        for key in ("slot", "confirm", "keypad", "reprompt", "on_failure"):
-            _require(raw.get(key) is None, name, key, 'needs a "listen"')
-    else:
-        _require(end is None, name, "end", "a node that listens cannot end the call")
-    slot = _text(raw, "slot", node=name)
-    _require(slot is None or slot.isidentifier(), name, "slot", "must be a name of letters, digits and underscores")
-    confirm = _text(raw, "confirm", node=name)
-    _require(confirm is None or slot is not None, name, "confirm", 'needs a "slot" for the answer')
-    max_reprompts = raw.get("max_reprompts", MAX_REPROMPTS)
-    _require(_is_count(max_reprompts) and max_reprompts <= 10, name, "max_reprompts", "must be a number from 0 to 10")
-    return Node(
-        name=name,
-        say=_text(raw, "say", node=name) or "",
-        listen=listen,
-        slot=slot,
-        confirm=confirm,
-        keypad=_parse_keypad(name, raw.get("keypad"), listen),
-        reprompt=_text(raw, "reprompt", node=name),
-        max_reprompts=max_reprompts,
-        next=_parse_next(name, raw.get("next")),
-        on_failure=_text(raw, "on_failure", node=name),
-        end=end,
-    )
-
-
-def _parse_listen(node: str, raw: object, *, has_model: bool) -> Listen:
-    if not isinstance(raw, Mapping):
-        raise FlowError(node, "listen", "must be an object")
-    kind = raw.get("kind")
-    _require(
-        isinstance(kind, str) and kind in _LISTEN_FIELDS,
-        node,
-        "listen.kind",
-        f"must be one of {', '.join(get_args(ListenKind))}",
-    )
-    assert isinstance(kind, str)
-    _refuse_unknown(raw, _LISTEN_FIELDS[kind] | {"kind"}, node=node, prefix="listen.")
-    if kind == "choice":
-        return Listen(kind="choice", options=_parse_options(node, raw.get("options")))
-    if kind == "digits":
-        shortest, longest = raw.get("min", 1), raw.get("max", 16)
-        _require(_is_count(shortest) and shortest >= 1, node, "listen.min", "must be a number from 1")
-        _require(_is_count(longest) and shortest <= longest <= 32, node, "listen.max", f"must be from {shortest} to 32")
-        return Listen(kind="digits", min_digits=shortest, max_digits=longest)
-    if kind == "message":
-        seconds = raw.get("max_seconds", MAX_MESSAGE_SECONDS)
-        _require(_is_count(seconds) and 1 <= seconds <= 600, node, "listen.max_seconds", "must be from 1 to 600")
-        return Listen(kind="message", max_seconds=seconds)
-    _require(kind != "free" or has_model, node, "listen.kind", '"free" needs a language model')
-    return Listen(kind="free") if kind == "free" else Listen(kind="date") if kind == "date" else Listen(kind="yes_no")
-
-
-def _parse_options(node: str, raw: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(raw, Mapping) or not raw:
-        raise FlowError(node, "listen.options", "must be an object of at least one option")
-    options = {}
-    for option, phrases in raw.items():
-        where = f"listen.options.{option}"
-        if not isinstance(phrases, list | tuple) or not phrases:
-            raise FlowError(node, where, "must be a list of at least one phrase")
-        for phrase in phrases:
-            _require(isinstance(phrase, str) and bool(turns.split_words(phrase)), node, where, "must hold words")
-        options[str(option)] = tuple(" ".join(turns.split_words(phrase)) for phrase in phrases)
-    return options
-
-
-def _parse_keypad(node: str, raw: object, listen: Listen | None) -> dict[str, str]:
-    if raw is None:
-        return {"1": "yes", "2": "no"} if listen is not None and listen.kind == "yes_no" else {}
-    if not isinstance(raw, Mapping):
-        raise FlowError(node, "keypad", "must be an object of keys and answers")
-    assert listen is not None
-    allowed = {"yes_no": {"yes", "no"}, "choice": set(listen.options)}.get(listen.kind)
-    for key, answer in raw.items():
-        is_key = isinstance(key, str) and key != "" and set(key) <= set("0123456789*")
-        _require(is_key, node, f"keypad.{key}", "must be digits or *")
-        _require(isinstance(answer, str) and answer != "", node, f"keypad.{key}", "must be an answer")
-        is_known = allowed is None or answer in allowed
-        _require(is_known, node, f"keypad.{key}", f"must be one of {_list_names(allowed or ())}")
-    return {str(key): str(answer) for key, answer in raw.items()}
-
-
-def _parse_next(node: str, raw: object) -> dict[str, str]:
-    if raw is None:
-        return {}
-    if isinstance(raw, str):
-        return {ANY: raw}
-    if not isinstance(raw, Mapping):
-        raise FlowError(node, "next", "must be a node's name, or an object of answers and nodes' names")
-    for value, target in raw.items():
-        _require(isinstance(target, str), node, f"next.{value}", "must be a node's name")
-    return {str(value): str(target) for value, target in raw.items()}
-
-
-def _parse_outcome(raw: object, nodes: Mapping[str, Node]) -> str | dict[str, dict[str, str]] | None:
+def _parse_outcome(raw: object, slots: set[str]) -> str | dict[str, dict[str, str]] | None:
     if raw is None or isinstance(raw, str):
         return raw
     if not isinstance(raw, Mapping):
         raise FlowError("", "outcome", "must be an outcome, or an object of slots")
-    slots = {node.slot for node in nodes.values() if node.slot}
     for slot, by_value in raw.items():
-        _require(slot in slots, "", f"outcome.{slot}", f"must be one of the slots {_list_names(slots)}")
+        require(slot in slots, "", f"outcome.{slot}", f"must be one of the slots {list_names(slots)}")
         is_table = isinstance(by_value, Mapping) and all(isinstance(outcome, str) for outcome in by_value.values())
-        _require(is_table, "", f"outcome.{slot}", "must be an object of values and outcomes")
+        require(is_table, "", f"outcome.{slot}", "must be an object of values and outcomes")
     return {str(slot): {str(value): str(name) for value, name in table.items()} for slot, table in raw.items()}
 
 
-def _check_targets(node: Node, nodes: Mapping[str, Node]) -> None:
-    names = _list_names(nodes)
+def _parse_keywords(raw: object, nodes: Mapping[str, Node]) -> dict[str, Keyword]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        raise FlowError("", "keywords", "must be an object of names and keywords")
+    return {str(name): _parse_keyword(f"keywords.{name}", keyword, nodes) for name, keyword in raw.items()}
+
+
+def _parse_keyword(where: str, raw: object, nodes: Mapping[str, Node]) -> Keyword:
+    if not isinstance(raw, Mapping):
+        raise FlowError("", where, "must be an object")
+    refuse_unknown(raw, _KEYWORD_FIELDS, node="", prefix=f"{where}.")
+    phrases, key, target = raw.get("phrases"), raw.get("key"), raw.get("next")
+    is_list = isinstance(phrases, list | tuple) and len(phrases) > 0
+    require(is_list, "", f"{where}.phrases", "must be a list of at least one phrase")
+    assert isinstance(phrases, list | tuple)
+    for phrase in phrases:
+        is_phrase = isinstance(phrase, str) and bool(turns.split_words(phrase))
+        require(is_phrase, "", f"{where}.phrases", "must hold words")
+    is_key = key is None or (isinstance(key, str) and len(key) == 1 and key in "0123456789*")
+    require(is_key, "", f"{where}.key", "must be a digit or *")
+    known = f"unknown node {target!r}; known: {list_names(nodes)}"
+    require(target is None or target in nodes, "", f"{where}.next", known)
+    return Keyword(tuple(" ".join(turns.split_words(phrase)) for phrase in phrases), key, target)
+
+
+def _check_targets(node: Node, nodes: Mapping[str, Node], *, known: str) -> None:
     for value, target in node.next.items():
-        _require(target in nodes, node.name, f"next.{value}", f"unknown node {target!r}; known: {names}")
+        require(target in nodes, node.name, f"next.{value}", f"unknown node {target!r}; known: {known}")
     failure = node.on_failure
-    _require(failure is None or failure in nodes, node.name, "on_failure", f"unknown node {failure!r}; known: {names}")
-    if node.end is not None:
-        _require(not node.next, node.name, "next", "a node that ends the call leads nowhere")
-    elif node.listen is None:
-        _require(set(node.next) == {ANY}, node.name, "next", "a node that neither listens nor ends needs one next node")
+    require(failure is None or failure in nodes, node.name, "on_failure", f"unknown node {failure!r}; known: {known}")
+    if node.is_end or node.transfer is not None:
+        return
+    if node.listen is not None:
+        _check_answers(node, node.answers())
+    elif node.by is not None:
+        require(ANY in node.next, node.name, "next", 'must say where any other value leads ("*")')
     else:
-        answers = {"yes_no": {"yes", "no"}, "choice": set(node.listen.options)}.get(node.listen.kind)
-        _check_answers(node, answers)
+        one = "a node that neither listens nor ends needs one next node"
+        require(set(node.next) == {ANY}, node.name, "next", one)
+    is_sure = node.tool is None or failure is not None
+    require(is_sure, node.name, "on_failure", "must say where a tool leads that fails")
 
 
 def _check_answers(node: Node, answers: set[str] | None) -> None:
     """Every answer must lead somewhere, and every way must be an answer's."""
     if answers is None:
-        _require(ANY in node.next, node.name, "next", 'must say where any other answer leads ("*")')
+        require(ANY in node.next, node.name, "next", 'must say where any other answer leads ("*")')
         return
     for value in node.next:
-        _require(value in answers | {ANY}, node.name, f"next.{value}", f"must be one of {_list_names(answers)}")
+        require(value in answers | {ANY}, node.name, f"next.{value}", f"must be one of {list_names(answers)}")
     missing = sorted(answers - set(node.next))
-    _require(ANY in node.next or not missing, node.name, "next", f"leads nowhere for {', '.join(missing)}")
+    require(ANY in node.next or not missing, node.name, "next", f"leads nowhere for {', '.join(missing)}")
 
 
 def _check_silent_circles(nodes: Mapping[str, Node]) -> None:
     """Refuse nodes that lead to each other without ever listening or ending."""
-    for node in nodes.values():
-        seen, current = {node.name}, node
-        while current.listen is None and current.end is None:
-            current = nodes[current.next[ANY]]
-            _require(current.name not in seen, node.name, "next", "leads in a circle that never listens")
-            seen.add(current.name)
+    done: set[str] = set()
+    for start in nodes:
+        path: dict[str, None] = {}
+        ways = [iter((start,))]
+        while ways:
+            name = next(ways[-1], None)
+            if name is None:
+                ways.pop()
+                if path:
+                    done.add(path.popitem()[0])
+                continue
+            require(name not in path, name, "next", "leads in a circle that never listens")
+            if name not in done:
+                path[name] = None
+                ways.append(iter(_silent_targets(nodes[name])))
 
 
-def _text(raw: Mapping[str, Any], key: str, *, node: str) -> str | None:
-    value = raw.get(key)
-    _require(value is None or (isinstance(value, str) and value.strip() != ""), node, key, "must be a text")
-    return value
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _refuse_unknown(raw: Mapping[str, Any], known: set[str], *, node: str, prefix: str) -> None:
-    for key in raw:
-        _require(key in known, node, f"{prefix}{key}", f"unknown field; known: {', '.join(sorted(known))}")
-
-
-def _require(holds: bool, node: str, field: str, message: str) -> None:
-    if not holds:
-        raise FlowError(node, field, message)
-
-
-def _list_names(names: object) -> str:
-    assert isinstance(names, Mapping | set | tuple)
-    return ", ".join(sorted(str(name) for name in names))
+def _silent_targets(node: Node) -> tuple[str, ...]:
+    """Where a node leads without an answer of the caller."""
+    if node.listen is not None or node.is_end:
+        return ()
+    return (*node.next.values(), *(() if node.on_failure is None else (node.on_failure,)))

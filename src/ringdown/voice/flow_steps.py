@@ -1,13 +1,20 @@
 """One step through a flow: from where it stands and what was heard to what is said and where it stands then. Pure."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ringdown.voice import answers, brain, flow, sentences, turns
+from ringdown.voice import answers, brain, flow, ports, sentences, turns
+from ringdown.voice.flow_nodes import ANY, Node
+
+# The names of the tools that carry out what a node does beside speaking.
+TRANSFER_CALL = "transfer_call"
+SEND_DIGITS = "send_digits"
 
 _CONFIRM_KEYPAD = {"1": "yes", "2": "no"}
 _FAREWELL = "I'm sorry, I could not understand you. Goodbye."
+_NOBODY_THERE = "I'm sorry, nobody is available right now. Please call again later. Goodbye."
 _CONFIRM_PROMPT = "Please say yes or no, or press one for yes and two for no."
 _SILENCE_PROMPT = "Sorry, I did not hear you."
 _UNCLEAR_PROMPT = "Sorry, I did not understand."
@@ -15,10 +22,13 @@ _UNCLEAR_PROMPT = "Sorry, I did not understand."
 
 @dataclass(frozen=True, slots=True)
 class FlowState:
-    """Where a conversation stands: at which node, whether its answer is being confirmed, what it knows."""
+    """Where a conversation stands: at which node, in which phase of it, what it knows.
+
+    `calling` waits for the node's tool, `acting` for what is done after its words: a transfer, or digits.
+    """
 
     node: str
-    phase: Literal["asking", "confirming", "ended"] = "asking"
+    phase: Literal["asking", "confirming", "calling", "acting", "ended"] = "asking"
     reprompts: int = 0
     # The answer that waits for its confirmation.
     answer: str = ""
@@ -27,10 +37,15 @@ class FlowState:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to say, and where the flow stands once it is said. It hangs up when `state.phase` is `ended`."""
+    """What to say, and where the flow stands once it is said. It hangs up when `state.phase` is `ended`.
+
+    `tool` is used when the phase is `calling`; `act` is done when the words were played.
+    """
 
     state: FlowState
     say: str
+    tool: ports.ToolRequest | None = None
+    act: ports.ToolRequest | None = None
 
 
 class FlowSteps:
@@ -44,31 +59,81 @@ class FlowSteps:
         """The first words, up to the first question or the end."""
         return self._enter(FlowState(node=self._graph.start), self._graph.start)
 
-    def node(self, state: FlowState) -> flow.Node:
+    @property
+    def keywords(self) -> Collection[flow.Keyword]:
+        """What may be said at any question."""
+        return self._graph.keywords.values()
+
+    def ask_again(self, state: FlowState) -> str:
+        """The words of the open question."""
+        is_confirming = state.phase == "confirming"
+        return self._ask_to_confirm(state, state.answer) if is_confirming else self._render(self.node(state).say, state)
+
+    def node(self, state: FlowState) -> Node:
         """Where `state` stands."""
         return self._graph.nodes[state.node]
 
     def take_answer(self, state: FlowState, heard: brain.Heard) -> Step:
         """What follows from `heard` at `state`."""
         node = self.node(state)
-        if state.phase == "ended" or node.listen is None:
-            return Step(replace(state, phase="ended"), "")
+        if state.phase in ("acting", "ended", "calling") or node.listen is None:
+            return self._go_on(state)
+        keyword = self.find_keyword(state, heard)
+        if keyword is not None:
+            return self.take_keyword(state, keyword)
         if state.phase == "confirming":
             return self._take_confirmation(state, heard)
         answer = understand(node, heard)
         if answer is None:
             return self._reprompt(state, heard)
         # A key was pressed on purpose; only what was heard needs a confirmation.
-        if node.confirm is not None and heard.source == "speech":
+        return self.take_value(state, answer, is_certain=heard.source != "speech")
+
+    def take_value(self, state: FlowState, answer: str, *, is_certain: bool) -> Step:
+        """What follows from an answer that is understood."""
+        if self.node(state).confirm is not None and not is_certain:
             waiting = replace(state, phase="confirming", answer=answer, slots=self._keep_message(state, answer))
             return Step(waiting, self._ask_to_confirm(state, answer))
         return self._advance(state, answer)
 
+    def confirm(self, state: FlowState, *, is_right: bool) -> Step:
+        """What follows when the caller has said whether the answer that waits is right."""
+        node = self.node(state)
+        if is_right:
+            return self._advance(state, state.answer)
+        if state.reprompts >= node.max_reprompts:
+            return self.give_up(state)
+        slots = {name: value for name, value in state.slots.items() if name != node.slot}
+        again = replace(state, reprompts=state.reprompts + 1, slots=slots, phase="asking", answer="")
+        return Step(again, self._render(node.reprompt or node.say, again))
+
+    def take_keyword(self, state: FlowState, name: str) -> Step:
+        """What follows from a keyword; one that is not known, or leads nowhere, asks again."""
+        keyword = self._graph.keywords.get(name)
+        if keyword is not None and keyword.next is not None:
+            return self._enter(state, keyword.next)
+        again = replace(state, phase="asking", answer="")
+        return Step(again, self._render(self.node(state).say, again))
+
+    def take_result(self, state: FlowState, result: ports.ToolResult) -> Step:
+        """What follows from the result of the node's tool."""
+        node = self.node(state)
+        assert node.tool is not None
+        if result.is_error:
+            return self.give_up(state)
+        found = {slot: pick(result.content, path) for slot, path in node.tool.results.items()}
+        state = replace(state, slots={**state.slots, **found})
+        return self._enter(state, node.next[ANY])
+
     def judge(self, state: FlowState, text: str) -> turns.Completeness:
         """Whether `text` is all of the answer that is due."""
+        if state.phase not in ("asking", "confirming"):
+            return "unknown"
+        node = self.node(state)
+        if self.find_keyword(state, brain.Heard(text)) is not None:
+            return "complete"
         if state.phase == "confirming":
             return "complete" if answers.understand_yes_no(text) else "partial"
-        node = self.node(state)
         listen = node.listen
         if listen is None or listen.kind in ("free", "message"):
             return "unknown"
@@ -79,6 +144,8 @@ class FlowSteps:
 
     def judge_keypad(self, state: FlowState, digits: str) -> turns.Completeness:
         """Whether `digits` are all of an answer; "unknown" when more may follow."""
+        if self.find_keyword(state, brain.Heard(digits, source="keypad")) is not None:
+            return "complete"
         if state.phase == "confirming":
             return "complete" if digits in _CONFIRM_KEYPAD else "partial"
         node = self.node(state)
@@ -95,14 +162,11 @@ class FlowSteps:
         else:
             is_clear = heard.source == "speech" and heard.is_understood
             agreed = answers.understand_yes_no(heard.text) if is_clear else None
-        if agreed == "yes":
-            return self._advance(state, state.answer)
+        if agreed is not None:
+            return self.confirm(state, is_right=agreed == "yes")
         if state.reprompts >= node.max_reprompts:
-            return self._give_up(state)
+            return self.give_up(state)
         again = replace(state, reprompts=state.reprompts + 1)
-        if agreed == "no":
-            again = replace(again, slots={name: value for name, value in state.slots.items() if name != node.slot})
-            return Step(replace(again, phase="asking", answer=""), self._render(node.reprompt or node.say, again))
         return Step(again, _join(self._ask_to_confirm(state, state.answer), _CONFIRM_PROMPT))
 
     def _keep_message(self, state: FlowState, answer: str) -> Mapping[str, str]:
@@ -119,7 +183,7 @@ class FlowSteps:
     def _reprompt(self, state: FlowState, heard: brain.Heard) -> Step:
         node = self.node(state)
         if state.reprompts >= node.max_reprompts:
-            return self._give_up(state)
+            return self.give_up(state)
         again = replace(state, reprompts=state.reprompts + 1)
         if node.reprompt is not None:
             say = node.reprompt
@@ -128,35 +192,91 @@ class FlowSteps:
             say = _join(say, _explain_keypad(node) if not heard.is_understood else "", node.say)
         return Step(again, self._render(say, again))
 
-    def _give_up(self, state: FlowState) -> Step:
+    def request_tool(self, state: FlowState) -> ports.ToolRequest:
+        """The tool of the node where `state` stands, with its arguments."""
+        node = self.node(state)
+        assert node.tool is not None
+        arguments = json.dumps(self._fill(node.tool.arguments, state))
+        return ports.ToolRequest(f"flow_{node.name}", node.tool.name, arguments)
+
+    def give_up(self, state: FlowState) -> Step:
+        """What follows when there will be no answer."""
         failure = self.node(state).on_failure
         if failure is not None:
             return self._enter(state, failure)
         return Step(replace(state, phase="ended"), _FAREWELL)
 
+    def _go_on(self, state: FlowState) -> Step:
+        """Nothing is asked any more, and the call goes on: nobody took it over, or the digits were sent."""
+        node = self.node(state)
+        if state.phase == "acting" and node.transfer is None:
+            return self._enter(state, self._find_next(node, state))
+        if state.phase == "acting":
+            return self.give_up(state) if node.on_failure else Step(replace(state, phase="ended"), _NOBODY_THERE)
+        return Step(replace(state, phase="ended"), "")
+
+    def find_keyword(self, state: FlowState, heard: brain.Heard) -> str | None:
+        """The name of the keyword that the caller said or pressed, where that is no answer to the question."""
+        node = self.node(state)
+        kind = node.listen.kind if node.listen is not None else "message"
+        if kind == "message" or (kind != "free" and understand(node, heard) is not None):
+            return None
+        for name, keyword in self._graph.keywords.items():
+            if heard.source == "keypad":
+                is_meant = heard.text == keyword.key and not (state.phase == "confirming" and heard.text in "12")
+            else:
+                is_meant = heard.is_understood and answers.is_phrase(heard.text, keyword.phrases)
+            if is_meant:
+                return name
+        return None
+
+    def _find_next(self, node: Node, state: FlowState) -> str:
+        value = state.slots.get(node.by, "") if node.by is not None else ANY
+        return node.next.get(value) or node.next[ANY]
+
     def _advance(self, state: FlowState, answer: str) -> Step:
         node = self.node(state)
         slots = {**state.slots, node.slot: answer} if node.slot else state.slots
-        return self._enter(replace(state, slots=slots), node.next.get(answer) or node.next[flow.ANY])
+        return self._enter(replace(state, slots=slots), node.next.get(answer) or node.next[ANY])
 
     def _enter(self, state: FlowState, name: str) -> Step:
-        """Go to node `name` and on, through nodes that only speak, to the next question or the end."""
+        """Go to node `name` and on, through nodes that only speak, to where something else happens."""
         spoken: list[str] = []
         while True:
             node = self._graph.nodes[name]
             state = FlowState(node=name, slots=state.slots)
             spoken.append(self._render(node.say, state))
+            say, keys = _join(*spoken), node.send_digits
+            act = None if keys is None else ports.ToolRequest(f"flow_{name}", SEND_DIGITS, json.dumps({"digits": keys}))
             if node.listen is not None:
-                return Step(state, _join(*spoken))
-            if node.end is not None:
-                return Step(replace(state, phase="ended"), _join(*spoken))
-            name = node.next[flow.ANY]
+                return Step(state, say, act=act)
+            if node.is_end:
+                return Step(replace(state, phase="ended"), say)
+            if node.tool is not None:
+                return Step(replace(state, phase="calling"), say, tool=self.request_tool(state))
+            if node.transfer is not None:
+                wanted = json.dumps({"destination": node.transfer.to, "mode": node.transfer.mode})
+                act = ports.ToolRequest(f"flow_{name}", TRANSFER_CALL, wanted)
+            if act is not None:
+                return Step(replace(state, phase="acting"), say, act=act)
+            name = self._find_next(node, state)
+
+    def _fill(self, value: object, state: FlowState) -> object:
+        """`value` with the templates in it rendered."""
+        match value:
+            case str():
+                return self._render(value, state)
+            case Mapping():
+                return {key: self._fill(item, state) for key, item in value.items()}
+            case list():
+                return [self._fill(item, state) for item in value]
+        return value
 
     def _render(self, text: str, state: FlowState) -> str:
         return sentences.render_template(text, {**self._variables, **state.slots})
 
 
-def understand(node: flow.Node, heard: brain.Heard) -> str | None:
+def understand(node: Node, heard: brain.Heard) -> str | None:
     """The answer to `node`'s question in `heard`; None when there is none."""
     listen = node.listen
     if listen is None or heard.source == "silence":
@@ -179,7 +299,27 @@ def understand(node: flow.Node, heard: brain.Heard) -> str | None:
     return heard.text or None
 
 
-def _understand_keypad(node: flow.Node, digits: str) -> str | None:
+def pick(content: str, path: str) -> str:
+    """The value at a dotted path of a JSON text, as text; all of it for `""`, nothing where there is none."""
+    if not path:
+        return content
+    try:
+        value = json.loads(content)
+    except ValueError:
+        return ""
+    for key in path.split("."):
+        if isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        elif isinstance(value, dict) and key in value:
+            value = value[key]
+        else:
+            return ""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _understand_keypad(node: Node, digits: str) -> str | None:
     listen = node.listen
     if digits in node.keypad:
         return node.keypad[digits]
@@ -193,7 +333,7 @@ def _speak_duration(duration_ms: int) -> str:
     return "1 second" if seconds == 1 else f"{seconds} seconds"
 
 
-def _explain_keypad(node: flow.Node) -> str:
+def _explain_keypad(node: Node) -> str:
     """How to answer with keys, for a caller whose words are not understood."""
     if node.listen is not None and node.listen.kind == "digits":
         return "Please use your keypad and finish with the hash key."

@@ -1,4 +1,4 @@
-"""What a model is told of the conversation so far: what was heard, which tools were used, and what came of them. Pure."""
+"""What a model is told of the conversation so far: what was heard, what tools were used and brought. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,23 +1,13 @@
 """The brain that asks a language model; its history holds what was heard, not what was written."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from ringdown.voice import brain, ports, turns
 from ringdown.voice.events import ConversationReport
 from ringdown.voice.history import History, Turn
+from ringdown.voice.model_answer import ModelAnswer, ModelParts
 from ringdown.voice.tool_use import ToolUse
 
-# Names of tools that the conversation itself carries out.
-END_CALL = "end_call"
-# An answer that still asks for tools after this many times will never come to words.
-MAX_ROUNDS = 5
-
-_END_CALL = ports.ToolSpec(
-    name=END_CALL,
-    description="Hang up. Say goodbye in the same answer; the call ends when those words were spoken.",
-    parameters={"type": "object", "properties": {}},
-)
 _RULES = (
     "You are on a phone call. Answer in short spoken sentences without lists, markup or emoji. "
     "Say numbers and symbols as words. When the conversation is over, say goodbye and call end_call."
@@ -29,8 +19,15 @@ _SUMMARY_PROMPT = "Summarise this phone call in one to three sentences for the p
 _KEYPAD = "[keypad {}]"
 _UNCLEAR = "[The caller said something that could not be understood. Ask to repeat it.]"
 _UNCLEAR_NOTED = "[unclear]"
-_SPEAKERS = {"user": "Caller", "assistant": "Agent", "tool": "Tool"}
-_RESULT_IN_SUMMARY_CHARACTERS = 500
+_MENU = (
+    "[A phone menu answered, not a person: {}]\n[Call {} with the choice that leads to whom you call. "
+    "To wait for more choices, answer only with a full stop.]"
+)
+_SPEAK = "The caller now speaks the language {}; answer in it."
+# The tool that a menu is answered with.
+SEND_DIGITS = "send_digits"
+_SILENT = "[The caller says nothing.]"
+_SPEAKERS = {"user": "Caller", "assistant": "Agent", "tool": "Result of a tool"}
 
 
 class ModelBrain:
@@ -54,12 +51,13 @@ class ModelBrain:
         self._model = model
         self._summary_model = summary_model or model
         rules = _RULES if toolbox is None else _RULES + _TOOL_RULES
-        self._system = ports.Message("system", f"{system_prompt}\n\n{rules}")
+        self._instructions = f"{system_prompt}\n\n{rules}"
+        self._system = ports.Message("system", self._instructions)
         self._temperature = temperature
         self._opening = ports.Message("user", _OPEN_AS.format(greeting_prompt) if greeting_prompt else _OPEN)
         self._history = History()
         self._summary: str | None = None
-        self.tools = ToolUse(toolbox, language=language)
+        self._tools = ToolUse(toolbox, language=language)
 
     @property
     def history(self) -> Sequence[ports.Message]:
@@ -74,12 +72,12 @@ class ModelBrain:
         """The greeting as it is, else the model's answer to what was heard, else a greeting of the model's."""
         said = [to_message(heard)] if heard is not None and heard.text else []
         if greeting:
-            return _SpokenProposal(self, greeting, said)
-        return _ModelProposal(self, said or [self._opening])
+            return _Greeting(greeting, Turn(said), self._history)
+        return self._propose(said or [self._opening])
 
     def consider(self, heard: brain.Heard) -> brain.Proposal:
         """The model's answer to the history and `heard`."""
-        return _ModelProposal(self, [to_message(heard)])
+        return self._propose([to_message(heard)])
 
     def judge(self, text: str) -> turns.Completeness:
         """No answer in particular is expected."""
@@ -100,6 +98,17 @@ class ModelBrain:
         """What came of a tool that ran after the words, such as a transfer that nobody answered."""
         self._history.settle(tool_call_id, result)
 
+    def navigate(self, menu: str) -> brain.Proposal | None:
+        """The model's answer to a phone menu, where it has the tool to press keys."""
+        if not any(spec.name == SEND_DIGITS for spec in self._tools.specs()):
+            return None
+        return self._propose([ports.Message("user", _MENU.format(menu, SEND_DIGITS))])
+
+    def switch_language(self, language: str) -> None:
+        """The model answers in `language` from now on."""
+        self._tools.switch_language(language)
+        self._system = ports.Message("system", f"{self._instructions}\n\n{_SPEAK.format(language)}")
+
     async def summarise(self) -> None:
         """Let the model summarise what was said. Raises `ports.ProviderError`."""
         self._summary = await summarise(self._summary_model, self.history, temperature=self._temperature)
@@ -110,74 +119,54 @@ class ModelBrain:
 
     async def close(self) -> None:
         """Wait for tools that still run, for a while, and stop them."""
-        await self.tools.close()
+        await self._tools.close()
 
-    def ask(
-        self, messages: Sequence[ports.Message], *, has_tools: bool
-    ) -> AsyncIterator[ports.TextDelta | ports.ToolRequest]:
-        """The model's stream for the history so far and `messages`."""
-        tools = (_END_CALL, *(self.tools.specs() if has_tools else ()))
+    def _propose(self, said: Sequence[ports.Message]) -> brain.Proposal:
+        return ModelAnswer(said=said, tools=self._tools, ask=self._ask, remember=self._remember)
+
+    def _ask(self, messages: Sequence[ports.Message], tools: Sequence[ports.ToolSpec]) -> ModelParts:
         asked = (self._system, *self._history.messages(), *messages)
         return self._model.reply(asked, tools=tools, temperature=self._temperature)
 
-    def remember(self, turn: Turn) -> None:
-        """What was said became a fact."""
+    def _remember(self, turn: Turn) -> None:
         turn.said = [message for message in turn.said if message is not self._opening]
         self._history.add(turn)
 
 
-class _ModelProposal:
-    """An answer of the model's: rounds of words and tools, the last one of words alone."""
+class _Greeting:
+    """Words that are given, as an answer of the model's brain."""
 
-    def __init__(self, owner: ModelBrain, said: Sequence[ports.Message]) -> None:
-        self._owner = owner
-        self._tools = owner.tools
-        self._turn = Turn(list(said))
-        self._committed = asyncio.Event()
+    def __init__(self, text: str, turn: Turn, history: History) -> None:
+        self._text = text
+        self._turn = turn
+        self._history = history
 
     async def parts(self) -> AsyncIterator[brain.Part]:
-        """The answer; after a failure it goes on behind the last tools that were used."""
-        has_text = False
-        while True:
-            async for waiting in self._tools.wait():
-                yield waiting
-            text, requests = "", list[ports.ToolRequest]()
-            async for part in self._ask():
-                if isinstance(part, ports.TextDelta):
-                    text += part.text
-                    yield part.text
-                else:
-                    requests.append(part)
-            has_text = has_text or bool(text.strip())
-            wanted = self._tools.sort(requests, last_names=(END_CALL,))
-            if wanted.during:
-                yield brain.Commit()
-                # Bounded by the reader, which waits for each part only so long.
-                await self._committed.wait()
-            if wanted.during or wanted.refused:
-                round_ = self._tools.begin(text, wanted)
-                self._turn.rounds.append(round_)
-                async for waiting in self._tools.wait():
-                    yield waiting
-                if wanted.last is None or self._tools.has_failed(round_):
-                    continue
-            elif wanted.last is not None and wanted.last.name != END_CALL:
-                round_ = self._tools.begin(text, wanted)
-                self._turn.rounds.append(round_)
-            if wanted.last is None:
-                break
-            yield brain.HangUp() if wanted.last.name == END_CALL else self._tools.act(round_, wanted.last)
-            return
-        if not has_text:
-            raise ports.ProviderError("model", "the answer was empty", retryable=True)
+        yield self._text
 
     def commit(self) -> None:
-        """The caller hears it."""
-        if not self._committed.is_set():
-            self._owner.remember(self._turn)
-            self._committed.set()
+        self._history.add(self._turn)
 
-    def _ask(self) -> AsyncIterator[ports.TextDelta | ports.ToolRequest]:
-        # Once committed the turn is part of the history.
-        messages = () if self._committed.is_set() else tuple(self._turn.messages())
-        return self._owner.ask(messages, has_tools=len(self._turn.rounds) < MAX_ROUNDS)
+
+def to_message(heard: brain.Heard) -> ports.Message:
+    """What was heard, as the model reads it."""
+    if heard.source == "keypad":
+        return ports.Message("user", _KEYPAD.format(heard.text))
+    if heard.source == "silence":
+        return ports.Message("user", _SILENT)
+    return ports.Message("user", heard.text or _UNCLEAR)
+
+
+async def summarise(model: ports.LanguageModel, history: Sequence[ports.Message], *, temperature: float) -> str | None:
+    """A summary of the call; None when the caller said nothing. Raises `ports.ProviderError`."""
+    if not any(message.role == "user" for message in history):
+        return None
+    lines = [
+        f"{_SPEAKERS[message.role]}: {_UNCLEAR_NOTED if message.content == _UNCLEAR else message.content}"
+        for message in history
+        if message.content
+    ]
+    messages = (ports.Message("system", _SUMMARY_PROMPT), ports.Message("user", "\n".join(lines)))
+    reply = model.reply(messages, temperature=temperature)
+    text = "".join([part.text async for part in reply if isinstance(part, ports.TextDelta)]).strip()
+    return text or None

@@ -191,7 +191,7 @@ class TextToSpeech(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
-    """The caller began to speak, `at_ms` of the audio pushed; what is left of the agent's words is void."""
+    """The caller began to speak, `at_ms` of the audio pushed: the model has stopped, what is left to play is void."""
 
     turn_id: str
     at_ms: int

@@ -30,6 +30,10 @@ class Producer:
         self._settings = settings
         self._spawn = spawn
 
+    def switch_speaker(self, speaker: ports.TextToSpeech) -> None:
+        """Speak with another voice from the next answer on."""
+        self._speaker = speaker
+
     async def produce(self, reply: Reply, proposal: brain.Proposal, marks: attempt.Marks) -> None:
         """Write and speak `proposal` into `reply`. Raises `ports.ProviderError` after one retry."""
         queue: _Queue = asyncio.Queue()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 EndBehavior = Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
+MachineMode = Literal["off", "hang_up", "leave_message", "continue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,47 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """What to do when an answering machine, a menu or a fax takes our call; "off" does not look, and costs nothing.
+
+    With any other mode the agent speaks when somebody has answered with a few words, or after `max_silence_ms` of
+    silence. Whether a long greeting is a machine's is decided `max_detection_ms` after its first word at the latest.
+    `leave_message` says `message` (or the greeting) after the beep, `max_greeting_ms` after the machine was detected
+    at the latest; `continue` only tells.
+    """
+
+    mode: MachineMode = "off"
+    message: str | None = None
+    max_silence_ms: int = 1500
+    max_detection_ms: int = 4000
+    max_greeting_ms: int = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class ScreeningSettings:
+    """What a service is told that asks who calls before it puts us through."""
+
+    is_answered: bool = True
+    name: str = ""
+    reason: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The words of the answer; empty when the service gets none."""
+        parts = [part.strip().rstrip(".") for part in (self.name, self.reason)] if self.is_answered else []
+        return " ".join(f"{part}." for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationSettings:
     """Everything about a conversation that does not depend on what is said in it.
 
+    `languages` are those that the agent may change to, besides `language`, when the caller speaks them.
     `sample_rate_hz` is that of both sides' PCM, 8000 or 16000; another raises `ValueError`.
     """
 
     language: str = "en-US"
+    languages: tuple[str, ...] = ()
     greeting: GreetingSettings = field(default_factory=GreetingSettings)
     inactivity_messages: tuple[InactivityMessage, ...] = ()
     max_duration_ms: int = 3_600_000
@@ -71,6 +106,13 @@ class ConversationSettings:
     sample_rate_hz: int = 8000
     apology: str = "I'm sorry, something went wrong on our side. Please call again later. Goodbye."
     timeouts: Timeouts = field(default_factory=Timeouts)
+    machine: MachineSettings = field(default_factory=MachineSettings)
+    screening: ScreeningSettings | None = None
+
+    @property
+    def is_watching_answer(self) -> bool:
+        """Whether it matters who answers."""
+        return self.machine.mode != "off" or (self.screening is not None and bool(self.screening.answer))
 
     def __post_init__(self) -> None:
         if self.sample_rate_hz not in (8000, 16000):

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from ringdown.voice import brain, ports, waiting
@@ -26,17 +26,17 @@ _BEGUN = ports.ToolResult("Begun.")
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A model's requests: those that run at once, and the one that is the last thing of the answer."""
+    """A model's requests: those that run, the last thing of the answer, and those that have their results already."""
 
     during: tuple[ports.ToolRequest, ...]
     last: ports.ToolRequest | None
-    refused: tuple[tuple[ports.ToolRequest, ports.ToolResult], ...]
+    answered: tuple[tuple[ports.ToolRequest, ports.ToolResult], ...]
 
     @property
     def requests(self) -> tuple[ports.ToolRequest, ...]:
         """All of them."""
         last = () if self.last is None else (self.last,)
-        return (*self.during, *last, *(request for request, _ in self.refused))
+        return (*self.during, *last, *(request for request, _ in self.answered))
 
 
 class ToolUse:
@@ -48,37 +48,52 @@ class ToolUse:
         self._running: set[asyncio.Task[None]] = set()
         self._used_ids: set[str] = set()
 
+    def switch_language(self, language: str) -> None:
+        """Announce slow tools in another language from now on."""
+        self._texts = waiting.waiting_texts(language)
+
     def specs(self) -> Sequence[ports.ToolSpec]:
         """What the model may use now."""
         return () if self._toolbox is None else self._toolbox.specs()
 
-    def sort(self, requests: Sequence[ports.ToolRequest], *, last_names: Sequence[str]) -> Sorted:
-        """What is to become of `requests`; tools called `last_names` run after the words, as those that say so do.
+    def sort(
+        self,
+        requests: Sequence[ports.ToolRequest],
+        *,
+        offered: Sequence[ports.ToolSpec],
+        answer: Callable[[ports.ToolRequest], ports.ToolResult | None],
+    ) -> Sorted:
+        """What is to become of `requests`; `answer` gives the result of a tool that needs no time.
 
         Each gets an id of its own: some servers send none, or the same again.
         """
-        runs = {spec.name: spec.runs for spec in self.specs()} | dict.fromkeys(last_names, "after_words")
+        runs = {spec.name: spec.runs for spec in offered}
         during: list[ports.ToolRequest] = []
-        refused: list[tuple[ports.ToolRequest, ports.ToolResult]] = []
+        answered: list[tuple[ports.ToolRequest, ports.ToolResult]] = []
         last: ports.ToolRequest | None = None
         for request in map(self._identify, requests):
-            when = runs.get(request.name)
+            when, result = runs.get(request.name), None
             if when is None:
-                unknown = f"There is no tool {request.name!r}; there are: {', '.join(runs) or 'none'}."
-                refused.append((request, ports.ToolResult(unknown, is_error=True)))
-            elif when == "after_words" and last is None:
-                last = request
+                unknown = f"There is no tool {request.name!r}; there are: {', '.join(runs)}."
+                result = ports.ToolResult(unknown, is_error=True)
+            elif when == "after_words" and last is not None:
+                result = _ONE_ONLY
             elif when == "after_words":
-                refused.append((request, _ONE_ONLY))
-            elif len(during) < _AT_ONCE:
-                during.append(request)
-            else:
-                refused.append((request, _TOO_MANY))
-        return Sorted(tuple(during), last, tuple(refused))
+                last = request
+            elif (result := answer(request)) is None:
+                if len(during) < _AT_ONCE:
+                    during.append(request)
+                else:
+                    result = _TOO_MANY
+            if result is not None:
+                answered.append((request, result))
+        return Sorted(tuple(during), last, tuple(answered))
 
     def begin(self, text: str, wanted: Sorted) -> Round:
         """Start what runs at once; the round's results come in while `wait` waits, or later."""
-        round_ = Round(text, wanted.requests, results={request.tool_call_id: why for request, why in wanted.refused})
+        round_ = Round(
+            text, wanted.requests, results={request.tool_call_id: result for request, result in wanted.answered}
+        )
         if wanted.last is not None:
             round_.default = _SPOKEN_OVER
         for request in wanted.during:

@@ -1,14 +1,13 @@
-"""The voices an agent may speak with: those of the offline voice and those of the configured speech server."""
+"""The voices an agent may speak with: those of the configured providers, then those of the offline voice."""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ringdown import errors
 from ringdown.config import Settings
-
-VoiceProvider = Literal["espeak", "speech"]
+from ringdown.providers import registry
+from ringdown.providers.registry import ProviderSettings
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -93,7 +92,7 @@ class Voice:
 
     id: str
     name: str
-    provider: VoiceProvider
+    provider: str
     provider_voice: str
     language: str | None
 
@@ -104,11 +103,19 @@ class Voice:
 
 
 def list_voices(settings: Settings) -> Sequence[Voice]:
-    """All voices; those of the speech server first, when one is configured."""
-    offline = [_new_voice("espeak", name, title, language) for name, language, title in _OFFLINE_VOICES]
-    if settings.speech_url is None:
-        return offline
-    return [_new_voice("speech", name, name, None) for name in settings.speech_voices] + offline
+    """All voices, those of the configured providers first."""
+    providers = registry.read_providers(settings).list("text_to_speech")
+    return [voice for provider in providers for voice in _list_voices_of(provider)]
+
+
+def _list_voices_of(provider: ProviderSettings) -> Sequence[Voice]:
+    if provider.name == registry.ESPEAK:
+        return [_new_voice(registry.ESPEAK, name, title, language) for name, language, title in _OFFLINE_VOICES]
+    only = provider.languages[0] if len(provider.languages) == 1 else None
+    return [
+        _new_voice(provider.name, known.voice, known.name or known.voice, known.language or only)
+        for known in provider.list_voices()
+    ]
 
 
 def find_voice(settings: Settings, name: str) -> Voice | None:
@@ -124,7 +131,7 @@ def get_voice(settings: Settings, voice_id: str) -> Voice:
     return voice
 
 
-def _new_voice(provider: VoiceProvider, provider_voice: str, name: str, language: str | None) -> Voice:
+def _new_voice(provider: str, provider_voice: str, name: str, language: str | None) -> Voice:
     return Voice(_make_id(f"{provider}:{provider_voice}"), name, provider, provider_voice, language)
 
 

@@ -1,5 +1,6 @@
 """Request bodies: read within a limit, JSON objects only, and no character that a database refuses."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,20 +14,22 @@ _NUL = "\0"
 
 
 class JsonRequest(Request):
-    """A request whose body is read at most to the limit and whose JSON is parsed once, by msgspec."""
+    """A request whose body is read at most to `max_bytes` and whose JSON is parsed once, by msgspec."""
+
+    max_bytes = MAX_JSON_BYTES
 
     async def body(self) -> bytes:
         """The whole body; raises `PayloadTooLarge`, whether or not its length was declared."""
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "")
-            if declared.isdecimal() and int(declared) > MAX_JSON_BYTES:
-                raise _too_large()
+            if declared.isdecimal() and int(declared) > self.max_bytes:
+                raise _too_large(self.max_bytes)
             pieces = []
             size = 0
             async for piece in self.stream():
                 size += len(piece)
-                if size > MAX_JSON_BYTES:
-                    raise _too_large()
+                if size > self.max_bytes:
+                    raise _too_large(self.max_bytes)
                 pieces.append(piece)
             self._body = b"".join(pieces)
         return self._body
@@ -34,7 +37,10 @@ class JsonRequest(Request):
     async def json(self) -> Any:
         """The body as a JSON object; raises `BadRequest` or, for a NUL character, `ValidationFailed`."""
         if not hasattr(self, "_json"):
-            self._json = parse_object(await self.body())
+            body = await self.body()
+            # Documents come as JSON: other requests go on while one is parsed.
+            is_large = len(body) > MAX_JSON_BYTES
+            self._json = await asyncio.to_thread(parse_object, body) if is_large else parse_object(body)
         return self._json
 
 
@@ -81,5 +87,6 @@ def _find_nul(value: object, path: str) -> Iterator[str]:
             yield from _find_nul(child, f"{path}.{index}" if path else str(index))
 
 
-def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge("The request body is larger than 1 MB.", {"limit_bytes": MAX_JSON_BYTES})
+def _too_large(max_bytes: int) -> PayloadTooLarge:
+    megabytes = max_bytes // (1024 * 1024)
+    return PayloadTooLarge(f"The request body is larger than {megabytes} MB.", {"limit_bytes": max_bytes})

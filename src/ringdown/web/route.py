@@ -21,6 +21,7 @@ class PublicRoute(APIRoute):
     """A route without a key; unknown query parameters and bad bodies are refused all the same."""
 
     needs_key = False
+    max_body_bytes = body.MAX_JSON_BYTES
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the contract's checks; FastAPI calls this once per route."""
@@ -40,6 +41,7 @@ class PublicRoute(APIRoute):
         if isinstance(getattr(self.body_field, "field_info", None), params.Form):
             return await handle(request)
         json_request = JsonRequest(_as_json(request), request.receive)
+        json_request.max_bytes = self.max_body_bytes
         await self._read_body(json_request)
         if self.needs_key and request.method == "POST":
             return await _handle_once(json_request, handle)

@@ -15,7 +15,7 @@ from ringdown.errors import RingdownError
 from ringdown.jobs import loop, queue
 from ringdown.jobs.store import Job
 from ringdown.web import idempotency
-from ringdown.worker import reaper
+from ringdown.worker import knowledge, reaper
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,9 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
     try:
         for kind, interval_ms in _INTERVALS_MS.items():
             await queue.ensure_recurring(database, kind=kind, interval_ms=interval_ms)
-        ready()
-        await loop.run_jobs(database, _list_handlers(settings, database), asked)
+        async with knowledge.open_handlers(settings, database) as of_knowledge:
+            ready()
+            await loop.run_jobs(database, {**_list_handlers(settings, database), **of_knowledge}, asked)
     finally:
         await database.close()
 

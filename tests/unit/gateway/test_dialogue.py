@@ -1,6 +1,7 @@
 """The greeting of a call: whose it is, what its variables make of it, and that every kind of agent says it."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,6 +11,7 @@ from ringdown.gateway import dialogue
 from ringdown.gateway.speech import Speech
 from ringdown.voice.conversation import Conversation
 from ringdown.voice.flows import RECEPTIONIST_GREETING
+from ringdown.voice.ports import ToolRequest, ToolResult, ToolSpec
 from tests.fakes import virtual_time
 from tests.fakes.voices import FRAME_MS, Codebook, FakeDetector, FakeModel, FakeRecognizer, FakeSpeaker
 
@@ -32,6 +34,14 @@ def make_call(greeting: str | None) -> Call:
     )  # fmt: skip
 
 
+class NoTools:
+    def specs(self) -> Sequence[ToolSpec]:
+        return ()
+
+    async def call(self, request: ToolRequest) -> ToolResult:
+        raise AssertionError(request)
+
+
 def first_words(
     agent: Agent, greeting: str | None, *, model: FakeModel | None = None, sample_rate_hz: int = 8000
 ) -> str:
@@ -41,6 +51,8 @@ def first_words(
         agent=agent,
         call=make_call(greeting),
         speech=Speech(FakeRecognizer(codebook), FakeSpeaker(codebook), model),
+        toolbox=NoTools(),
+        act=lambda _request: None,
         detector=FakeDetector(),
         on_event=lambda event: turns.append(event.turn.text),
         sample_rate_hz=sample_rate_hz,

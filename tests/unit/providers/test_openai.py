@@ -22,7 +22,7 @@ from ringdown.voice.ports import (
     ToolSpec,
     Word,
 )
-from tests.fakes.openai_server import FakeOpenAIServer
+from tests.fakes.openai_server import FakeOpenAIServer, ToolStyle
 
 KEY = "sk-very-secret"
 
@@ -91,6 +91,33 @@ async def test_tool_requests_are_put_together_after_the_text(server: FakeOpenAIS
     server.text, server.tool_calls = "One moment.", [("look", '{"name": "Ann"}'), ("end_call", "")]
     parts = await ask(chat)
     assert parts[-2:] == [ToolRequest("call_0", "look", '{"name": "Ann"}'), ToolRequest("call_1", "end_call", "{}")]
+
+
+@pytest.mark.parametrize(
+    "style", ["openai", "interleaved", "no_index", "same_index", "no_id", "name_repeated", "arguments_as_object"]
+)
+async def test_parallel_tool_requests_are_told_apart_however_a_server_sends_them(
+    server: FakeOpenAIServer, chat: OpenAIChat, style: ToolStyle
+) -> None:
+    server.tool_style, server.text = style, ""
+    server.tool_calls = [("look", '{"a": 1}'), ("look", '{"a": 1}'), ("look", '{"a": 1}')]
+    assert await ask(chat) == [ToolRequest(f"call_{number}", "look", '{"a": 1}') for number in range(3)]
+
+
+async def test_a_first_token_that_does_not_come_is_not_waited_for(server: FakeOpenAIServer, chat: OpenAIChat) -> None:
+    server.fault = "slow_token"
+    with pytest.raises(ProviderError, match="no answer in time"):
+        await ask(chat)
+
+
+async def test_parameters_are_added_and_a_temperature_can_be_left_out(server: FakeOpenAIServer) -> None:
+    chat = OpenAIChat(
+        base_url=server.url, api_key=KEY, model="m", has_temperature=False, parameters={"reasoning_effort": "low"}
+    )
+    await ask(chat)
+    await chat.close()
+    sent = server.requests[0].fields
+    assert sent["reasoning_effort"] == "low" and "temperature" not in sent
 
 
 async def test_tool_arguments_that_are_no_object_are_refused(server: FakeOpenAIServer, chat: OpenAIChat) -> None:

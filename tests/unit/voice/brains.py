@@ -6,7 +6,7 @@ from typing import Any
 from ringdown.voice.flow import Flow
 from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.model_brain import ModelBrain
-from ringdown.voice.ports import ProviderError, ToolRequest
+from ringdown.voice.ports import ProviderError, ToolBox, ToolRequest
 from tests.fakes.voices import FakeModel
 
 # Ten words: two seconds of the fake voice.
@@ -32,8 +32,8 @@ def asking(listen: Mapping[str, Any], **node: Any) -> FlowBrain:
 
 
 def model(
-    *replies: str | list[str | ToolRequest | ProviderError], delay_s: float = 0.15
+    *replies: str | list[str | ToolRequest | ProviderError], delay_s: float = 0.15, toolbox: ToolBox | None = None
 ) -> tuple[ModelBrain, FakeModel]:
     """A model brain that gives these replies."""
     fake = FakeModel([[reply] if isinstance(reply, str) else reply for reply in replies], delay_s=delay_s)
-    return ModelBrain(model=fake, system_prompt="You are a test."), fake
+    return ModelBrain(model=fake, system_prompt="You are a test.", toolbox=toolbox), fake

@@ -1,12 +1,15 @@
 """Conversations as scripts: what the caller says and when, played on a virtual clock against the real loop."""
 
+import array
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ringdown.voice.brain import Brain
 from ringdown.voice.conversation import Conversation
-from ringdown.voice.events import ConversationEnd, Event, Turn
+from ringdown.voice.events import ConversationEnd, Event, Noted, Turn
+from ringdown.voice.ports import TextToSpeech, ToolRequest
 from ringdown.voice.settings import ConversationSettings
 from tests.fakes import virtual_time
 from tests.fakes.voices import FRAME_MS, Codebook, FakeDetector, FakeRecognizer, FakeSpeaker
@@ -27,6 +30,27 @@ class Presses:
 
     at_ms: int
     key: str
+
+
+@dataclass(frozen=True)
+class Sounds:
+    """The line gives tones of these frequencies, equally loud."""
+
+    at_ms: int
+    until_ms: int
+    frequencies_hz: tuple[float, ...]
+
+    def frame(self, at_ms: int, sample_rate_hz: int) -> bytes:
+        """The 20 ms from `at_ms` on."""
+        first, count = at_ms * sample_rate_hz // 1000, sample_rate_hz * FRAME_MS // 1000
+        samples = (
+            sum(6000 * math.sin(2 * math.pi * hz * number / sample_rate_hz) for hz in self.frequencies_hz)
+            for number in range(first, first + count)
+        )
+        return array.array("h", [round(sample) for sample in samples]).tobytes()
+
+
+Step = Says | Presses | Sounds
 
 
 @dataclass
@@ -53,6 +77,7 @@ class Played:
     conversation: Conversation
     codebook: Codebook
     ended_ms: int
+    notes: list[Noted]
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -71,25 +96,46 @@ class Played:
 
 def play(
     brain: Brain,
-    script: Sequence[Says | Presses],
+    script: Sequence[Step],
     *,
     stage: Stage | None = None,
     settings: ConversationSettings | None = None,
     hang_up_ms: int = 60_000,
+    act: Callable[[ToolRequest], None] | None = None,
+    speaker_for: Callable[[str], TextToSpeech] | None = None,
 ) -> Played:
     """Play a script until the conversation ends, or the caller hangs up at `hang_up_ms`."""
     return virtual_time.run(
-        _play(brain, script, stage or Stage(), settings or ConversationSettings(), hang_up_ms=hang_up_ms)
+        _play(
+            brain,
+            script,
+            stage or Stage(),
+            settings or ConversationSettings(),
+            hang_up_ms=hang_up_ms,
+            act=act,
+            speaker_for=speaker_for,
+        )
     )
 
 
 async def _play(
-    brain: Brain, script: Sequence[Says | Presses], stage: Stage, settings: ConversationSettings, *, hang_up_ms: int
+    brain: Brain,
+    script: Sequence[Step],
+    stage: Stage,
+    settings: ConversationSettings,
+    *,
+    hang_up_ms: int,
+    act: Callable[[ToolRequest], None] | None,
+    speaker_for: Callable[[str], TextToSpeech] | None,
 ) -> Played:
     turns: list[Turn] = []
+    notes: list[Noted] = []
 
     def keep(event: Event) -> None:
-        turns.append(event.turn)
+        if isinstance(event, Noted):
+            notes.append(event)
+        else:
+            turns.append(event.turn)
 
     conversation = Conversation(
         settings=settings,
@@ -98,6 +144,8 @@ async def _play(
         speaker=stage.speaker,
         detector=stage.detector,
         on_event=keep,
+        act=act,
+        speaker_for=speaker_for,
     )
     running = asyncio.create_task(conversation.run())
     await asyncio.sleep(0)
@@ -112,13 +160,15 @@ async def _play(
         await asyncio.sleep(started + at_ms / 1000 - loop.time())
     await conversation.finish()
     end = await running
-    return Played(turns, end, sent, conversation, stage.codebook, at_ms)
+    return Played(turns, end, sent, conversation, stage.codebook, at_ms, notes)
 
 
-def _far_frame(script: Sequence[Says | Presses], at_ms: int, codebook: Codebook) -> bytes:
+def _far_frame(script: Sequence[Step], at_ms: int, codebook: Codebook) -> bytes:
     for step in script:
         if isinstance(step, Says) and step.at_ms <= at_ms < step.until_ms:
             words = step.text.split()
             index = (at_ms - step.at_ms) * len(words) // (step.until_ms - step.at_ms)
             return codebook.frame(words[index])
+        if isinstance(step, Sounds) and step.at_ms <= at_ms < step.until_ms:
+            return step.frame(at_ms, codebook.sample_rate_hz)
     return codebook.silence

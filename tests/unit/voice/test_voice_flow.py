@@ -7,8 +7,9 @@ import pytest
 
 from ringdown.voice import flow_steps, flows
 from ringdown.voice.brain import HangUp, Heard
-from ringdown.voice.flow import Flow, FlowError
+from ringdown.voice.flow import Flow
 from ringdown.voice.flow_brain import FlowBrain
+from ringdown.voice.flow_nodes import FlowError
 
 VALID: dict[str, Any] = {
     "start": "ask",

@@ -75,7 +75,7 @@ def test_a_finished_sentence_is_answered_sooner_than_an_unfinished_one() -> None
         assert latency is not None
         waits.append(latency.total_ms)
     assert waits[0] <= 400
-    assert 480 <= waits[1] <= 540
+    assert 680 <= waits[1] <= 740
 
 
 def test_the_configured_endpoint_delay_is_the_least_silence() -> None:
@@ -101,8 +101,8 @@ def test_an_interruption_stops_the_agent_within_60_ms_of_the_decision() -> None:
     brain, fake = model("Yes?")
     settings = ConversationSettings(greeting=GreetingSettings(text=STORY))
     played = play(brain, [Says(1000, 2000, "stop it now please")], settings=settings, hang_up_ms=6000)
-    # 400 ms of voice decide, known two windows after they were spoken.
-    decision_ms = 1000 + 400 + 64 + 32
+    # 700 ms of voice decide while nobody knows whether this recognizer tells words; known two windows later.
+    decision_ms = 1000 + 700 + 64 + 32
     assert played.is_silent(decision_ms + 60, 2200)
     agent, contact, answer = played.turns
     assert agent.interrupted

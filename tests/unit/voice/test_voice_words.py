@@ -1,14 +1,13 @@
-"""Templates, sentences, what was heard of them, and the rules of turns."""
+"""Templates, sentences, what was heard of them, and where a voice begins."""
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ringdown.voice import sentences, turns
+from ringdown.voice import sentences
 from ringdown.voice.activity import VoiceTracker
 from ringdown.voice.ports import Word
-from ringdown.voice.settings import VadSettings
 
 
 def test_templates_take_what_they_know_and_drop_the_rest() -> None:
@@ -75,29 +74,6 @@ def test_heard_words_are_spread_over_the_audio_without_times() -> None:
     assert (
         sentences.cut_to_heard("aaaa bbbb cccc dddd", heard_ms=2000, words=(), audio_ms=2000) == "aaaa bbbb cccc dddd"
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "completeness", "wait_ms"),
-    [
-        ("yes", "complete", 200), ("I want tea.", "unknown", 200), ("I want tea", "unknown", 500),
-        ("I want tea and", "unknown", 1500), ("well,", "unknown", 1500), ("one two", "partial", 900),
-        ("my number is", "partial", 1500), ("so…", "unknown", 1500), ("", "unknown", 500),
-    ],
-)  # fmt: skip
-def test_how_long_an_answer_waits(text: str, completeness: turns.Completeness, wait_ms: int) -> None:
-    assert turns.release_silence_ms(text, completeness=completeness, vad=VadSettings()) == wait_ms
-
-
-def test_what_interrupts() -> None:
-    vad = VadSettings()
-    assert not turns.interrupts(voiced_ms=64, partial="stop", vad=vad)
-    assert turns.interrupts(voiced_ms=96, partial="stop", vad=vad)
-    assert not turns.interrupts(voiced_ms=350, partial="", vad=vad)
-    assert turns.interrupts(voiced_ms=416, partial="", vad=vad)
-    assert not turns.interrupts(voiced_ms=800, partial="yeah okay", vad=vad)
-    patient = VadSettings(minimum_interruption_duration_ms=1000)
-    assert not turns.interrupts(voiced_ms=900, partial="stop it now", vad=patient)
 
 
 def test_voice_begins_with_two_windows_and_pauses_do_not_end_it() -> None:

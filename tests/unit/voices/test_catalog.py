@@ -37,3 +37,16 @@ def test_voices_of_the_speech_server_are_known_only_when_one_is_configured() -> 
     assert catalog.get_voice(configured, voice.id) == voice
     with pytest.raises(errors.NotFound):
         catalog.get_voice(Settings(), voice.id)
+
+
+def test_voices_of_configured_providers_come_before_the_offline_ones_with_their_language() -> None:
+    eleven = {"name": "eleven", "kind": "text_to_speech", "type": "pipecat:elevenlabs", "languages": ["en-GB"]}
+    named = [{"voice": "21m00", "name": "Rachel", "language": "en-US"}, "pNInz"]
+    own = {"name": "piper", "kind": "text_to_speech", "type": "pipecat:piper"}
+    voices = catalog.list_voices(Settings(providers=({**eleven, "voices": named}, own)))
+    assert [(voice.alias, voice.name, voice.language) for voice in voices[:4]] == [
+        ("eleven:21m00", "Rachel", "en-US"),
+        ("eleven:pNInz", "pNInz", "en-GB"),
+        ("piper:default", "piper", None),
+        ("espeak:en-us", "English (America)", "en-US"),
+    ]

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -18,11 +19,15 @@ def upgrade() -> None:
     _create_calls()
     _create_idempotency_keys()
     _create_jobs()
+    _create_knowledge_bases()
+    _create_knowledge_chunks()
+    _create_knowledge_sources()
     _create_ledger_entries()
     _create_organizations()
     _create_phone_numbers()
     _create_request_windows()
     _create_secrets()
+    _create_tools()
     _create_trunk_leases()
     _create_trunk_paces()
     _create_trunk_statuses()
@@ -208,6 +213,93 @@ def _create_jobs() -> None:
     )
 
 
+def _create_knowledge_bases() -> None:
+    op.create_table(
+        "knowledge_bases",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False, comment="grows when its vectors change"),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index(
+        "ix_knowledge_bases_listing", "knowledge_bases", ["organization_id", "created_at", "id"], unique=False
+    )
+
+
+def _create_knowledge_chunks() -> None:
+    op.create_table(
+        "knowledge_chunks",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("source_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("knowledge_base_id", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(), nullable=False, comment="the row of the full-text index"),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
+        sa.Column("embedding_model", sa.Text(), nullable=True),
+        sa.Column("embedding", sa.LargeBinary(), nullable=True, comment="32-bit floats of length 1, little-endian"),
+        sa.PrimaryKeyConstraint("organization_id", "source_id", "position"),
+    )
+    op.create_index(
+        "ix_knowledge_chunks_base", "knowledge_chunks", ["organization_id", "knowledge_base_id", "number"], unique=False
+    )
+    op.create_index("ux_knowledge_chunks_number", "knowledge_chunks", ["number"], unique=True)
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_index("ix_knowledge_chunks_words", "knowledge_chunks", ["words"], postgresql_using="gin")
+        return
+    op.execute(
+        "CREATE VIRTUAL TABLE knowledge_words USING fts5(base, words, content='',"
+        " tokenize=\"unicode61 remove_diacritics 0 categories 'L* M* N* Co'\")"
+    )
+    op.execute(
+        "CREATE TRIGGER knowledge_words_insert AFTER INSERT ON knowledge_chunks BEGIN"
+        " INSERT INTO knowledge_words(rowid, base, words)"
+        " VALUES (new.number, replace(new.knowledge_base_id, '_', ''), new.words); END"
+    )
+    op.execute(
+        "CREATE TRIGGER knowledge_words_delete AFTER DELETE ON knowledge_chunks BEGIN"
+        " INSERT INTO knowledge_words(knowledge_words, rowid, base, words)"
+        " VALUES ('delete', old.number, replace(old.knowledge_base_id, '_', ''), old.words); END"
+    )
+
+
+def _create_knowledge_sources() -> None:
+    op.create_table(
+        "knowledge_sources",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("knowledge_base_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="document, web or text"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column("origin", sa.JSON(), nullable=False, comment="file name and format, or URLs and limits"),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("progress", sa.Double(), nullable=False, comment="0 to 1"),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("chunk_count", sa.Integer(), nullable=False),
+        sa.Column("embedded_count", sa.Integer(), nullable=False),
+        sa.Column("embedding_model", sa.Text(), nullable=True),
+        sa.Column("cursor", sa.JSON(none_as_null=True), nullable=True, comment="where the ingestion goes on"),
+        sa.Column("run_id", sa.Text(), nullable=True, comment="the run that may write"),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index(
+        "ix_knowledge_sources_base",
+        "knowledge_sources",
+        ["organization_id", "knowledge_base_id", "created_at", "id"],
+        unique=False,
+    )
+
+
 def _create_ledger_entries() -> None:
     op.create_table(
         "ledger_entries",
@@ -295,6 +387,24 @@ def _create_secrets() -> None:
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _create_tools() -> None:
+    op.create_table(
+        "tools",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("model_tool_name", sa.Text(), nullable=False),
+        sa.Column("configuration", sa.JSON(), nullable=False, comment="secrets in it are sealed"),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", "id"),
+    )
+    op.create_index("ix_tools_listing", "tools", ["organization_id", "created_at", "id"], unique=False)
+    op.create_index(
+        "ux_tools_organization_id_model_tool_name", "tools", ["organization_id", "model_tool_name"], unique=True
     )
 
 

@@ -1,0 +1,199 @@
+"""Opens configured providers as the ports of the conversation; their processes and clients are shared by all calls."""
+
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from ringdown.config import Settings
+from ringdown.providers import openai_parameters, realtime_settings
+from ringdown.providers.espeak import EspeakServer, EspeakVoice
+from ringdown.providers.openai_chat import OpenAIChat
+from ringdown.providers.openai_realtime import OpenAIRealtime
+from ringdown.providers.openai_speech import OpenAISpeech
+from ringdown.providers.openai_transcription import OpenAITranscription
+from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
+from ringdown.providers.registry import ProviderBook, ProviderKind, ProviderSettings
+from ringdown.voice.ports import Expectation, LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech
+
+# A second of silence at 8 kHz.
+_WARM_UP_BYTES = 16_000
+_PIPECAT_MISSING = 'Pipecat is not installed; install it with: pip install "ringdown[pipecat]"'
+
+T = TypeVar("T")
+
+
+def check_parameters(provider: ProviderSettings) -> None:
+    """Refuse parameters that the provider does not know. Raises `ValueError`, a sentence without full stop."""
+    if provider.service is not None:
+        _load_pipecat(provider).plan_service(provider)
+    elif provider.kind == "speech_to_speech":
+        try:
+            realtime_settings.read_parameters(provider.parameters)
+        except ValueError as error:
+            raise ValueError(f"Provider {provider.name} in ringdown.toml: parameters.{error}") from None
+    elif provider.type == "openai":
+        _refuse_unknown(provider, openai_parameters.find_parameters(provider.kind))
+    elif provider.type in ("espeak", "pocketsphinx"):
+        _refuse_unknown(provider, frozenset())
+
+
+def _refuse_unknown(provider: ProviderSettings, known: frozenset[str]) -> None:
+    for name in provider.parameters:
+        if name not in known:
+            names = f"known are {', '.join(sorted(known))}" if known else "it has none"
+            raise ValueError(f"Provider {provider.name} in ringdown.toml: parameters.{name} is not known; {names}")
+
+
+def _load_pipecat(provider: ProviderSettings) -> Any:
+    """The module that knows Pipecat's services; it imports Pipecat."""
+    try:
+        import loguru
+
+        loguru.logger.disable("pipecat")  # it logs what is said
+        from ringdown.providers import pipecat_services
+    except ModuleNotFoundError as error:
+        raise ValueError(f"Provider {provider.name} in ringdown.toml: {_PIPECAT_MISSING}") from error
+    return pipecat_services
+
+
+class OpenProviders:
+    """The providers of this process. `start` before the first call, `close` after the last.
+
+    Each is opened when it is first asked for, and kept. Names and voices are those of the book; another raises
+    `KeyError`.
+    """
+
+    def __init__(self, settings: Settings, book: ProviderBook) -> None:
+        self.book = book
+        self._settings = settings
+        # The one child process of all offline voices.
+        self._espeak = EspeakServer()
+        self._closing = contextlib.AsyncExitStack()
+        self._opened: dict[tuple[ProviderKind, str, str | None], Any] = {}
+
+    async def start(self) -> None:
+        """Check all parameters, and start the child processes that every call may need.
+
+        Raises `ValueError`, a sentence without full stop, and `ProviderError`.
+        """
+        for provider in self.book.providers:
+            check_parameters(provider)
+        self._closing.push_async_callback(self._espeak.close)
+        await self._espeak.start()
+        for provider in self.book.list("speech_to_text"):
+            if provider.type == "pocketsphinx":
+                await self._start_pocketsphinx(provider)
+
+    async def close(self) -> None:
+        """Stop the child processes and close the connections."""
+        await self._closing.aclose()
+
+    def open_recognizer(self, name: str) -> SpeechToText:
+        """The recognizer of this name, for one call."""
+        provider = self._find("speech_to_text", name)
+        recognizer = self._keep(provider, None, partial(self._make_recognizer, provider))
+        own: SpeechToText = recognizer if provider.service is None else recognizer.for_call()
+        return own
+
+    def open_model(self, name: str) -> LanguageModel:
+        """The chat model of this name."""
+        provider = self._find("language_model", name)
+        model: LanguageModel = self._keep(provider, None, partial(self._make_model, provider))
+        return model
+
+    def open_speaker(self, name: str, voice: str, *, language: str) -> TextToSpeech:
+        """A voice of the provider of this name, for a language (BCP-47) where the provider must be told."""
+        provider = self._find("text_to_speech", name)
+        make = partial(self._make_speaker, provider, voice, language)
+        key = voice if provider.service is None else f"{voice} {language}"
+        speaker: TextToSpeech = self._keep(provider, key, make)
+        return speaker
+
+    def open_duplex(self, name: str) -> SpeechToSpeech:
+        """The speech-to-speech model of this name."""
+        provider = self._find("speech_to_speech", name)
+        duplex: SpeechToSpeech = self._keep(provider, None, partial(self._make_duplex, provider))
+        return duplex
+
+    def _find(self, kind: ProviderKind, name: str) -> ProviderSettings:
+        provider = self.book.find(kind, name)
+        if provider is None:
+            raise KeyError(name)
+        return provider
+
+    def _keep(self, provider: ProviderSettings, voice: str | None, make: Callable[[], T]) -> T:
+        key = (provider.kind, provider.name, voice)
+        if key not in self._opened:
+            self._opened[key] = opened = make()
+            close = getattr(opened, "close", None)
+            if close is not None:
+                self._closing.push_async_callback(close)
+        kept: T = self._opened[key]
+        return kept
+
+    def _make_recognizer(self, provider: ProviderSettings) -> Any:
+        if provider.service is not None:
+            return _load_pipecat(provider).open_recognizer(provider)
+        parameters = dict(provider.parameters)
+        return OpenAITranscription(
+            base_url=provider.base_url,
+            api_key=provider.secret,
+            model=provider.model or "",
+            timeout_s=provider.timeout_seconds,
+            has_word_times=bool(parameters.pop(openai_parameters.WORD_TIMES, False)),
+            parameters=parameters,
+        )
+
+    def _make_model(self, provider: ProviderSettings) -> LanguageModel:
+        if provider.service is not None:
+            model: LanguageModel = _load_pipecat(provider).open_model(provider)
+            return model
+        parameters = dict(provider.parameters)
+        return OpenAIChat(
+            base_url=provider.base_url,
+            api_key=provider.secret,
+            model=provider.model or "",
+            timeout_s=provider.timeout_seconds,
+            has_temperature=bool(parameters.pop(openai_parameters.TEMPERATURE, True)),
+            parameters=parameters,
+        )
+
+    def _make_speaker(self, provider: ProviderSettings, voice: str, language: str) -> TextToSpeech:
+        if provider.type == "espeak":
+            return EspeakVoice(voice, server=self._espeak)
+        if provider.service is not None:
+            speaker: TextToSpeech = _load_pipecat(provider).open_speaker(provider, voice=voice, language=language)
+            return speaker
+        return OpenAISpeech(
+            base_url=provider.base_url,
+            api_key=provider.secret,
+            model=provider.model or "",
+            voice=voice,
+            timeout_s=provider.timeout_seconds,
+            parameters=provider.parameters,
+        )
+
+    def _make_duplex(self, provider: ProviderSettings) -> SpeechToSpeech:
+        if provider.service is not None:
+            duplex: SpeechToSpeech = _load_pipecat(provider).open_duplex(provider)
+            return duplex
+        return OpenAIRealtime(
+            base_url=provider.base_url,
+            api_key=provider.secret,
+            model=provider.model or "",
+            voice=provider.voices[0].voice if provider.voices else None,
+            parameters=provider.parameters,
+            timeout_s=provider.timeout_seconds,
+        )
+
+    async def _start_pocketsphinx(self, provider: ProviderSettings) -> None:
+        offline = PocketsphinxRecognizer(processes=self._settings.recognizer_processes, espeak_server=self._espeak)
+        self._keep(provider, None, lambda: offline)
+        await offline.start()
+        # A grammar's first answer takes some tenths of a second longer: nobody shall wait for it on the phone.
+        for expectation in (Expectation("yes_no"), Expectation("digits")):
+            utterance = offline.open(sample_rate_hz=8000, language="en-US", expectation=expectation)
+            utterance.push(bytes(_WARM_UP_BYTES))
+            await utterance.final()
+            await utterance.close()

@@ -1,0 +1,51 @@
+"""Our own voice coming back: how loud it returns on this line, and which sounds are no louder than that. Pure."""
+
+from collections import deque
+
+# An echo comes back within half a second; the loudest that we sent in this time is what it is compared with.
+_FRAMES = 26
+# Where nothing is known of a line, what comes back 14 dB below our voice or weaker is taken for it.
+_FIRST_RETURN = 0.2
+# More than this is no echo: the caller speaks.
+_MAX_RETURN = 0.3
+_MARGIN = 1.6
+# How fast the estimate follows a louder return; and how fast it forgets, at first (9 dB a second) and later.
+_ATTACK, _FIRST_DECAY, _DECAY = 0.5, 0.98, 0.998
+# A return that stays above this is an echo rather than noise; our voice then also comes back as words.
+_AUDIBLE_RETURN = 0.05
+_LEARNT_FRAMES = 50
+# Nobody hears the echo of a voice that is weaker than this.
+_LOUD_RMS = 400
+
+
+class EchoGuard:
+    """Compares what comes in with what went out, frame by frame; levels are root mean squares of 20 ms."""
+
+    def __init__(self) -> None:
+        self._sent: deque[int] = deque(maxlen=_FRAMES)
+        self._return = _FIRST_RETURN
+        self._frames = 0
+
+    @property
+    def has_echo(self) -> bool:
+        """Whether our voice is known to come back."""
+        return self._frames >= _LEARNT_FRAMES and self._return >= _AUDIBLE_RETURN
+
+    def send(self, level: int) -> None:
+        """We sent a frame; 0 for silence."""
+        self._sent.append(level)
+
+    def is_echo(self, level: int) -> bool:
+        """Whether a frame that comes in now may be all echo; learns from it."""
+        if not self._sent or (loudest := max(self._sent)) < _LOUD_RMS:
+            return False
+        share = level / loudest
+        is_echo = share < self._return * _MARGIN
+        if share > self._return:
+            if share < _MAX_RETURN:
+                self._return += _ATTACK * (share - self._return)
+        elif self._sent[0] >= _LOUD_RMS:
+            # We have been speaking for longer than an echo takes.
+            self._frames += 1
+            self._return *= _FIRST_DECAY if self._frames < _LEARNT_FRAMES else _DECAY
+        return is_echo
