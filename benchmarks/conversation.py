@@ -1,12 +1,11 @@
 """Conversation benchmark: a pinned process talks on many calls with stub providers; measures cost and delay.
 
 Ours beside Pipecat and LiveKit Agents in the same run: the same feeder (RTP of 8 kHz G.711 from another core, not
-counted), the same stub providers with fixed delays, and the same rule of 200 ms silence by Silero at a threshold of 0.5.
-Counted is the whole process under test: our RTP, jitter buffer and clock; the peers' thin RTP edge (`conversation_edge`)
-and their engine. How the audio gets into each peer, and what was left out in its favour, is said in
-`conversation_pipecat` and `conversation_livekit`. Overhead is the answer's first packet minus the true end of speech,
-minus the 200 ms silence rule, Silero's own tail and the stubs' delays; these are the same for every engine.
-"""
+counted), the same stub providers with fixed delays, and the same rule: 200 ms of silence, told by Silero at a
+threshold of 0.5. Counted is the whole process under test: our RTP, jitter buffer and clock; the peers' thin RTP edge
+(`conversation_edge`) and their engine. How the audio gets into each peer, and what was left out in its favour, is said
+in `conversation_pipecat` and `conversation_livekit`. Overhead is the answer's first packet minus the true end of
+speech, minus the 200 ms silence rule, Silero's own tail and the stubs' delays; these are the same for every engine."""
 
 import argparse
 import importlib
@@ -164,7 +163,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, action="append", help="only ours with so many calls (may be repeated)")
     parser.add_argument("--seconds", type=float, help="measured time of each run")
     options = parser.parse_args(arguments)
-    seconds = options.seconds or (5 if options.quick else 30)
+    seconds = options.seconds or (4 if options.quick else 30)
     if options.calls:
         figures = [figure for calls in options.calls for figure in to_figures(measure(calls=calls, seconds=seconds))]
     else:

@@ -1,10 +1,10 @@
-"""LiveKit Agents as a process under test of the conversation benchmark: a session for each call, on the stubs and our RTP.
+"""LiveKit Agents as a process under test of the conversation benchmark: a session for each call, on stubs and our RTP.
 
-The audio comes in as an `AudioInput` that yields frames of 20 ms at 8 kHz, and leaves by an `AudioOutput` that plays them
-at that pace: where a room would be, there is our RTP. In its favour: no WebRTC and no room (which cost a multiple of RTP),
-input at 8 kHz and in pieces as they come, all calls in one process instead of one process each, its own detector in native
-code with one model for all calls, its plain silence rule instead of its turn detector, and no recording or telemetry.
-"""
+The audio comes in as an `AudioInput` that yields frames of 20 ms at 8 kHz, and leaves by an `AudioOutput` that plays
+them at that pace: where a room would be, there is our RTP. In its favour: no WebRTC and no room (which cost a multiple
+of RTP), input at 8 kHz and in pieces as they come, all calls in one process instead of one process each, its own
+detector in native code with one model for all calls, its plain silence rule instead of its turn detector, and no
+recording or telemetry."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, utils
+from livekit.agents import APIConnectOptions, LanguageCode, utils
 from livekit.agents import llm as lk_llm
 from livekit.agents import stt as lk_stt
 from livekit.agents import tts as lk_tts
@@ -103,11 +103,11 @@ class _Recognizer(lk_stt.STT[Any]):
     ) -> lk_stt.SpeechEvent:
         del buffer, language, conn_options
         await asyncio.sleep(stubs.RECOGNITION_S)
-        words = lk_stt.SpeechData(language="en", text=stubs.QUESTION)
+        words = lk_stt.SpeechData(language=LanguageCode("en"), text=stubs.QUESTION)
         return lk_stt.SpeechEvent(type=lk_stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[words])
 
 
-class _Model(lk_llm.LLM):
+class _Model(lk_llm.LLM[Any]):
     def chat(self, *, chat_ctx: Any, tools: Any = None, conn_options: Any = None, **_others: Any) -> lk_llm.LLMStream:
         options = conn_options or DEFAULT_API_CONNECT_OPTIONS
         return _Answer(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=options)

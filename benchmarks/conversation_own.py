@@ -1,4 +1,4 @@
-"""Our own engine as the process under test of the conversation benchmark: real RTP, real conversations, stub providers."""
+"""Our own engine under the conversation benchmark: real RTP, real conversations, stub providers."""
 
 import array
 import asyncio
@@ -110,6 +110,7 @@ async def _run_subject(connection: Connection, calls: int) -> None:
             session = await MediaSession.open(clock=clock, host="127.0.0.1", port_min=20000, port_max=29999)
             conversation = _make_conversation(detector, voice, sums)
             group.create_task(conversation.run())
+            conversation.attach(session)
             remote = ("127.0.0.1", port)
             stream = StreamSettings(remote=remote, encoding="PCMU", payload_type=0, dtmf_payload_type=101)
             session.start(stream, exchange=conversation.tick, on_digit=conversation.press)
@@ -152,13 +153,13 @@ def _feed(tracker: VoiceTracker, probability: float, end_ms: int) -> None:
 async def _measure_tail(detector: SpeechDetector) -> float:
     """How long after its true end the model takes the sentence for speech; mean over the window's phases.
 
-    On a line with a hiss that nobody hears: for pure silence the model is not asked.
+    On a line that is not quite silent: for pure silence the model is not asked.
     """
-    speech, hiss = b"".join(conversation_feeder.read_frames()), array.array("h", [24, -24]).tobytes()
+    speech, quiet = b"".join(conversation_feeder.read_frames()), array.array("h", [24, *[0] * 127]).tobytes() * 125
     leads_ms = [1000 + phase * WINDOW_MS // 4 for phase in range(4)]
     trackers = [VoiceTracker(stubs.THRESHOLD) for _ in leads_ms]
     streams = [detector.open(partial(_feed, tracker)) for tracker in trackers]
-    padded = [hiss * (lead_ms * 4) + speech + hiss * 4000 for lead_ms in leads_ms]
+    padded = [quiet[: lead_ms * 16] + speech + quiet[:16_000] for lead_ms in leads_ms]
     piece_bytes = WINDOW_SAMPLES * 2 * 8
     for start in range(0, len(padded[-1]), piece_bytes):
         for stream, pcm in zip(streams, padded, strict=True):

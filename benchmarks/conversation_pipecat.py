@@ -1,11 +1,10 @@
 """Pipecat as a process under test of the conversation benchmark: a pipeline for each call, on the stubs and our RTP.
 
-Each call is what Pipecat's own telephone examples build: transport, segmented speech-to-text, context aggregators, model,
-text-to-speech. The audio comes in as frames of 20 ms at 8 kHz pushed by a transport of `BaseInputTransport`; it leaves by
-one of `BaseOutputTransport`, paced as its WebSocket transport does. In its favour: 8 kHz throughout, so that nothing is
-resampled, output in pieces of 20 ms instead of 40, no metrics, no tracing, no RTVI, no idle watch, no log, and its plain
-silence rule instead of the smart-turn model that it has by default.
-"""
+Each call is what Pipecat's own telephone examples build: transport, segmented speech-to-text, context aggregators,
+model, text-to-speech. The audio comes in as frames of 20 ms at 8 kHz, pushed by a transport of `BaseInputTransport`; it
+leaves by one of `BaseOutputTransport`, paced as its WebSocket transport does. In its favour: 8 kHz throughout, so that
+nothing is resampled, output in pieces of 20 ms instead of 40, no metrics, no tracing, no RTVI, no idle watch, no log,
+and its plain silence rule instead of the smart-turn model that it has by default."""
 
 import asyncio
 import gc
@@ -68,12 +67,8 @@ class _Input(BaseInputTransport):
         await super().start(frame)
         await self.set_transport_ready(frame)
         self._port.on_frame = self._frames.put_nowait
-        self._pump = self.create_task(self._push_frames())
+        self.create_task(self._push_frames())
         self.started.set()
-
-    async def cleanup(self) -> None:
-        await self.cancel_task(self._pump)
-        await super().cleanup()
 
     async def _push_frames(self) -> None:
         while True:

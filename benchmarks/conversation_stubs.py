@@ -1,7 +1,6 @@
-"""What every engine of the conversation benchmark gets alike: delays and words of the stub providers, and the cost asked.
+"""What each engine of the conversation benchmark gets alike, delays and words of the stub providers, and what it tells.
 
-Knows no engine.
-"""
+Knows no engine."""
 
 import array
 import math

@@ -56,6 +56,8 @@ TUNED = Texts(
         (_EN, "Hi, please state your name and why you are calling."),
         (_EN, "The person you're calling is using a screening service and will get a copy of this conversation.| "
               "Go ahead and say your name and why you're calling."),
+        (_EN, "This call is being screened.| Before I try to connect you, can you tell me your name and what this is "
+              "about?"),
         (_EN, "Hi, if you record your name and reason for calling, I will see if this person is available."),
     ),
     menus=(
@@ -93,8 +95,7 @@ HELD_OUT = Texts(
         ("nl", "Ik ben op dit moment niet bereikbaar.| Laat een bericht achter na de toon."),
     ),
     screenings=(
-        (_EN, "This call is being screened.| Before I try to connect you, can you tell me your name and what this is "
-              "about?"),
+        (_EN, "Hello, I am the call assistant of this person.| Who is calling, and what for?"),
         ("de", "Bitte nennen Sie Ihren Namen und den Grund Ihres Anrufs."),
     ),
     menus=(

@@ -31,14 +31,14 @@ from benchmarks.turns_score import Score, percent, quantile
 from ringdown.voice import turns
 from tests.fakes import virtual_time
 
-# How many scenes of each kind in a full run; a quick one has a quarter.
+# How many scenes of each kind in a full run; a quick one has an eighth.
 _COUNTS = {
     "finished sentences": 80, "pauses in a sentence": 120, "numbers in groups": 80, "noisy sentences": 60,
     "back-channels": 60, "coughs and noise over the agent": 60, "coughs and noise in silence": 40,
     "two interruptions": 60, "double talk": 40, "echo at -20 dB": 40, "interruption over echo": 40,
     "says nothing": 16, "never stops": 4,
 }  # fmt: skip
-_QUICK_DIVISOR = 4
+_QUICK_DIVISOR = 8
 _HELD_OUT_SEED = 1_000_000
 # So many scenes at once: their audio is inferred in one batch.
 _BATCH = 100

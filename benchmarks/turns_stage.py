@@ -201,6 +201,8 @@ class Stage:
         self._far: audio.Samples = np.zeros(0, np.float32)
         self._far_at = 0
         self._has_answer_due = False
+        # What is still heard of the reply that was interrupted is no new one.
+        self._is_dying_away = False
         self._sent: list[bytes | None] = []
         self._quiet_ms = self._reply_ms = self._waiting_ms = 0
         self._over_at_ms: int | None = None
@@ -231,8 +233,8 @@ class Stage:
         self._sent.append(frame)
         self.played.audible.append(frame is not None)
         if frame is None:
-            self._quiet_ms += FRAME_MS
-        else:
+            self._quiet_ms, self._is_dying_away = self._quiet_ms + FRAME_MS, False
+        elif not self._is_dying_away:
             self._reply_ms, self._quiet_ms = self._reply_ms + FRAME_MS, 0
             if self._scene.is_echo_recognized:
                 self._write_echo(at_ms)
@@ -281,7 +283,7 @@ class Stage:
         piece = self._far[self._far_at : self._far_at + length]
         mixed[: len(piece)] += piece
         if self._far_at < len(self._far) <= self._far_at + length and self._has_answer_due:
-            self._reply_ms = 0
+            self._reply_ms, self._is_dying_away = 0, self._quiet_ms == 0
         self._far_at += length
         if self._scene.echo_delay_ms is not None:
             mixed += self._echo(at_ms)

@@ -186,7 +186,11 @@ async def test_the_providers_get_what_they_need_and_no_more(
     assert system["content"].startswith("You deliver parcels to Ana for Parcels.\n")
     assert said == [{"role": "assistant", "content": GREETING}, {"role": "user", "content": "Bye."}]
     assert (chat.fields["model"], chat.fields["temperature"]) == ("fast-model", 0.7)
-    assert [tool["function"]["name"] for tool in chat.fields["tools"]] == ["end_call"]
+    assert [tool["function"]["name"] for tool in chat.fields["tools"]] == [
+        "end_call",
+        "send_digits",
+        "leave_voicemail",
+    ]
     assert chat.headers["authorization"] == "Bearer key-of-the-model"
     ear = provider.requests_to(TRANSCRIPTION)[0]
     assert (ear.fields["model"], ear.fields["language"]) == ("whisper", "en")
@@ -246,7 +250,7 @@ async def test_an_interrupted_answer_is_cut_to_what_was_heard(
 async def test_a_flow_hears_and_speaks_with_the_hosted_providers(
     ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
 ) -> None:
-    changed = await client.patch(f"/agents/{await find_agent(client)}", json={"flow": FLOW})
+    changed = await client.patch(f"/agents/{await find_agent(client)}", json={"flow": FLOW, "model": "builtin"})
     assert changed.status_code == 200, changed.text
     async with place_call(ringdown, client, provider, "say Yes please.", "wait 30") as (call_id, _):
         call = await wait_for_summary(client, call_id)

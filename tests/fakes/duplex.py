@@ -197,7 +197,7 @@ class FakeDuplexSession:
         self._items += 1
         item_id = f"item_{self._items}"
         for part in reply:
-            if isinstance(part, ports.ProviderError) or isinstance(part, ports.ToolRequest):
+            if isinstance(part, ports.ProviderError | ports.ToolRequest):
                 self._events.put_nowait(part)
             else:
                 for word in part.split():

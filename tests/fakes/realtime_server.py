@@ -250,6 +250,7 @@ class _Session:
         if number != 2:
             return
         if self._owner.fault == "cut":
+            self._owner.fault = "none"  # the next session lives
             self._connection.transport.abort()
         elif self._owner.fault == "error_event":
             await self._fail("server_error", "server_error")

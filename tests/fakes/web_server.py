@@ -48,6 +48,7 @@ class FakeWebServer:
     connections: int = 0
     port: int = 0
     url: str = ""
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
     async def run(self, *, tls: ssl.SSLContext | None = None) -> AsyncIterator["FakeWebServer"]:
@@ -59,12 +60,16 @@ class FakeWebServer:
             yield self
         finally:
             server.close()
+            for writer in list(self._writers):
+                writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.add(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while await self._answer(reader, writer):
                 pass
+        self._writers.discard(writer)
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:

@@ -1,6 +1,7 @@
 """Random requests made from the OpenAPI document: no bug shows, and every answer is what the document says."""
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -164,9 +165,14 @@ def _check(api: Api, method: str, path: str, response: httpx.Response) -> None:
     jsonschema.Draft202012Validator({**schema, "components": api.document["components"]}).validate(answer)
 
 
+def _resolve_nothing(*_: object, **__: object) -> list[Any]:
+    raise socket.gaierror(socket.EAI_NONAME, "the tools of this test find no server")
+
+
 @pytest.fixture
-async def api(tenant: Tenant) -> Api:
+async def api(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The document of the API, and agents and calls of the tenant."""
+    monkeypatch.setattr(socket, "getaddrinfo", _resolve_nothing)
     document = (await tenant.client.get(f"{BASE}/openapi.json")).json()
     agent = await tenant.add_agent(outbound_number="+12025550101")
     draft = await tenant.add_agent(status="draft", flow=flows.sample_flow())
@@ -186,7 +192,14 @@ async def api(tenant: Tenant) -> Api:
     base_id = (await tenant.client.post(bases, json={"name": "Help"})).json()["data"]["id"]
     text = {"name": "Hours", "text": "We open at nine."}
     source_id = (await tenant.client.post(f"{bases}/{base_id}/sources/text", json=text)).json()["data"]["id"]
+    tool_ids = [
+        (await tenant.client.post(f"{BASE}/tools", json=tool)).json()["data"]["id"]
+        for tool in ({"name": "Later"}, {"name": "Shop", "url": "https://shop.example/", "method": "POST"})
+    ]
+    tool_urls = ["https://shop.example/a", "https://shop.example/{name}", "http://127.0.0.1/"]
     known: dict[str, list[Any]] = {
+        "tool_id": [*tool_ids, "tool_of_nobody"],
+        **dict.fromkeys(("url", "endpoint", "base_url", "baseUrlPattern"), tool_urls),
         "knowledge_base_id": [base_id, base_id, "kb_of_nobody"],
         "source_id": [source_id, "src_of_nobody"],
         "urls": [["https://example.com/help"], ["example.com"]],

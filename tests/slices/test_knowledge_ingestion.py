@@ -14,9 +14,10 @@ from ringdown.jobs.store import Job
 from ringdown.knowledge import chunk_store, embedding, ingestion, store, vectors
 from ringdown.knowledge.documents import DocumentStore
 from ringdown.knowledge.embedding import Embedding
-from ringdown.knowledge.extraction import Extractor, Piece, Request
+from ringdown.knowledge.extraction import Extractor
 from ringdown.knowledge.ingestion import Ingestion
 from ringdown.knowledge.models import Chunk, Passage
+from ringdown.knowledge.pieces import Piece, Request
 from ringdown.knowledge.search import search_knowledge
 from ringdown.outbound import OutboundClient
 from ringdown.voice.ports import ProviderError

@@ -14,6 +14,7 @@ from ringdown.errors import FieldError
 from ringdown.knowledge import store as knowledge_store
 from ringdown.providers import registry
 from ringdown.tools import store as tool_store
+from ringdown.tools.models import BUILTIN_NAMES
 from ringdown.voices import catalog
 
 
@@ -65,7 +66,8 @@ def _find_voice(settings: Settings, name: str, field: str, refused: list[FieldEr
 async def check_resources(connection: AsyncConnection, organization_id: str, body: UpdateAgent) -> Sequence[FieldError]:
     """The tools and knowledge bases that the body names and the organization does not have."""
     tools, bases = body.tools or [], body.knowledge_bases or []
-    known_tools = {tool.id for tool in await tool_store.find_tools(connection, organization_id, tools)}
+    found = await tool_store.find_tools(connection, organization_id, tools)
+    known_tools = {*BUILTIN_NAMES, *(tool.id for tool in found)}
     known_bases = {base.id for base in await knowledge_store.list_known_bases(connection, organization_id, bases)}
     return [
         FieldError(f"{field}.{index}", f"there is no {resource} with the id {identifier}")

@@ -11,6 +11,7 @@ from ringdown.api import app
 from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.lifecycle import CannotStart
+from ringdown.providers.registry import read_providers
 
 # How long requests may go on after a stop was asked for.
 _DRAIN_SECONDS = 10
@@ -21,6 +22,10 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
 
     Raises `CannotStart`. With `http_port` 0 a free port is taken.
     """
+    try:
+        read_providers(settings)  # agents and voices name them
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
     listener = _listen(settings)
     bound = settings.model_copy(update={"http_port": listener.getsockname()[1]})
     database = engine.open_database(bound.sqlalchemy_url)

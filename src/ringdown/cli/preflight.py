@@ -10,6 +10,7 @@ from pathlib import Path
 from ringdown.config import Settings
 from ringdown.gateway.routes import find_test_phone_host, parse_peer
 from ringdown.lifecycle import CannotStart
+from ringdown.providers.registry import read_providers
 from ringdown.telephony import service
 
 
@@ -77,6 +78,14 @@ def check_trunks(settings: Settings) -> None:
     """Refuse trunks of the settings that cannot be read. Raises `CannotStart`."""
     try:
         service.read_trunks(settings)
+    except ValueError as error:
+        raise CannotStart(f"{error}.") from error
+
+
+def check_providers(settings: Settings) -> None:
+    """Refuse providers of the settings that cannot be read. Raises `CannotStart`."""
+    try:
+        read_providers(settings)
     except ValueError as error:
         raise CannotStart(f"{error}.") from error
 

@@ -55,6 +55,7 @@ async def run_tree(
         preflight.check_ports(settings)
         preflight.check_peer(settings)
         preflight.check_trunks(settings)
+        preflight.check_providers(settings)
         prepared = await first_run.prepare(settings)
         on_prepared(prepared)
         environment = build_environment(settings)

@@ -29,11 +29,13 @@ class Callback:
 
 
 def list_specs(agent: Agent, call: Call) -> Sequence[ToolSpec]:
-    """The built-in tools of this call; one that could do nothing is left out."""
-    specs = [_SEND_DIGITS_SPEC]
+    """The built-in tools of this call: those that the agent names, and those that belong to its other settings."""
+    specs = []
+    if call.direction == "outbound" or SEND_DIGITS in agent.tools:
+        specs.append(_SEND_DIGITS_SPEC)
     if call.direction == "outbound":
         specs.append(_LEAVE_VOICEMAIL_SPEC)
-    if call.phone_number is not None:
+    if SCHEDULE_CALLBACK in agent.tools:
         specs.append(_SCHEDULE_CALLBACK_SPEC)
     if agent.transfer_numbers:
         specs.append(_describe_transfer([number.name for number in agent.transfer_numbers]))

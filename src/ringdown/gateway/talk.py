@@ -20,6 +20,7 @@ from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, ReferRefused, Tr
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
 from ringdown.telephony.models import Trunk
+from ringdown.voice.conversation import Conversation
 from ringdown.voice.events import ConversationEnd
 from ringdown.voice.ports import ToolRequest
 
@@ -91,6 +92,8 @@ class Talk:
     async def run(self) -> Ending:
         """Talk until somebody ends it; the far end is told, and the media closed."""
         self._record.begin(self.leg.sample_rate_hz)
+        if isinstance(self.conversation, Conversation):
+            self.conversation.attach(self.leg.media)
         self.leg.start(self._exchange, self.conversation.press)
         course = asyncio.create_task(self.conversation.run())
         far_end = asyncio.create_task(self._until_far_end())

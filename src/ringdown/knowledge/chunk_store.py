@@ -33,6 +33,8 @@ chunks = sa.Table(
     sa.Index("ix_knowledge_chunks_base", "organization_id", "knowledge_base_id", "number"),
     sa.Index("ix_knowledge_chunks_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
     sa.Index("ux_knowledge_chunks_number", "number", unique=True),
+    # PostgreSQL keeps the words in the row, where ranking reads them, and only the vector beside it.
+    postgresql_with={"toast_tuple_target": 8160},
 )
 
 _FULL_TEXT = (

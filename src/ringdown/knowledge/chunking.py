@@ -11,7 +11,7 @@ TARGET_LENGTH = 800
 OVERLAP_LENGTH = 120
 _MAX_TITLE = 300
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t](.*)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
 _FENCE = re.compile(r" {0,3}(```|~~~)")
 _SENTENCE_END = re.compile(r"(?<=[.!?…:;])[\"'”’)\]]*\s+|(?<=[。！？।؟])\s*|\n")
@@ -68,7 +68,7 @@ def _read_heading(line: str, before: list[str]) -> tuple[int, str] | None:
     """Level and words of a heading that ends with this line; takes an underlined one off the lines `before`."""
     match = _HEADING.fullmatch(line)
     if match is not None:
-        return len(match[1]), match[2].strip()
+        return len(match[1]), match[2].strip().rstrip("#").strip()
     underline = _UNDERLINE.fullmatch(line)
     is_alone = len(before) == 1 or (len(before) > 1 and not before[-2].strip())
     if underline is None or not is_alone or not before[-1].strip() or len(before[-1]) > _MAX_TITLE:

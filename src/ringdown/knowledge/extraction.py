@@ -8,35 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from ringdown.knowledge.formats import Unreadable
-from ringdown.knowledge.models import Chunk, Format
+from ringdown.knowledge.pieces import Piece, Request, Unreadable
 
 _TIMEOUT_S = 40.0
 _MODULE = "ringdown.knowledge.extraction_process"
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[2])
 _END_S = 5.0
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What the child is asked: the piece of a file that begins at `start` (a page of a PDF, else a character)."""
-
-    format: Format
-    start: int = 0
-    charset: str | None = None
-    url: str | None = None
-    limit: int = 0  # characters of the piece
-
-
-class Piece(msgspec.Struct, frozen=True):
-    """What the child answers: chunks, and where the `next` piece begins, null after the last one."""
-
-    chunks: list[Chunk] = []
-    next: int | None = None
-    total: int = 0
-    title: str | None = None
-    links: list[str] = []
-    warnings: list[str] = []
-    error: str | None = None
 
 
 _answers = msgspec.json.Decoder(Piece)

@@ -16,12 +16,12 @@ from ringdown import values
 from ringdown.db.engine import Database
 from ringdown.jobs import queue
 from ringdown.jobs.store import Job
-from ringdown.knowledge import chunk_store, embedding, formats, store
+from ringdown.knowledge import chunk_store, embedding, pieces, store
 from ringdown.knowledge.crawling import Crawler, Frontier, Skipped
 from ringdown.knowledge.documents import DocumentStore
-from ringdown.knowledge.extraction import Extractor, Request
-from ringdown.knowledge.formats import Unreadable
+from ringdown.knowledge.extraction import Extractor
 from ringdown.knowledge.models import MAX_CHUNKS, MAX_WARNINGS, Chunk, Source
+from ringdown.knowledge.pieces import Request, Unreadable
 from ringdown.outbound import OutboundClient
 
 _log = structlog.get_logger(__name__)
@@ -287,4 +287,4 @@ def _why_empty(run: Run) -> str:
     if run.source.kind == "web":
         first = f"; the first problem was {run.warnings[0].rstrip('.')}" if run.warnings else ""
         return f"none of its pages could be taken{first}"
-    return formats.why_empty(run.source.origin["format"])
+    return pieces.why_empty(run.source.origin["format"])

@@ -18,6 +18,7 @@ EMBED_TIMEOUT_S = 1.5
 MAX_QUERY_LENGTH = 2_000
 # So many of each list are fused; more changes nothing among the first few.
 _CANDIDATES = 40
+_SPARE = 8
 # Of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
 _RRF_K = 60
 
@@ -46,8 +47,8 @@ async def search_knowledge(
     by_words = await _search_words(database, bases, query)
     by_meaning = await _search_meaning(database, bases, query, embedder)
     scores = fuse([by_words, by_meaning] if by_meaning else [by_words])
-    # More than wanted: a source may have gone since.
-    best = dict(sorted(scores.items(), key=lambda entry: -entry[1])[: limit + _CANDIDATES])
+    # More than wanted: a source that is gone leaves its chunks for a moment.
+    best = dict(sorted(scores.items(), key=lambda entry: -entry[1])[: limit + _SPARE])
     if not best:
         return []
     async with database.read_alone() as connection:

@@ -43,6 +43,10 @@ class MediaClock:
         """Whether `start` was called and `close` was not."""
         return self._loop is not None
 
+    def now_s(self) -> float:
+        """The monotonic clock that packets are read by."""
+        return self._now()
+
     async def start(self) -> None:
         """Begins to run on the current event loop."""
         self._loop = asyncio.get_running_loop()

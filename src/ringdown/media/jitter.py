@@ -62,6 +62,7 @@ class JitterBuffer:
         "_smallest",
         "_waiting_ticks",
         "_window",
+        "arrived_s",
         "cut",
         "excess",
         "gap",
@@ -79,10 +80,12 @@ class JitterBuffer:
         self.excess = 0
         self.cut = 0  # units at the front of the popped packet whose turn is over
         self.gap = 0  # units that the last `pop` which gave None stands for
+        self.arrived_s: float | None = None  # when the packet came that `pop` gave last; None after it gave None
         self._frame_size = frame_size
         self._measure = measure
         self._choose_prefill_ticks = choose_prefill_ticks
-        self._packets: dict[int, bytes] = {}  # by position: the timestamp counted on from the first packet
+        # By position, which is the timestamp counted on from the first packet: payload, and when it came.
+        self._packets: dict[int, tuple[bytes, float]] = {}
         self._next = 0  # position to play next
         self._end, self._end_timestamp = 0, -1  # position and timestamp after the furthest packet; -1 before the first
         self._waiting_ticks = PREFILL_TICKS
@@ -125,22 +128,25 @@ class JitterBuffer:
         self._held = self._recently_late = self.excess = self.cut = 0
         self._smallest, self._window = self._frame_size * MAX_FRAMES, WINDOW_TICKS
 
-    def push(self, timestamp: int, payload: bytes) -> None:
-        """Takes the audio that starts at the 32-bit `timestamp`. Raises `ValueError` for a payload without length."""
+    def push(self, timestamp: int, payload: bytes, arrived_s: float = 0.0) -> None:
+        """Takes the audio that starts at the 32-bit `timestamp`. Raises `ValueError` for a payload without length.
+
+        `arrived_s` is given back as it is.
+        """
         if timestamp == self._end_timestamp:
             # The packet after the last one, as nearly all are; `_push_elsewhere` would do the same, only slower.
             # Measures are kept in instances: called as `self._measure()` they would be looked for in the class first.
             measure, end = self._measure, self._end
             duration = measure(payload)
-            self._packets[end] = payload
+            self._packets[end] = payload, arrived_s
             self._end = end + duration
             self._end_timestamp = (timestamp + duration) & 0xFFFFFFFF
             if len(self._packets) > MAX_FRAMES:
                 self._drop_oldest()
         else:
-            self._push_elsewhere(timestamp, payload)
+            self._push_elsewhere(timestamp, payload, arrived_s)
 
-    def _push_elsewhere(self, timestamp: int, payload: bytes) -> None:
+    def _push_elsewhere(self, timestamp: int, payload: bytes, arrived_s: float) -> None:
         duration = self._measure(payload)
         if self._end_timestamp < 0:
             self._start(timestamp)
@@ -161,7 +167,7 @@ class JitterBuffer:
         if position in self._packets:
             self.statistics.duplicates += 1
             return
-        self._packets[position] = payload
+        self._packets[position] = payload, arrived_s
         if position + duration > self._end:
             self._end = position + duration
             self._end_timestamp = (timestamp + duration) & 0xFFFFFFFF
@@ -177,9 +183,11 @@ class JitterBuffer:
         if self._waiting_ticks:
             return self._wait(wanted)
         position, measure = self._next, self._measure
-        payload = self._packets.pop(position, None)
-        if payload is None:
+        packet = self._packets.pop(position, None)
+        if packet is None:
+            self.arrived_s = None
             return self._miss(wanted)
+        payload, self.arrived_s = packet
         self._next = position = position + measure(payload)
         self._held = 0
         if not is_overdue:
@@ -219,10 +227,10 @@ class JitterBuffer:
             first = min(self._packets)
             if first >= self._next:
                 break
-            payload = self._packets.pop(first)
+            payload, arrived_s = self._packets.pop(first)
             end = first + self._measure(payload)
             if end > self._next:
-                self.cut, self._next = self._next - first, end
+                self.cut, self._next, self.arrived_s = self._next - first, end, arrived_s
                 return payload
             self.statistics.duplicates += 1
         else:

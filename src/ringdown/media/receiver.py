@@ -134,12 +134,13 @@ class Receiver:
         assert reception is not None
         if payload_type == self._payload_type:
             reception.receive(sequence_number, timestamp, now_s)
-            self.jitter.push(timestamp, payload)
+            self.jitter.push(timestamp, payload, now_s)
             return None
         if payload_type in _STATIC_ENCODINGS and self.is_expected(payload_type):
             # A peer that was offered both laws may change between them at any packet.
             reception.receive(sequence_number, timestamp, now_s)
-            self.jitter.push(timestamp, codecs.change_law(payload, from_encoding=_STATIC_ENCODINGS[payload_type]))
+            payload = codecs.change_law(payload, from_encoding=_STATIC_ENCODINGS[payload_type])
+            self.jitter.push(timestamp, payload, now_s)
             return None
         reception.count(sequence_number)
         if payload_type == self._dtmf_payload_type:

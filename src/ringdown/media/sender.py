@@ -85,7 +85,7 @@ class Sender:
         self._plain_bytes = self._frame_bytes if packet_ms == FRAME_MS else -1
         self._silence_pcm = bytes(self._frame_bytes)
         self._silence = codec.silence * self._frame_units if codec.silence else b""
-        self._plain_silence = self._silence if self._silence and packet_ms == FRAME_MS else None
+        self._plain_silence = self._silence if packet_ms == FRAME_MS else b""
         self._waiting = b""  # PCM that does not fill a packet yet
         self._waiting_timestamp = 0
 
@@ -102,6 +102,16 @@ class Sender:
         self._queue: Sized = digits.queue if digits is not None else ()
 
     @property
+    def packet_ms(self) -> int:
+        """How much audio a packet holds."""
+        return self._packet_ms
+
+    @property
+    def waiting_ms(self) -> int:
+        """How much of what was given to it waits for a packet to fill; 0 where a frame is a packet."""
+        return len(self._waiting) * FRAME_MS // self._frame_bytes
+
+    @property
     def is_sending_digits(self) -> bool:
         """Whether digits take the place of audio now."""
         return bool(self._queue)
@@ -115,7 +125,7 @@ class Sender:
 
     def next(self, pcm: bytes | None) -> tuple[bytes, ...]:
         """The datagrams of this tick: of a digit if one is being sent, else of `pcm` (one frame), else of silence."""
-        if self._queue or (self._plain_silence is None if pcm is None else len(pcm) != self._plain_bytes):
+        if self._queue or (not self._plain_silence if pcm is None else len(pcm) != self._plain_bytes):
             return self._send_other(pcm)
         # A frame that fills a packet, as nearly all do; `_send_other` would do the same, only slower.
         encode, timestamp, second = self._encode, self.timestamp, self._payload_type

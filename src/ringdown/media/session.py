@@ -1,5 +1,6 @@
 """One call's media: its stream in and out, on the media clock; knows no SIP and no conversation."""
 
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class MediaSession:
         "_is_started",
         "_last_packet_at_ms",
         "_on_digit",
+        "_overdue_ms",
         "_perform",
         "_receiver",
         "_report_tick",
@@ -65,6 +67,7 @@ class MediaSession:
         self._ticks = 0
         self._report_tick = self._reports.next_interval_ticks(is_first=True)
         self._ticks_late = 0
+        self._overdue_ms = 0  # of the tick that runs now
         self._ticks_unsent = 0
         self._invalid_events = 0
         self._last_packet_at_ms: int | None = None
@@ -223,6 +226,24 @@ class MediaSession:
         return self._ticks * FRAME_MS
 
     @property
+    def held_ms(self) -> int | None:
+        """How long before the instant of its tick the audio came that the exchange gets now; None when none came.
+
+        That is what the jitter buffer and the reading held it back. To be asked in the exchange, as `lag_ms`.
+        """
+        arrived_s = self._receiver.jitter.arrived_s
+        return None if arrived_s is None else round((self._clock.now_s() - arrived_s) * 1000) - self._overdue_ms
+
+    @property
+    def lag_ms(self) -> int:
+        """How long after the instant of its tick the audio leaves that the exchange returns now.
+
+        The tick itself may be late, and a packet longer than a frame leaves when it is full.
+        """
+        missing_ms = max(0, self._sender.packet_ms - self._sender.waiting_ms - FRAME_MS)
+        return self._overdue_ms + math.ceil(missing_ms / FRAME_MS) * FRAME_MS
+
+    @property
     def last_packet_at_ms(self) -> int | None:
         """Media time of the last packet heard, None before the first."""
         return self._last_packet_at_ms
@@ -284,7 +305,7 @@ class MediaSession:
     def tick(self, overdue_ms: int) -> None:
         """One frame in and one out; called by the clock."""
         ticks, perform = self._ticks, self._perform
-        self._ticks = ticks + 1
+        self._ticks, self._overdue_ms = ticks + 1, overdue_ms
         pcm = perform(self._receiver.pull(overdue_ms >= FRAME_MS), ticks * FRAME_MS)
         if overdue_ms > LATE_MS:
             self._ticks_late += 1

@@ -1,4 +1,4 @@
-"""The open models that are known by name: where their publisher offers them, and under which licence. Downloads nothing.
+"""The open models that are known by name: where they are offered, and under which licence. Downloads nothing.
 
 All are packages of the sherpa-onnx project's releases. A size is that of the package in megabytes, where it is known.
 """
@@ -55,7 +55,7 @@ KNOWN_MODELS: Sequence[KnownModel] = (
         licence="CC-BY-4.0",
         licence_url="https://huggingface.co/nvidia/parakeet-tdt-0.6b-v2",
         languages=("en",),
-        description="Whole utterances, with punctuation and word times; the most accurate here.",
+        description="Whole utterances, with punctuation and word times; large.",
     ),
     KnownModel(
         name="moonshine-tiny-en",

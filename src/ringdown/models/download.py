@@ -15,7 +15,6 @@ Progress = Callable[[int, int | None], None]
 _TRIES = 5
 _PAUSE_S = 1.0
 _TIMEOUT_S = 30.0
-_CHUNK_BYTES = 256 * 1024
 
 
 def fetch(url: str, target: Path, *, on_progress: Progress, pause_s: float = _PAUSE_S) -> None:
@@ -80,7 +79,8 @@ def _continue(client: httpx2.Client, url: str, target: Path, *, on_progress: Pro
         with explain_disk(target.parent):
             _check_space(target.parent, None if total is None else total - start)
             _etag_path(target).write_text(_strong_etag(response))
-            _write(response.iter_bytes(_CHUNK_BYTES), target, start=start, total=total, on_progress=on_progress)
+            # Without a chunk size: what waits to fill a chunk would be lost when the connection breaks.
+            _write(response.iter_bytes(), target, start=start, total=total, on_progress=on_progress)
 
 
 def _write(chunks: Iterator[bytes], target: Path, *, start: int, total: int | None, on_progress: Progress) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ringdown.models import download, unpacking
-from ringdown.models.failure import ModelError, explain_disk
+from ringdown.models.failure import DiskError, ModelError, explain_disk
 
 _FOLDER = "models"
 _LOCK_FILE = "models.lock.json"
@@ -65,9 +65,9 @@ class ModelLibrary:
                     f"{url} is refused: its SHA-256 is {found}, and not {expected} as "
                     f"{'its publisher states' if sha256 else 'at the first download'}."
                 )
-            self._unpack(archive, name)
+            inner = self._unpack(archive, name)
             content["checksums"][name] = found
-            content["models"][name] = {"url": url, "sha256": found}
+            content["models"][name] = {"url": url, "sha256": found, "folder": inner}
             self._write(content)
             download.discard(archive)
         return self._describe(name, content["models"][name])
@@ -95,29 +95,31 @@ class ModelLibrary:
             self._write(content)
             if removed.url is not None:
                 with explain_disk(self.folder):
-                    shutil.rmtree(removed.folder)
+                    shutil.rmtree(self.folder / name)
         return removed
 
     def _describe(self, name: str, entry: dict[str, Any]) -> Installed:
-        folder = Path(entry["path"]) if "path" in entry else self.folder / name
+        # The package's own folder, whose name tells the model's kind.
+        folder = Path(entry["path"]) if "path" in entry else self.folder / name / entry.get("folder", "")
         return Installed(name, folder, url=entry.get("url"), sha256=entry.get("sha256"))
 
-    def _unpack(self, archive: Path, name: str) -> None:
+    def _unpack(self, archive: Path, name: str) -> str:
+        """Put the package's content in place; the name of the folder that is all of it, if there is one."""
         unpacked, final = self.folder / f"{name}.unpacking", self.folder / name
+        for leftover in (unpacked, final):  # of a pull that was killed
+            if leftover.exists():
+                shutil.rmtree(leftover)
         try:
-            for leftover in (unpacked, final):  # of a pull that was killed
-                if leftover.exists():
-                    shutil.rmtree(leftover)
             unpacking.unpack(archive, unpacked)
-            with explain_disk(self.folder):
-                unpacked.rename(final)
-        except ModelError:
-            # A broken package is not mended by downloading its end again; without space it is still good.
-            if unpacked.exists():
-                shutil.rmtree(unpacked, ignore_errors=True)
-            if not _is_whole(archive):
-                download.discard(archive)
+        except ModelError as error:
+            shutil.rmtree(unpacked, ignore_errors=True)
+            if not isinstance(error, DiskError):
+                download.discard(archive)  # nothing mends it
             raise
+        with explain_disk(self.folder):
+            unpacked.rename(final)
+        entries = list(final.iterdir())
+        return entries[0].name if len(entries) == 1 and entries[0].is_dir() else ""
 
     def _read(self) -> dict[str, Any]:
         path = self.folder / _LOCK_FILE
@@ -158,8 +160,3 @@ class ModelLibrary:
 def _check_name(name: str) -> None:
     if _NAME.fullmatch(name) is None or name.endswith((".part", ".unpacking", ".etag", ".json")):
         raise ModelError(f"{name!r} is no name for a model: letters, digits, dots, dashes and underscores.")
-
-
-def _is_whole(archive: Path) -> bool:
-    """Whether an archive that could not be unpacked is still worth keeping: its disk was full."""
-    return shutil.disk_usage(archive.parent).free < archive.stat().st_size

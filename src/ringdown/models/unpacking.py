@@ -13,8 +13,7 @@ _MAX_MEMBERS = 20_000
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack a tar archive, compressed in any known way, into `folder`. Raises `ModelError`.
 
-    A single folder at its top is left out: its content becomes that of `folder`. Links, devices and names that lead
-    out of the folder are refused (PEP 706).
+    Links, devices and names that lead out of the folder are refused (PEP 706).
     """
     try:
         with explain_disk(folder.parent):
@@ -33,13 +32,3 @@ def unpack(archive: Path, folder: Path) -> None:
         raise ModelError(f"{archive.name} is refused: {error}.") from error
     except (tarfile.TarError, EOFError, ValueError, OSError) as error:
         raise ModelError(f"{archive.name} cannot be unpacked: it is broken, or no tar archive.") from error
-    _lift_single_folder(folder)
-
-
-def _lift_single_folder(folder: Path) -> None:
-    entries = list(folder.iterdir())
-    if len(entries) == 1 and entries[0].is_dir():
-        inner = entries[0].rename(folder / ".unpacked")
-        for entry in inner.iterdir():
-            entry.rename(folder / entry.name)
-        inner.rmdir()

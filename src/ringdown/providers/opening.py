@@ -3,17 +3,21 @@
 import contextlib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ringdown.config import Settings
-from ringdown.providers import openai_parameters, realtime_settings
+from ringdown.models.failure import ModelError
+from ringdown.models.library import ModelLibrary
+from ringdown.providers import openai_parameters, realtime_settings, sherpa, sherpa_voice
 from ringdown.providers.espeak import EspeakServer, EspeakVoice
 from ringdown.providers.openai_chat import OpenAIChat
 from ringdown.providers.openai_realtime import OpenAIRealtime
 from ringdown.providers.openai_speech import OpenAISpeech
 from ringdown.providers.openai_transcription import OpenAITranscription
 from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
-from ringdown.providers.registry import ProviderBook, ProviderKind, ProviderSettings
+from ringdown.providers.registry import OWN_VOICE, ProviderBook, ProviderKind, ProviderSettings
+from ringdown.providers.sherpa_voice import SherpaVoice
 from ringdown.voice.ports import Expectation, LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech
 
 # A second of silence at 8 kHz.
@@ -81,9 +85,11 @@ class OpenProviders:
             check_parameters(provider)
         self._closing.push_async_callback(self._espeak.close)
         await self._espeak.start()
-        for provider in self.book.list("speech_to_text"):
+        for provider in self.book.providers:
             if provider.type == "pocketsphinx":
                 await self._start_pocketsphinx(provider)
+            elif provider.type == "sherpa":
+                await self._start_sherpa(provider)
 
     async def close(self) -> None:
         """Stop the child processes and close the connections."""
@@ -135,6 +141,8 @@ class OpenProviders:
     def _make_recognizer(self, provider: ProviderSettings) -> Any:
         if provider.service is not None:
             return _load_pipecat(provider).open_recognizer(provider)
+        if provider.type == "sherpa":
+            return sherpa.open_sherpa_recognizer(self._find_folder(provider), provider.parameters)
         parameters = dict(provider.parameters)
         return OpenAITranscription(
             base_url=provider.base_url,
@@ -165,6 +173,8 @@ class OpenProviders:
         if provider.service is not None:
             speaker: TextToSpeech = _load_pipecat(provider).open_speaker(provider, voice=voice, language=language)
             return speaker
+        if provider.type == "sherpa":
+            return self._make_sherpa_voice(provider, voice)
         return OpenAISpeech(
             base_url=provider.base_url,
             api_key=provider.secret,
@@ -186,6 +196,30 @@ class OpenProviders:
             parameters=provider.parameters,
             timeout_s=provider.timeout_seconds,
         )
+
+    def _make_sherpa_voice(self, provider: ProviderSettings, voice: str) -> SherpaVoice:
+        """A speaker of a model by its number, or the one of the parameters."""
+        open_own = partial(sherpa_voice.open_sherpa_voice, self._find_folder(provider), provider.parameters)
+        own: SherpaVoice = self._keep(provider, OWN_VOICE, open_own)
+        return SherpaVoice(own.model, speaker=int(voice)) if voice.isdecimal() else own
+
+    def _find_folder(self, provider: ProviderSettings) -> Path:
+        """Where the files of a local model are: among the pulled ones, or where the settings say."""
+        name = provider.model or ""
+        try:
+            return ModelLibrary(self._settings.data_dir).find(name) or Path(name)
+        except ModelError as error:
+            raise ValueError(str(error).removesuffix(".")) from error
+
+    async def _start_sherpa(self, provider: ProviderSettings) -> None:
+        """Load a model, so that the first caller need not wait for it."""
+        try:
+            if provider.kind == "speech_to_text":
+                await self._keep(provider, None, partial(self._make_recognizer, provider)).start()
+            else:
+                await self._make_sherpa_voice(provider, OWN_VOICE).start()
+        except ValueError as error:
+            raise ValueError(f"Provider {provider.name} in ringdown.toml: {error}") from None
 
     async def _start_pocketsphinx(self, provider: ProviderSettings) -> None:
         offline = PocketsphinxRecognizer(processes=self._settings.recognizer_processes, espeak_server=self._espeak)

@@ -196,6 +196,8 @@ class StreamedUtterance:
         try:
             async with self._pool.borrow() as host:
                 host.listener = self._hear
+                while not host.frames.empty():  # it may have failed to connect
+                    self._hear(host.frames.get_nowait())
                 try:
                     await self._feed(host)
                     if self._error is not None:
@@ -226,6 +228,8 @@ class StreamedUtterance:
             pcm = resampler.push(item)
             if pcm:
                 await host.send(InputAudioRawFrame(pcm, service_hz, 1))
+        if is_speaking:  # nobody asked for the words: none may be left over for the next utterance
+            await host.send(VADUserStoppedSpeakingFrame(stop_secs=_STOP_S))
 
     def _hear(self, frame: Frame) -> None:
         if isinstance(frame, TranscriptionFrame):

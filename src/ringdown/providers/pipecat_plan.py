@@ -137,7 +137,8 @@ def _find_class(provider: ProviderSettings, where: str) -> type[AIService]:
     folder, _, wanted = (provider.service or "").partition(":")
     known = list_services(provider.kind)
     if folder not in known and provider.kind == "speech_to_speech":
-        folder = next((name for name in known if name.partition(".")[0] == folder), folder)
+        ways = [f"{folder}.{way}" for way in _DUPLEX_FOLDERS]
+        folder = next((name for name in ways if name in known), folder)
     if folder not in known:
         raise ValueError(f"{where}: Pipecat has no {provider.kind} service {folder}; it has {', '.join(known)}")
     module_name = f"pipecat.services.{folder}.{_MODULES[provider.kind]}"

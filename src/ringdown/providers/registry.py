@@ -1,10 +1,12 @@
 """The configured providers: reads and checks their settings; opens none."""
 
+import functools
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
@@ -140,13 +142,28 @@ class ProviderSettings(BaseModel):
         kinds = _KINDS["pipecat" if self.service else self.type]
         if self.kind not in kinds:
             raise ValueError(f"kind must be {' or '.join(kinds)} with type {self.type}")
-        if self.type == "openai" and self.model is None:
-            raise ValueError("model is required with type openai")
+        if self.type in ("openai", "sherpa") and self.model is None:
+            raise ValueError(f"model is required with type {self.type}")
         if not self.voices and self.kind == "text_to_speech" and self.type in ("openai", "espeak"):
             raise ValueError(f"voices is required with type {self.type}")
         if self.voices and self.kind not in ("text_to_speech", "speech_to_speech"):
             raise ValueError(f"voices are unknown to a {self.kind} provider")
         return self
+
+
+class _SingleSettings(NamedTuple):
+    """The settings that name one provider of a kind."""
+
+    model_url: str | None
+    model_key: SecretStr | None
+    model_name: str | None
+    transcription_url: str | None
+    transcription_key: SecretStr | None
+    transcription_model: str | None
+    speech_url: str | None
+    speech_key: SecretStr | None
+    speech_model: str | None
+    speech_voices: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +187,18 @@ def read_providers(settings: Settings) -> ProviderBook:
     Pocketsphinx is there without a table only where nothing else hears. Raises `ValueError`: one sentence, without
     full stop, that names provider and key.
     """
-    book = [*_read_single_settings(settings)]
+    # Lists of agents and every call ask for the book; reading it takes a millisecond.
+    return _read_book(
+        _SingleSettings(*(getattr(settings, name) for name in _SingleSettings._fields)),
+        json.dumps(settings.providers, default=str),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _read_book(single: _SingleSettings, tables: str) -> ProviderBook:
+    book = [*_read_single_settings(single)]
     known = {_group(provider) for provider in book}
-    for position, table in enumerate(settings.providers, start=1):
+    for position, table in enumerate(json.loads(tables), start=1):
         provider = _read_provider(table, position)
         if _group(provider) in known or _is_taken(provider):
             raise ValueError(
@@ -196,7 +222,7 @@ def _is_taken(provider: ProviderSettings) -> bool:
     return (group == "model" and name in _TAKEN_MODELS) or (group == "text_to_speech" and name == ESPEAK)
 
 
-def _read_single_settings(settings: Settings) -> Sequence[ProviderSettings]:
+def _read_single_settings(settings: _SingleSettings) -> Sequence[ProviderSettings]:
     # Constructed without a check: the names of models have colons and slashes.
     book = []
     if settings.model_url and settings.model_name:

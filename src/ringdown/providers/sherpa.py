@@ -10,7 +10,8 @@ import numpy
 
 from ringdown.providers import sherpa_files, sherpa_loading
 from ringdown.providers.resample import Resampler
-from ringdown.providers.sherpa_loading import PROVIDER, RecognizerParameters
+from ringdown.providers.sherpa_loading import RecognizerParameters
+from ringdown.providers.sherpa_trial import PROVIDER
 from ringdown.providers.sherpa_words import join_words
 from ringdown.voice.ports import Expectation, ProviderError, Recognition, Word
 

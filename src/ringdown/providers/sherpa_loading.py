@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ringdown.providers import sherpa_trial
 from ringdown.providers.sherpa_files import ModelFiles
+from ringdown.providers.sherpa_trial import PROVIDER
 from ringdown.voice.ports import ProviderError
 
 P = TypeVar("P", bound=BaseModel)
 
-PROVIDER = "sherpa"
 _MISSING = 'sherpa-onnx is not installed; install it with: pip install "ringdown[local]"'
 # The recognizers that take a language; without one they detect it.
 _MULTILINGUAL = frozenset(("whisper", "sense_voice"))
@@ -54,7 +55,21 @@ def read_parameters(kind: type[P], parameters: Mapping[str, Any]) -> P:
 
 
 def load_recognizer(model: ModelFiles, parameters: RecognizerParameters) -> Any:
-    """The recognizer of these files; takes seconds. Raises `ProviderError`."""
+    """The recognizer of these files, tried in another process before; takes seconds. Raises `ProviderError`."""
+    _import_sherpa()
+    sherpa_trial.try_loading("recognizer", {**model.files, "kind": model.kind}, parameters.model_dump())
+    return make_recognizer(model, parameters)
+
+
+def load_voice(model: ModelFiles, parameters: VoiceParameters) -> Any:
+    """The voice of these files, tried in another process before; takes seconds. Raises `ProviderError`."""
+    _import_sherpa()
+    sherpa_trial.try_loading("voice", {**model.files, "kind": model.kind}, parameters.model_dump())
+    return make_voice(model, parameters)
+
+
+def make_recognizer(model: ModelFiles, parameters: RecognizerParameters) -> Any:
+    """The recognizer of these files; what sherpa does not understand ends the process. Raises `ProviderError`."""
     sherpa = _import_sherpa()
     owner = sherpa.OnlineRecognizer if model.is_online else sherpa.OfflineRecognizer
     kind = model.kind.removeprefix("online_")
@@ -68,8 +83,8 @@ def load_recognizer(model: ModelFiles, parameters: RecognizerParameters) -> Any:
     return _load(lambda: getattr(owner, f"from_{kind}")(**options))
 
 
-def load_voice(model: ModelFiles, parameters: VoiceParameters) -> Any:
-    """The voice of these files; takes seconds. Raises `ProviderError`."""
+def make_voice(model: ModelFiles, parameters: VoiceParameters) -> Any:
+    """The voice of these files; what sherpa does not understand ends the process. Raises `ProviderError`."""
     sherpa = _import_sherpa()
     part = getattr(sherpa, f"OfflineTts{model.kind.capitalize()}ModelConfig")(**model.files)
     inner = sherpa.OfflineTtsModelConfig(**{model.kind: part}, num_threads=parameters.num_threads)

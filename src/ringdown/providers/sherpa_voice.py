@@ -11,7 +11,8 @@ import numpy
 
 from ringdown.providers import sherpa_files, sherpa_loading
 from ringdown.providers.resample import Resampler
-from ringdown.providers.sherpa_loading import PROVIDER, VoiceParameters
+from ringdown.providers.sherpa_loading import VoiceParameters
+from ringdown.providers.sherpa_trial import PROVIDER
 from ringdown.voice.ports import ProviderError, Speech
 
 _TIMEOUT_S = 30.0

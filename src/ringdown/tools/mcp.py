@@ -152,12 +152,11 @@ class _Link:
     async def close(self) -> None:
         """End the connection; one that does not end by itself is cut."""
         self._is_over.set()
-        if self._session.done():
-            await asyncio.wait({self._serving}, timeout=_CLOSE_TIMEOUT_S)
-        self._serving.cancel()
-        await asyncio.wait({self._serving})
-        if not self._serving.cancelled():
-            self._serving.exception()  # whatever it was, the call goes on without it
+        try:
+            if self._session.done():
+                await asyncio.wait({self._serving}, timeout=_CLOSE_TIMEOUT_S)
+        finally:
+            await _stop(self._serving)
 
     async def _serve(self) -> None:
         wanted = {"User-Agent": "Ringdown/0.1", **self._headers, "Accept-Encoding": "identity"}
@@ -194,12 +193,19 @@ class _Link:
                     raise self._explain_loss()
             raise _explain([error])
         finally:
-            asking.cancel()
-            await asyncio.wait({asking})
+            await _stop(asking)
 
     def _explain_loss(self) -> McpFailed:
         error = self._serving.exception() if not self._serving.cancelled() else None
         return _explain(list(_list_leaves(error)) if error is not None else [])
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for it; whatever it raised, the call goes on without it."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
 
 
 def _list_leaves(error: BaseException) -> Iterator[BaseException]:

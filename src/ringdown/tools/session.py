@@ -82,7 +82,7 @@ class ToolSession:
         return RunResult(result.content, is_error=result.is_error, duration_ms=duration_ms)
 
     async def close(self) -> None:
-        """Leave the MCP servers, all at once and within a few seconds; safe to call twice."""
+        """Leave the MCP servers, all at once, within a few seconds; safe to call twice and after a cancelled `open`."""
         servers, self._servers = self._servers, []
         async with asyncio.TaskGroup() as group:
             for server in servers:

@@ -4,8 +4,10 @@
 _ONSET_WINDOWS = 2
 # Once speaking, a window counts as speech down to this much below the threshold.
 _HYSTERESIS = 0.15
-# What is so much weaker than the caller's loudest voice is not his: the detector's own tail, people behind him.
+# What is so much weaker than the caller's loudest voice is not his: the detector's own tail, people behind him. A
+# caller who is hardly louder than the line itself is not judged by it.
 _WEAK_SHARE = 0.1
+_LEAST_LOUDEST = 400
 # The loudest voice is forgotten at 0.8 dB a second: people move the receiver.
 _FORGETTING = 0.997
 
@@ -38,7 +40,7 @@ class VoiceTracker:
         """Take the detector's opinion of the window that ends at `end_ms`; `level` is its loudness, if known."""
         if level is not None:
             self._loudest *= _FORGETTING
-            if level < self._loudest * _WEAK_SHARE:
+            if self._loudest >= _LEAST_LOUDEST and level < self._loudest * _WEAK_SHARE:
                 probability = 0.0
         if self._is_voiced:
             if probability >= self._threshold - _HYSTERESIS:

@@ -153,6 +153,12 @@ class Answering:
             self._floor.cancel_attempt()
             self._ear.drop(self._spawn)
 
+    def record(self, message: str, now_ms: int) -> None:
+        """Somebody knows already that a machine is recording: leave `message`."""
+        self._message = message
+        self._now_ms = self._quiet_since_ms = now_ms
+        self._go_to("recording")
+
     # --- who is it ----------------------------------------------------------------------------------------------
 
     def _decide(self, signal: beep.Signal | None) -> None:
@@ -260,6 +266,7 @@ class Answering:
             self._floor.close_reply(is_interrupted=True)
         self._floor.is_held = self._floor.is_noting = True
         self._step, self._since_ms, self._due_ms = step, self._now_ms, None
+        self._tones.is_thrifty = False
 
     def _open(self, step: Literal["open", "done"]) -> None:
         self._floor.is_held = self._floor.is_noting = False
@@ -272,7 +279,8 @@ class Answering:
         longest_ms = self._limits.max_greeting_ms if self._step == "recording" else _LONGEST_PROMPT_MS
         if signal == "beep":
             self._note("machine.beep", {})
-        is_over = self._cadence.silence_ms(now) >= pause_ms and not self._tones.is_hearing
+        quiet_since_ms = max(self._cadence.last_voiced_ms, self._quiet_since_ms)
+        is_over = now - quiet_since_ms >= pause_ms and not self._tones.is_hearing
         if self._due_ms is None and (signal == "beep" or is_over or now - self._since_ms >= longest_ms):
             self._due_ms = now
         if self._due_ms is None:
@@ -329,6 +337,7 @@ class Answering:
     def _watch(self, signal: beep.Signal | None) -> None:
         """A person's line may switch to voicemail, and a greeting may begin like a person."""
         is_early = self._now_ms - self._since_ms <= _EARLY_MS
+        self._tones.is_thrifty = not is_early
         attempt, text = self._floor.attempt, ""
         if not self._floor.is_open and attempt is None:
             self._greet()

@@ -1,8 +1,12 @@
-"""What an answer means: yes or no, one of several choices, digits, a date. English; pure."""
+"""What an answer means: yes or no, one of several choices, digits, a date; in English, and what is cheap elsewhere."""
 
 from collections.abc import Mapping, Sequence
 
 from ringdown.voice import turns
+from ringdown.voice.answer_words import WORDS, AnswerWords
+
+#: The languages of the functions below, as the first part of BCP-47 tags.
+LANGUAGES = frozenset(("en", *WORDS))
 
 _YES = (
     "yes", "yeah", "yep", "yup", "ya", "sure", "correct", "right", "okay", "ok", "of course", "certainly",
@@ -20,6 +24,11 @@ _NO = (
 )  # fmt: skip
 _UNDECIDED = ("not sure", "don't know", "do not know", "maybe", "perhaps", "no idea", "i'm not sure")
 _MEANINGS = dict.fromkeys(_YES, "yes") | dict.fromkeys(_NO, "no") | dict.fromkeys(_UNDECIDED, "")
+
+_MEANINGS_ABROAD = {
+    language: dict.fromkeys(words.yes, "yes") | dict.fromkeys(words.no, "no") | dict.fromkeys(words.undecided, "")
+    for language, words in WORDS.items()
+}
 
 _DIGITS = {
     "oh": "0", "o": "0", "zero": "0", "nought": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
@@ -50,9 +59,10 @@ _ORDINALS = {
 }  # fmt: skip
 
 
-def understand_yes_no(text: str) -> str | None:
+def understand_yes_no(text: str, *, language: str = "en") -> str | None:
     """`"yes"`, `"no"`, or None. The last word on the matter wins: "yes… no, I can't" is no."""
-    found = _last_phrase(turns.split_words(text.replace("’", "'")), _MEANINGS)
+    meanings = _MEANINGS_ABROAD.get(language, _MEANINGS)
+    found = _last_phrase(turns.split_words(text.replace("’", "'")), meanings)
     return found or None
 
 
@@ -75,8 +85,13 @@ def understand_choice(text: str, options: Mapping[str, Sequence[str]]) -> str | 
     return named.pop() if len(named) == 1 else None
 
 
-def understand_digits(text: str) -> str:
+def understand_digits(text: str, *, language: str = "en") -> str:
     """The digits said or written in `text`: "double oh seven" is 007, "twenty five" is 25."""
+    if (abroad := WORDS.get(language)) is not None:
+        return "".join(
+            word if word.isascii() and word.isdigit() else abroad.numbers.get(word, "")
+            for word in turns.split_words(text.replace("-", " "))
+        )
     digits, repeat, open_tens = "", 1, ""
     for word in turns.split_words(text.replace("-", " ")):
         digit = _DIGITS.get(word)
@@ -98,9 +113,11 @@ def understand_digits(text: str) -> str:
     return digits + (open_tens + "0" if open_tens else "")
 
 
-def understand_date(text: str) -> str | None:
+def understand_date(text: str, *, language: str = "en") -> str | None:
     """A date as it was said, in one spelling: "tomorrow", "monday", "may 3", "monday may 3"."""
-    words = turns.split_words(text)
+    words = turns.split_words(text.replace("’", "'"))
+    if (abroad := WORDS.get(language)) is not None:
+        return _understand_date_abroad(words, abroad)
     for word in words:
         if word in _RELATIVE_DAYS:
             return word
@@ -113,6 +130,20 @@ def understand_date(text: str) -> str | None:
     if month is None and weekday is None:
         return f"the {day}{_ordinal_suffix(day)}" if day is not None else None
     return " ".join(part for part in parts if part)
+
+
+def _understand_date_abroad(words: Sequence[str], known: AnswerWords) -> str | None:
+    for word in words:
+        if word in known.relative_days:
+            return word
+    weekday = next((word for word in words if word in known.weekdays), None)
+    month = next((word for word in words if word in known.months), None)
+    numbers = [word if word.isascii() and word.isdigit() else known.numbers.get(word, "") for word in words]
+    day = next((number.lstrip("0") for number in numbers if number and 1 <= int(number) <= 31), None)
+    date = known.date.format(day=day, month=month) if month is not None and day is not None else None
+    if month is not None and date is None:
+        return None
+    return " ".join(part for part in (weekday, date) if part) or None
 
 
 def _find_day(words: Sequence[str]) -> int | None:

@@ -19,6 +19,8 @@ class Marks:
     first_text_ms: int | None = None
     first_audio_ms: int | None = None
     released_ms: int | None = None
+    # When the first audible frame left.
+    played_ms: int | None = None
 
     def latency(self, played_ms: int) -> TurnLatency | None:
         """The stages up to the first frame at `played_ms`; None for words that answer no speech.

@@ -71,20 +71,12 @@ class Conversation:
         )
         self._is_resting = False
         self._producer = Producer(speaker=speaker, settings=settings, spawn=self._spawn)
-        self._floor = Floor(
-            settings=settings,
-            brain=brain,
-            ear=self._ear,
-            producer=self._producer,
-            transcript=self._transcript,
-            spawn=self._spawn,
-            now=lambda: self._now_ms,
-            on_failure=self._apologize,
-            on_turn=self._take_turn,
-            on_reply_over=self._take_reply_over,
-            on_recognized=self._take_recognition,
-        )
+        self._floor = self._make_floor()
         self._answering = self._watch_answer() if settings.is_watching_answer else None
+
+    def attach(self, wire: ports.Wire) -> None:
+        """Measure the turns on the wire; `tick` is then called while `wire` tells of that tick."""
+        self._ear.wire = wire
 
     # --- driven by the owner ------------------------------------------------------------------------------------
 
@@ -158,11 +150,12 @@ class Conversation:
         self._keypad.press(digit, at_ms)
 
     def leave_message(self, text: str) -> None:
-        """Say `text` to a voicemail that has answered, and end."""
-        if self._end is None and self._group is not None and not self._floor.is_closing:
-            end = ConversationEnd("voicemail", "a message was left")
-            self._floor.clear(is_deaf=False)
-            self._floor.say(brain.FixedProposal(text), purpose="announcement", ends=end)
+        """A voicemail has answered: say `text` after its beep, or when it has fallen silent, and end."""
+        if self._group is None or self._end is not None or self._floor.is_closing:
+            return
+        if self._answering is None:
+            self._answering = self._watch_answer()
+        self._answering.record(text, self._now_ms)
 
     async def finish(self) -> None:
         """The call is over: cut the agent's turn to what was heard, and write down the caller's last words.
@@ -300,6 +293,21 @@ class Conversation:
             self._floor.say(brain.FixedProposal(message), purpose="time_exceeded", ends=end)
         else:
             self._stop(end)
+
+    def _make_floor(self) -> Floor:
+        return Floor(
+            settings=self._settings,
+            brain=self._brain,
+            ear=self._ear,
+            producer=self._producer,
+            transcript=self._transcript,
+            spawn=self._spawn,
+            now=lambda: self._now_ms,
+            on_failure=self._apologize,
+            on_turn=self._take_turn,
+            on_reply_over=self._take_reply_over,
+            on_recognized=self._take_recognition,
+        )
 
     def _watch_answer(self) -> Answering:
         return Answering(

@@ -98,21 +98,22 @@ class SpeechDetector:
                 except TimeoutError:
                     # The machine stood still; these windows are lost, the calls are not.
                     continue
-                for stream, (_, state) in zip(ready, results, strict=True):
+                opinions: deque[tuple[WindowStream, float, int]] = deque()
+                for stream, (probability, state) in zip(ready, results, strict=True):
                     stream.state = state
-                opinions = [probability for probability, _ in results]
-                loop.call_soon(_deliver, deque(zip(ready, opinions, strict=True)))
+                    opinions.append((stream, probability, stream.taken * WINDOW_MS))
+                loop.call_soon(_deliver, opinions)
 
 
-def _deliver(results: "deque[tuple[WindowStream, float]]") -> None:
+def _deliver(opinions: "deque[tuple[WindowStream, float, int]]") -> None:
     """Tell each call; one call's error does not make those after it deaf, which are told in the next turn."""
     try:
-        while results:
-            stream, probability = results.popleft()
-            stream.deliver(probability, stream.taken * WINDOW_MS)
+        while opinions:
+            stream, probability, end_ms = opinions.popleft()
+            stream.deliver(probability, end_ms)
     finally:
-        if results:
-            asyncio.get_running_loop().call_soon(_deliver, results)
+        if opinions:
+            asyncio.get_running_loop().call_soon(_deliver, opinions)
 
 
 class WindowStream:

@@ -122,7 +122,10 @@ class DuplexConversation:
         if self._end is not None:
             return None
         self._now_ms = at_ms + FRAME_MS
-        self._line.push(bytes(len(far_pcm)) if self._floor.is_deaf else far_pcm, self._now_ms)
+        # Who calls out before the greeting is greeted first.
+        is_early = not self._is_open and self._settings.greeting.first_speaker == "agent"
+        is_deaf = is_early or self._floor.is_deaf
+        self._line.push(bytes(len(far_pcm)) if is_deaf else far_pcm, self._now_ms)
         if self._attending is None or self._floor.is_resting:
             return None
         self._advance()
@@ -155,9 +158,10 @@ class DuplexConversation:
 
     def leave_message(self, text: str) -> None:
         """Say `text` to a voicemail that has answered, and end."""
-        if self._end is None:
+        if self._end is None and self._floor.last_words is None:
             self._floor.cut()
-            self._floor.say(text, purpose="announcement", ends=ConversationEnd("voicemail", "a message was left"))
+            end = ConversationEnd("voicemail", "a message was left")
+            self._floor.say(text, purpose="announcement", ends=end)
 
     async def finish(self) -> None:
         """The call is over: cut the agent's turn to what was heard, and wait for the caller's last words.

@@ -70,9 +70,10 @@ class DuplexFloor:
 
     @property
     def is_deaf(self) -> bool:
-        """Whether the caller shall not be heard now: the model would stop for each sound."""
+        """Whether the caller shall not be heard now: the model would stop for each sound, and forget the greeting."""
         is_held = self.reply is not None and self.reply.is_uninterruptible
-        return is_held or self.is_resting or self.last_words is not None
+        is_due = any(reply.is_uninterruptible or reply.purpose == "opening" for reply in self._wanted.values())
+        return is_held or is_due or self.is_resting or self.last_words is not None
 
     # --- the agent speaks ---------------------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ _FRAME_MS = 20
 _WINDOW_MS = detector.WINDOW_MS
 _DETECTOR_HZ = detector.SAMPLE_RATE_HZ
 _CLOSE_TIMEOUT_S = 2.0
+# A frame that is so much weaker than its neighbour holds no voice: 18 dB.
+_FADED = 8
 # Levels are kept until the detector has had its say, which may be late.
 _LEVELS = 128
 # A recognizer that tells words as they are spoken has told none for so long: what still sounds is not the caller.
@@ -53,6 +55,9 @@ class Ear:
         self._echo = EchoGuard()
         # The loudness of the last frames, -1 where it may be our echo; the place is the frame's number.
         self._levels = [0] * _LEVELS
+        # What lies between us and the caller's packets, and when the last frames came over it.
+        self.wire: ports.Wire | None = None
+        self._came_ms = [0] * _LEVELS
         self._partial = ""
         self._told_ms = 0
         self._wordless_ms = _WORDLESS_MS
@@ -79,6 +84,24 @@ class Ear:
     def last_voiced_ms(self) -> int:
         """When the voice was last heard."""
         return self._heard_ms - self.silence_ms
+
+    @property
+    def speech_end_ms(self) -> int:
+        """When the packet came that the voice was last heard in; where no wire is known, when the voice was."""
+        last_ms, origin_ms = self.last_voiced_ms, self._origin_ms
+        if self.wire is None or origin_ms is None or self._heard_ms - last_ms >= _LEVELS * _FRAME_MS:
+            return last_ms
+        # The window that was voice last touches two or three frames; of these the last that sounds.
+        first, last = (last_ms - _WINDOW_MS - origin_ms) // _FRAME_MS, (last_ms - 1 - origin_ms) // _FRAME_MS
+        loudest = max(self._levels[frame % _LEVELS] for frame in range(first, last + 1))
+        while last > first and self._levels[last % _LEVELS] * _FADED < loudest:
+            last -= 1
+        return self._came_ms[last % _LEVELS]
+
+    @property
+    def untold_ms(self) -> int:
+        """How long the voice has gone on since the recognizer told a word."""
+        return self._tracker.last_voiced_ms - self._told_ms
 
     @property
     def pause_ms(self) -> int:
@@ -118,8 +141,10 @@ class Ear:
         if self._origin_ms is None:
             self._origin_ms = at_ms
         self._heard_ms = at_ms + _FRAME_MS
-        level = audioop.rms(pcm, 2)
-        self._levels[(at_ms - self._origin_ms) // _FRAME_MS % _LEVELS] = -1 if self._echo.is_echo(level) else level
+        level, place = audioop.rms(pcm, 2), (at_ms - self._origin_ms) // _FRAME_MS % _LEVELS
+        self._levels[place] = -1 if self._echo.is_echo(level) else level
+        if self.wire is not None:
+            self._came_ms[place] = at_ms - (self.wire.held_ms or 0)
         if self._utterance is not None:
             self._utterance.push(pcm)
             self._read_partial(self._utterance.partial())
@@ -127,9 +152,11 @@ class Ear:
         # The mean of two neighbours is low-pass enough for the detector, and takes a fifth of ratecv's time.
         self._stream.push(audioop.tomono(pcm, 2, 0.5, 0.5) if self._is_wide else pcm)
 
-    def note_sent(self, pcm: bytes | None) -> None:
-        """We sent these 20 ms, which may come back."""
-        self._echo.send(audioop.rms(pcm, 2) if pcm is not None else 0)
+    def note_sent(self, pcm: bytes | None) -> int:
+        """We sent these 20 ms, which may come back; how loud they are."""
+        level = audioop.rms(pcm, 2) if pcm is not None else 0
+        self._echo.send(level)
+        return level
 
     def partial(self) -> str:
         """The words so far, where the recognizer tells."""

@@ -9,9 +9,11 @@ EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_erro
 
 @dataclass(frozen=True, slots=True)
 class TurnLatency:
-    """Last voiced audio in to first audio out, in milliseconds; the stages sum to `total_ms`.
+    """Last voiced packet in to first voiced packet out, in milliseconds; the stages sum to `total_ms`.
 
-    `endpoint_ms` is all waiting for the end of the turn, before and after the answer was ready.
+    `endpoint_ms` is all waiting for the end of the turn, before and after the answer was ready, beginning with what the
+    jitter buffer held the packet back. `playout_ms` is all between the release and the packet: the way to the next
+    tick, silence that the voice begins with, and filling a packet that is longer than a frame.
     """
 
     total_ms: int

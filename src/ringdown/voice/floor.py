@@ -1,5 +1,6 @@
 """Who has the floor: the agent's reply being played, the answer in the making, and the caller who may take over."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -14,6 +15,9 @@ from ringdown.voice.settings import ConversationSettings
 from ringdown.voice.transcript import TranscriptWriter, write_heard
 
 OnFailure = Callable[[ports.ProviderError], None]
+
+# A voice's silence before its first sound is waiting for the caller.
+_AUDIBLE = 8
 
 # Sounds go on for so long after the last word of a finished sentence (the detector's tail, people in the background)
 # before they are taken for its continuation; words are one at once.
@@ -56,6 +60,7 @@ class Floor:
         self._on_recognized = on_recognized
         self._marks: Marks | None = None
         self._judgement = Judgement(settings=settings, brain=brain, ear=ear)
+        self._probing: asyncio.Task[None] | None = None
         # The words that were answered early last: once is enough.
         self._early_text = ""
         # What may be answered now; changes only when an answer begins.
@@ -146,7 +151,7 @@ class Floor:
         if attempt.marks.released_ms is None and self._is_releasable(attempt):
             attempt.marks.released_ms = attempt.marks.now()
             if attempt.words is not None:
-                attempt.heard_until_ms = attempt.marks.speech_end_ms = self._ear.last_voiced_ms
+                attempt.heard_until_ms, attempt.marks.speech_end_ms = self._ear.last_voiced_ms, self._ear.speech_end_ms
         if self.is_held and attempt.heard is not None:
             return
         if attempt.marks.released_ms is not None and attempt.reply.is_ready():
@@ -156,7 +161,9 @@ class Floor:
         """The 20 ms of the agent's voice that belong at `at_ms`."""
         reply = self.reply
         frame = reply.frame(at_ms) if reply is not None else None
-        self._ear.note_sent(frame)
+        level, marks, wire = self._ear.note_sent(frame), self._marks, self._ear.wire
+        if level >= _AUDIBLE and marks is not None and marks.played_ms is None:
+            marks.played_ms = at_ms + (wire.lag_ms if wire is not None else 0)
         if reply is not None and reply.is_played():
             self.close_reply(is_interrupted=False)
         return frame
@@ -176,7 +183,7 @@ class Floor:
         reply.stop()
         text, marks, self._marks = reply.heard_text(), self._marks, None
         if text and reply.started_ms is not None:
-            latency = marks.latency(reply.started_ms) if marks is not None else None
+            latency = marks.latency(marks.played_ms or reply.started_ms) if marks is not None else None
             self._transcript.agent(
                 text,
                 start_ms=reply.started_ms,
@@ -219,7 +226,9 @@ class Floor:
         if reply is not None and not reply.is_paused and self._judgement.is_interrupting(reply):
             reply.pause()
             if ear.tells_words is not False and not ear.partial():
-                self._spawn(self._probe(reply))
+                self._probing = self._spawn(self._probe(reply))
+        elif reply is not None and reply.is_paused and self._judgement.is_listening(reply):
+            reply.resume()
         listening = self.listening
         is_too_long = now - ear.started_ms >= (listening.max_ms or turns.MAX_TURN_MS)
         if is_too_long or ear.silence_ms >= (listening.end_silence_ms or turns.SPECULATION_SILENCE_MS):
@@ -244,10 +253,13 @@ class Floor:
 
     def _end_turn(self, *, is_binding: bool = False, words: ports.Recognition | None = None) -> None:
         """The caller may be done: prepare the answer; at once if his `words` are known."""
+        if self._probing is not None:
+            # The answer's own recognition tells the same; an utterance is asked once at a time.
+            self._probing.cancel()
         reply = self._new_reply("answer") if self.is_open else self._new_opening()
         attempt = Attempt(reply, self._new_marks(), is_binding=is_binding, words=words, is_confirmed=words is None)
         attempt.heard_from_ms, attempt.heard_until_ms = self._ear.started_ms, self._ear.last_voiced_ms
-        attempt.marks.speech_end_ms = self._ear.last_voiced_ms
+        attempt.marks.speech_end_ms = self._ear.speech_end_ms
         self._start(attempt)
 
     def _is_void(self, attempt: Attempt) -> bool:

@@ -95,7 +95,7 @@ def _parse_keyword(where: str, raw: object, nodes: Mapping[str, Node]) -> Keywor
     if not isinstance(raw, Mapping):
         raise FlowError("", where, "must be an object")
     refuse_unknown(raw, _KEYWORD_FIELDS, node="", prefix=f"{where}.")
-    phrases, key, target = raw.get("phrases"), raw.get("key"), raw.get("next")
+    phrases, key, target = raw.get("phrases"), raw.get("key"), text(raw, "next", node="", prefix=f"{where}.")
     is_list = isinstance(phrases, list | tuple) and len(phrases) > 0
     require(is_list, "", f"{where}.phrases", "must be a list of at least one phrase")
     assert isinstance(phrases, list | tuple)

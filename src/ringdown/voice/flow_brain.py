@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 
-from ringdown.voice import brain, flow, flow_nodes, flow_steps, ports, sentences
+from ringdown.voice import answers, brain, flow, flow_nodes, flow_steps, ports, sentences
 from ringdown.voice.events import ConversationReport
 from ringdown.voice.flow_tool import FlowTool
 from ringdown.voice.tool_use import ToolUse
@@ -17,7 +17,7 @@ MESSAGE_END_SILENCE_MS = 2500
 _AFTER_DIGITS_MS = 2000
 _AFTER_TRANSFER_MS = 60_000
 _MS_PER_SECOND = 1000
-_ENGLISH_ONLY = ("yes_no", "date")
+_NEEDS_WORDS = ("yes_no", "date")
 
 
 class FlowBrain:
@@ -36,10 +36,10 @@ class FlowBrain:
     ) -> None:
         self._flow = flow
         self._variables = dict(variables)
-        self.steps = flow_steps.FlowSteps(flow, self._variables)
+        self.steps = flow_steps.FlowSteps(flow, self._variables, language)
         self.tools = ToolUse(toolbox, language=language)
         self.tool = FlowTool(self.tools)
-        self._is_english = language.lower().split("-")[0] == "en"
+        self._is_known_language = language.lower().partition("-")[0] in answers.LANGUAGES
         self._state: flow_steps.FlowState | None = None
 
     def listening(self) -> brain.Listening:
@@ -65,8 +65,9 @@ class FlowBrain:
             return FlowProposal(
                 self, flow_steps.Step(self._state, "", tool=self.tool.request or self.steps.request_tool(self._state))
             )
-        # These answers are understood in English only; elsewhere the keypad takes them.
-        if heard.source == "speech" and not self._is_english and self.listening().expectation.kind in _ENGLISH_ONLY:
+        kind = self.listening().expectation.kind
+        if heard.source == "speech" and not self._is_known_language and kind in _NEEDS_WORDS:
+            # Nobody knows the words of this language: the keypad takes the answer.
             heard = brain.Heard(heard.text, is_understood=False, duration_ms=heard.duration_ms)
         return FlowProposal(self, self.steps.take_answer(self._state, heard))
 

@@ -302,10 +302,11 @@ def _parse_next(node: str, raw: object) -> dict[str, str]:
     return {str(value): str(target) for value, target in raw.items()}
 
 
-def text(raw: Mapping[str, Any], key: str, *, node: str) -> str | None:
+def text(raw: Mapping[str, Any], key: str, *, node: str, prefix: str = "") -> str | None:
     """The text in `key`, None for none. Raises `FlowError`."""
     value = raw.get(key)
-    require(value is None or (isinstance(value, str) and value.strip() != ""), node, key, "must be a text")
+    is_text = value is None or (isinstance(value, str) and value.strip() != "")
+    require(is_text, node, f"{prefix}{key}", "must be a text")
     return value
 
 

@@ -7,17 +7,13 @@ from typing import Literal
 
 from ringdown.voice import answers, brain, flow, ports, sentences, turns
 from ringdown.voice.flow_nodes import ANY, Node
+from ringdown.voice.flow_phrases import find_phrases
 
 # The names of the tools that carry out what a node does beside speaking.
 TRANSFER_CALL = "transfer_call"
 SEND_DIGITS = "send_digits"
 
 _CONFIRM_KEYPAD = {"1": "yes", "2": "no"}
-_FAREWELL = "I'm sorry, I could not understand you. Goodbye."
-_NOBODY_THERE = "I'm sorry, nobody is available right now. Please call again later. Goodbye."
-_CONFIRM_PROMPT = "Please say yes or no, or press one for yes and two for no."
-_SILENCE_PROMPT = "Sorry, I did not hear you."
-_UNCLEAR_PROMPT = "Sorry, I did not understand."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +45,16 @@ class Step:
 
 
 class FlowSteps:
-    """The steps of one call through a flow; `variables` fill its templates. Holds no state of the call itself."""
+    """The steps of one call through a flow; `variables` fill its templates. Holds no state of the call itself.
 
-    def __init__(self, graph: flow.Flow, variables: Mapping[str, str]) -> None:
+    `language` (BCP-47) is that of answers, and of words that the flow does not have.
+    """
+
+    def __init__(self, graph: flow.Flow, variables: Mapping[str, str], language: str = "en-US") -> None:
         self._graph = graph
         self._variables = variables
+        self._language = language.lower().partition("-")[0]
+        self._phrases = find_phrases(self._language)
 
     def open(self) -> Step:
         """The first words, up to the first question or the end."""
@@ -83,7 +84,7 @@ class FlowSteps:
             return self.take_keyword(state, keyword)
         if state.phase == "confirming":
             return self._take_confirmation(state, heard)
-        answer = understand(node, heard)
+        answer = self.understand(node, heard)
         if answer is None:
             return self._reprompt(state, heard)
         # A key was pressed on purpose; only what was heard needs a confirmation.
@@ -133,11 +134,11 @@ class FlowSteps:
         if self.find_keyword(state, brain.Heard(text)) is not None:
             return "complete"
         if state.phase == "confirming":
-            return "complete" if answers.understand_yes_no(text) else "partial"
+            return "complete" if answers.understand_yes_no(text, language=self._language) else "partial"
         listen = node.listen
         if listen is None or listen.kind in ("free", "message"):
             return "unknown"
-        answer = understand(node, brain.Heard(text))
+        answer = self.understand(node, brain.Heard(text))
         if listen.kind == "digits":
             return "complete" if answer is not None and len(answer) == listen.max_digits else "partial"
         return "complete" if answer is not None else "partial"
@@ -161,13 +162,13 @@ class FlowSteps:
             agreed = _CONFIRM_KEYPAD.get(heard.text)
         else:
             is_clear = heard.source == "speech" and heard.is_understood
-            agreed = answers.understand_yes_no(heard.text) if is_clear else None
+            agreed = answers.understand_yes_no(heard.text, language=self._language) if is_clear else None
         if agreed is not None:
             return self.confirm(state, is_right=agreed == "yes")
         if state.reprompts >= node.max_reprompts:
             return self.give_up(state)
         again = replace(state, reprompts=state.reprompts + 1)
-        return Step(again, _join(self._ask_to_confirm(state, state.answer), _CONFIRM_PROMPT))
+        return Step(again, _join(self._ask_to_confirm(state, state.answer), self._phrases.confirm))
 
     def _keep_message(self, state: FlowState, answer: str) -> Mapping[str, str]:
         """A message is there before it is confirmed: most callers hang up when they have spoken."""
@@ -188,8 +189,8 @@ class FlowSteps:
         if node.reprompt is not None:
             say = node.reprompt
         else:
-            say = _SILENCE_PROMPT if heard.source == "silence" else _UNCLEAR_PROMPT
-            say = _join(say, _explain_keypad(node) if not heard.is_understood else "", node.say)
+            say = self._phrases.silence if heard.source == "silence" else self._phrases.unclear
+            say = _join(say, self._explain_keypad(node) if not heard.is_understood else "", node.say)
         return Step(again, self._render(say, again))
 
     def request_tool(self, state: FlowState) -> ports.ToolRequest:
@@ -204,7 +205,7 @@ class FlowSteps:
         failure = self.node(state).on_failure
         if failure is not None:
             return self._enter(state, failure)
-        return Step(replace(state, phase="ended"), _FAREWELL)
+        return Step(replace(state, phase="ended"), self._phrases.not_understood)
 
     def _go_on(self, state: FlowState) -> Step:
         """Nothing is asked any more, and the call goes on: nobody took it over, or the digits were sent."""
@@ -212,14 +213,18 @@ class FlowSteps:
         if state.phase == "acting" and node.transfer is None:
             return self._enter(state, self._find_next(node, state))
         if state.phase == "acting":
-            return self.give_up(state) if node.on_failure else Step(replace(state, phase="ended"), _NOBODY_THERE)
+            return (
+                self.give_up(state)
+                if node.on_failure
+                else Step(replace(state, phase="ended"), self._phrases.nobody_there)
+            )
         return Step(replace(state, phase="ended"), "")
 
     def find_keyword(self, state: FlowState, heard: brain.Heard) -> str | None:
         """The name of the keyword that the caller said or pressed, where that is no answer to the question."""
         node = self.node(state)
         kind = node.listen.kind if node.listen is not None else "message"
-        if kind == "message" or (kind != "free" and understand(node, heard) is not None):
+        if kind == "message" or (kind != "free" and self.understand(node, heard) is not None):
             return None
         for name, keyword in self._graph.keywords.items():
             if heard.source == "keypad":
@@ -272,31 +277,40 @@ class FlowSteps:
                 return [self._fill(item, state) for item in value]
         return value
 
+    def understand(self, node: Node, heard: brain.Heard) -> str | None:
+        """The answer to `node`'s question in `heard`; None when there is none."""
+        listen, language = node.listen, self._language
+        if listen is None or heard.source == "silence":
+            return None
+        if heard.source == "keypad":
+            return _understand_keypad(node, heard.text)
+        if listen.kind == "message":
+            seconds = max(1, round(heard.duration_ms / 1000))
+            return self._phrases.one_second if seconds == 1 else self._phrases.seconds.format(count=seconds)
+        if not heard.is_understood:
+            return None
+        if listen.kind == "yes_no":
+            return answers.understand_yes_no(heard.text, language=language)
+        if listen.kind == "choice":
+            return answers.understand_choice(heard.text, listen.options)
+        if listen.kind == "digits":
+            digits = answers.understand_digits(heard.text, language=language)
+            return digits if listen.min_digits <= len(digits) <= listen.max_digits else None
+        if listen.kind == "date":
+            return answers.understand_date(heard.text, language=language)
+        return heard.text or None
+
+    def _explain_keypad(self, node: Node) -> str:
+        """How to answer with keys, for a caller whose words are not understood."""
+        if node.listen is not None and node.listen.kind == "digits":
+            return self._phrases.keypad
+        keys = [
+            self._phrases.press.format(key=key, answer=answer.replace("_", " ")) for key, answer in node.keypad.items()
+        ]
+        return self._phrases.choose.format(keys=", ".join(keys)) if keys else ""
+
     def _render(self, text: str, state: FlowState) -> str:
         return sentences.render_template(text, {**self._variables, **state.slots})
-
-
-def understand(node: Node, heard: brain.Heard) -> str | None:
-    """The answer to `node`'s question in `heard`; None when there is none."""
-    listen = node.listen
-    if listen is None or heard.source == "silence":
-        return None
-    if heard.source == "keypad":
-        return _understand_keypad(node, heard.text)
-    if listen.kind == "message":
-        return _speak_duration(heard.duration_ms)
-    if not heard.is_understood:
-        return None
-    if listen.kind == "yes_no":
-        return answers.understand_yes_no(heard.text)
-    if listen.kind == "choice":
-        return answers.understand_choice(heard.text, listen.options)
-    if listen.kind == "digits":
-        digits = answers.understand_digits(heard.text)
-        return digits if listen.min_digits <= len(digits) <= listen.max_digits else None
-    if listen.kind == "date":
-        return answers.understand_date(heard.text)
-    return heard.text or None
 
 
 def pick(content: str, path: str) -> str:
@@ -326,19 +340,6 @@ def _understand_keypad(node: Node, digits: str) -> str | None:
     if listen is None or listen.kind != "digits" or not digits.isdigit():
         return None
     return digits if listen.min_digits <= len(digits) <= listen.max_digits else None
-
-
-def _speak_duration(duration_ms: int) -> str:
-    seconds = max(1, round(duration_ms / 1000))
-    return "1 second" if seconds == 1 else f"{seconds} seconds"
-
-
-def _explain_keypad(node: Node) -> str:
-    """How to answer with keys, for a caller whose words are not understood."""
-    if node.listen is not None and node.listen.kind == "digits":
-        return "Please use your keypad and finish with the hash key."
-    keys = [f"press {key} for {answer.replace('_', ' ')}" for key, answer in node.keypad.items()]
-    return f"Please {', '.join(keys)}." if keys else ""
 
 
 def _join(*texts: str) -> str:

@@ -98,11 +98,12 @@ class _GuidedAnswer(ModelAnswer):
         self._heard = heard
         self._step = flow_steps.Step(state, "")
         self._has_moved = False
+        self._is_asked = False
         self._plain: FlowProposal | None = None
 
     async def parts(self) -> AsyncIterator[brain.Part]:
         """The model's words; the flow's own ones when it fails before it says any."""
-        is_silent = True
+        is_silent, self._is_asked = True, True
         try:
             async for part in super().parts():
                 is_silent = is_silent and not (isinstance(part, str) and part.strip())
@@ -122,8 +123,11 @@ class _GuidedAnswer(ModelAnswer):
         super().commit()
         if self._plain is not None:
             self._plain.commit()
-        else:
+        elif self._is_asked:
             self._owner.enter(self._step.state)
+        else:
+            # The last words of a caller who hung up: nobody answers them, and the flow understands what it can.
+            self._owner.enter(self._steps.take_answer(self._step.state, self._heard).state)
 
     async def prepare(self) -> AsyncIterator[brain.Part]:
         """Use the tool of the node that was reached, then ask the model to word what follows."""

@@ -33,9 +33,17 @@ class Judgement:
             voiced_ms=voiced_ms,
             partial=partial,
             tells_words=ear.tells_words,
+            untold_ms=ear.untold_ms,
             vad=self._vad,
             vocabulary=self._vocabulary(),
         )
+
+    def is_listening(self, reply: Reply) -> bool:
+        """Whether the voice that stopped the agent has ended, and said nothing but that the caller listens."""
+        ear = self._ear
+        if not ear.partial() or ear.silence_ms < turns.RESUME_SILENCE_MS:
+            return False
+        return turns.is_backchannel(self._leave_out_echo(ear.partial(), reply), self._vocabulary())
 
     def is_wordless(self, text: str, reply: Reply, *, voiced_ms: int) -> bool:
         """Whether the voice that stopped the agent says nothing; then so much voice does not stop it again."""

@@ -10,6 +10,8 @@ from ringdown.voice import cadence, phrases, settings
 Verdict = Literal["human", "machine", "screening", "menu", "fax", "unknown"]
 Hint = Literal["human", "machine", "screening", "menu", "waiting"]
 
+# A recorded greeting that has gone on for seconds has at least so many words.
+_GREETING_WORDS = 6
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -79,7 +81,9 @@ def judge(evidence: Evidence, *, limits: settings.MachineSettings) -> Finding | 
         # The words are known, and are not a machine's: businesses answer at length.
         return Finding("human", "words")
     if spoken_ms >= limits.max_detection_ms or silence_ms >= cadence.PAUSE_MS:
-        return Finding("unknown", "time") if evidence.text == "" else Finding("machine", "cadence")
+        # Voices in the background have no words, music neither.
+        is_sparse = evidence.text is not None and len(evidence.text.split()) < _GREETING_WORDS
+        return Finding("unknown", "time") if is_sparse else Finding("machine", "cadence")
     return None
 
 

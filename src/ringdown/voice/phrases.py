@@ -75,9 +75,9 @@ VOICEMAIL_FIRST = (
 )
 
 SCREENING = (
-    r"\b(?:state|say|tell (?:me|us)|give) your name\b.{0,50}\b(?:why|reason|purpose|calling|call|tone|connect)\b",
+    r"\b(?:state|say|tell (?:me|us)|give) your name\b.{0,50}\b(?:why|what|reason|purpose|calling|call|tone|connect)\b",
     r"\brecord your name\b.{0,50}\b(?:why|reason|purpose|calling)\b",
-    r"\bscreening (?:service|your call|this call|calls)\b",
+    r"\bscreening (?:service|your call|this call|calls)\b|\bcalls? (?:is|are) (?:being )?screened\b",
     r"\bcall (?:screening|assistant)\b.{0,60}\b(?:name|why|reason)\b",
     r"\bwho(?: is| s)? calling and why\b|\bwhat (?:is|s) (?:this|your call) (?:about|regarding)\b.{0,40}\bname\b",
     r"\b(?:nennen|sagen|nenne|sprechen) (?:sie )?.{0,25}\bnamen\b.{0,60}\b(?:grund|warum|anliegen|worum)",
@@ -103,7 +103,7 @@ MENU = (
 PERSON = (
     r"\bhow (?:can|may) i (?:help|direct|assist)\b|\b(?:can|may) i help you\b|\bwhat can i do for you\b",
     r"\bspeaking\b|\bwho (?:is|s) (?:this|it|calling|there|speaking)\b",
-    r"\b(?:my name is|mein name ist)\b",
+    r"\b(?:my name is|mein name ist|sie sprechen mit)\b",
     r"\b(?:was|wie) kann ich\b|\bam apparat\b|\bwer (?:ist da|spricht|ist dran)\b",
     r"\ben que (?:le |te |la |lo )?puedo\b|\bpuedo ayudar|\bde parte de quien\b|\bquien (?:habla|llama|es)\b",
     r"\bque puis je\b|\ben quoi puis je\b|\bpuis je vous\b|\bqui est a l appareil\b|\ba l appareil$",

@@ -82,6 +82,18 @@ class Utterance(Protocol):
         """Let go of the utterance; safe to call twice."""
 
 
+class Wire(Protocol):
+    """What lies between a conversation and its packets; asked within `tick`, for that tick."""
+
+    @property
+    def held_ms(self) -> int | None:
+        """How long before the instant of the tick its audio had come; None when none came."""
+
+    @property
+    def lag_ms(self) -> int:
+        """How long after that instant what the tick returns leaves."""
+
+
 class SpeechToText(Protocol):
     """A recognizer."""
 

@@ -33,6 +33,10 @@ MAX_SILENCE_MS = 1500
 BACKCHANNEL_MS = 400
 # The same while it is not known whether the recognizer would tell words by now.
 UNSURE_MS = 700
+# Voice that goes on for so long after a sign of listening is about to say more ("okay, stop").
+UNTOLD_MS = 300
+# Silence after nothing but signs of listening: the agent that they have stopped goes on.
+RESUME_SILENCE_MS = 150
 # Voice without words, from a recognizer that tells them: a cough, music, people in the background.
 WORDLESS_SPEECH_MS = 3000
 # Signs of listening at the end of a question are answers: the caller heard it.
@@ -156,19 +160,23 @@ def interrupts(
     voiced_ms: int,
     partial: str,
     tells_words: bool | None,
+    untold_ms: int,
     vad: settings_module.VadSettings,
     vocabulary: Vocabulary,
 ) -> bool:
     """Whether the caller, speaking over the agent, now stops it.
 
     Speech shorter than the configured minimum never does; beyond it, words that say something do at once.
-    `tells_words` is whether the recognizer tells words while they are spoken (None: not known yet): if it does, voice
-    without words is most likely none, else anything longer than a sign of listening stops the agent.
+    `untold_ms` is the voice since the last of them, `tells_words` whether the recognizer tells words while they are
+    spoken (None: not known yet): if it does, voice without words is most likely none, else anything longer than a sign
+    of listening stops the agent.
     """
     if voiced_ms < max(vad.minimum_interruption_duration_ms, vad.minimum_turn_duration_ms):
         return False
     if partial:
-        return not is_backchannel(partial, vocabulary) or voiced_ms >= CERTAIN_SPEECH_MS
+        if not is_backchannel(partial, vocabulary):
+            return True
+        return untold_ms >= UNTOLD_MS or voiced_ms >= CERTAIN_SPEECH_MS
     if tells_words:
         return voiced_ms >= WORDLESS_SPEECH_MS
     return voiced_ms >= (UNSURE_MS if tells_words is None else BACKCHANNEL_MS)

@@ -1,6 +1,7 @@
 """What an agent hears, thinks and speaks with: its own providers, its fallbacks, and what is told of them."""
 
 import dataclasses
+import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -157,6 +158,17 @@ async def test_wrong_parameters_keep_the_gateway_from_starting(table: dict[str, 
         await opened.start()
     await opened.close()
     assert str(refusal.value).startswith("Provider mine in ringdown.toml: ") and sentence in str(refusal.value)
+
+
+async def test_without_pipecat_its_services_keep_the_gateway_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "loguru", None)
+    table = {"name": "mine", "kind": "text_to_speech", "type": "pipecat:cartesia", "key": "k"}
+    opened = SpeechProviders(Settings(providers=(table,)))
+    with pytest.raises(
+        CannotStart, match=r'Pipecat is not installed; install it with: pip install "ringdown\[pipecat\]"'
+    ):
+        await opened.start()
+    await opened.close()
 
 
 def test_providers_that_cannot_be_read_keep_the_gateway_from_starting() -> None:

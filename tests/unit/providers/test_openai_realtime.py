@@ -6,12 +6,14 @@ import math
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import numpy
 import pytest
 
 from ringdown.providers.openai_realtime import OpenAIRealtime
 from ringdown.providers.realtime_session import RealtimeSession
+from ringdown.providers.realtime_settings import RealtimeParameters
 from ringdown.voice import ports
 from tests.fakes.realtime_server import FakeRealtimeServer
 
@@ -107,6 +109,13 @@ async def test_the_session_is_configured_as_the_call_needs(server: FakeRealtimeS
     assert settings["max_output_tokens"] == 500
     assert server.queries == ["/v1/realtime?model=gpt-realtime"]
     assert server.keys == ["Bearer sk-secret"]
+
+
+async def test_turns_can_be_ended_by_their_sense(server: FakeRealtimeServer) -> None:
+    async with opened(server, turn_detection="semantic_vad", eagerness="high", noise_reduction="far_field"):
+        hears = server.session.settings["audio"]["input"]
+    assert (hears["turn_detection"]["type"], hears["turn_detection"]["eagerness"]) == ("semantic_vad", "high")
+    assert hears["noise_reduction"] == {"type": "far_field"}
 
 
 @pytest.mark.parametrize(
@@ -328,3 +337,9 @@ def test_parameters_are_checked_before_the_first_call() -> None:
         OpenAIRealtime(base_url="http://x/v1", api_key=None, model="m", parameters={"silence_ms": 3})
     with pytest.raises(ValueError, match="speed: "):
         OpenAIRealtime(base_url="http://x/v1", api_key=None, model="m", parameters={"speed": 9})
+
+
+def test_each_parameter_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
+    for name in RealtimeParameters.model_fields:
+        assert f"| `{name}` |" in page, name

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from ringdown.providers import pipecat_services
 from ringdown.providers.pipecat_hearing import PipecatRecognizer
-from ringdown.providers.pipecat_plan import ServicePlan
+from ringdown.providers.pipecat_plan import ServicePlan, list_services
 from ringdown.providers.pipecat_speaking import PipecatSpeaker
 from ringdown.providers.registry import ProviderKind, ProviderSettings
 from ringdown.voice.ports import Expectation, Message, ProviderError, TextDelta, ToolRequest, ToolSpec, Word
@@ -39,8 +40,6 @@ def settle(kind: ProviderKind, service: str, **settings: Any) -> ProviderSetting
 
 
 def test_every_kind_has_services_and_realtime_ones_are_not_chat_models() -> None:
-    from ringdown.providers.pipecat_plan import list_services
-
     assert {"deepgram", "deepgram.flux", "openai", "soniox"} <= set(list_services("speech_to_text"))
     assert {"cartesia", "elevenlabs", "openai"} <= set(list_services("text_to_speech"))
     assert {"anthropic", "google", "groq", "openai"} <= set(list_services("language_model"))
@@ -57,8 +56,8 @@ def test_every_kind_has_services_and_realtime_ones_are_not_chat_models() -> None
         ("speech_to_text", "openai", "OpenAISTTService"),
         ("language_model", "baseten", "BasetenLLMService"),
         ("language_model", "openai", "OpenAILLMService"),
-        ("speech_to_speech", "openai", "OpenAILiveLLMService"),
-        ("speech_to_speech", "openai.realtime", "OpenAIRealtimeLLMService"),
+        ("speech_to_speech", "openai", "OpenAIRealtimeLLMService"),
+        ("speech_to_speech", "openai.live", "OpenAILiveLLMService"),
     ],
 )
 def test_a_service_is_found_by_its_module_or_its_class(kind: ProviderKind, service: str, name: str) -> None:
@@ -104,8 +103,6 @@ def test_what_does_not_fit_is_named_in_one_sentence(provider: ProviderSettings, 
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "deepgram", None)
     monkeypatch.delitem(sys.modules, "pipecat.services.deepgram.stt", raising=False)
     with pytest.raises(ValueError, match=r'install it with: pip install "pipecat-ai\[deepgram\]"'):
@@ -355,7 +352,7 @@ async def test_a_voice_without_word_times_gives_audio_alone() -> None:
     await speaker.close()
 
 
-async def test_an_interrupted_text_is_forgotten_and_the_next_is_spoken_by_the_same_service() -> None:
+async def test_an_interrupted_text_is_forgotten_and_the_next_is_spoken() -> None:
     behaviour = Behaviour(pauses=True)
     speaker = PipecatSpeaker(plan("text_to_speech", WordVoice, behaviour), voice="warm", language="en-US")
     pieces = speaker.speak("never ends", sample_rate_hz=8000)

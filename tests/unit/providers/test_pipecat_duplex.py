@@ -18,7 +18,7 @@ loguru.logger.disable("pipecat")
 PATIENCE_S = 20.0
 KEY = "sk-very-secret"
 LOOK = ports.ToolSpec("look", "Look it up", {"type": "object", "properties": {"a": {"type": "integer"}}})
-VOICE, SILENCE = struct.pack("<160h", *([8000, -8000] * 80)), bytes(320)
+VOICE, SILENCE = struct.pack("<160h", *(([8000] * 20 + [-8000] * 20) * 4)), bytes(320)
 PCM = {"type": "audio/pcm", "rate": 24_000}
 SESSION = {
     "audio": {
@@ -59,7 +59,7 @@ async def open_session(server: FakeRealtimeServer) -> Any:
         kind="speech_to_speech",
         type="pipecat:openai.realtime",
         key=KEY,  # type: ignore[arg-type]
-        url=server.url.replace("http://", "ws://") + "/realtime?model=rt",
+        url=server.url.replace("http://", "ws://") + "/realtime",
         model="rt",
         parameters={"session_properties": SESSION},
     )
@@ -79,8 +79,11 @@ async def test_the_agent_greets_hears_uses_a_tool_and_answers(server: FakeRealti
     assert listener.text() == "Hello there."
     assert sum(len(event.pcm) for event in listener.heard if isinstance(event, ports.AgentAudio)) // 16 == 200
 
-    for pcm in [VOICE] * 50 + [SILENCE] * 60:
-        session.push(pcm)
+    for _ in range(50):
+        session.push(VOICE)
+    await listener.until(lambda event: isinstance(event, ports.SpeechStarted))
+    for _ in range(60):
+        session.push(SILENCE)
     request = await listener.until(lambda event: isinstance(event, ports.ToolRequest))
     assert isinstance(request, ports.ToolRequest)
     assert (request.name, request.arguments) == ("look", '{"a": 1}')

@@ -1,5 +1,8 @@
 """The configured providers: what is read from the settings, and how what cannot be read is refused."""
 
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,3 +123,23 @@ def test_languages_fit_whatever_their_region() -> None:
     assert [provider.speaks(tag) for tag in ("en-GB", "de-AT", "fr-FR", "DE")] == [True, True, False, True]
     anything = read(DEEPGRAM).find("speech_to_text", "deepgram")
     assert anything is not None and anything.speaks("fr-FR")
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "providers.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_of_the_documentation_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in re.findall(r"env:([A-Z_]+)", PAGE):
+        monkeypatch.setenv(name, "k")
+    examples = [tomllib.loads(example)["providers"] for example in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
+    assert len(examples) > 3
+    for tables in examples:
+        named = [(table["kind"], table["name"]) for table in tables]
+        assert names(read(*tables))[: len(named)] == named
+
+
+def test_the_documentation_explains_every_key_and_kind_of_a_provider() -> None:
+    for name in registry.ProviderSettings.model_fields:
+        assert f"| `{name}` |" in PAGE, name
+    for kind in registry.PROVIDER_KINDS:
+        assert f"`{kind}`" in PAGE, kind

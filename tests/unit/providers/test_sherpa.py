@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy
 import pytest
 
+from ringdown.config import Settings
+from ringdown.models.library import ModelLibrary
 from ringdown.providers import sherpa_files, sherpa_loading
+from ringdown.providers.opening import OpenProviders
+from ringdown.providers.registry import read_providers
 from ringdown.providers.sherpa import SherpaRecognizer, open_sherpa_recognizer
 from ringdown.providers.sherpa_voice import SherpaVoice, open_sherpa_voice
 from ringdown.providers.sherpa_words import join_words
@@ -199,6 +203,19 @@ async def test_a_broken_model_says_so(models: Path, tmp_path: Path) -> None:
     await recognizer.close()
 
 
+async def test_a_model_that_ends_the_process_of_whoever_loads_it_ends_only_the_trial(tmp_path: Path) -> None:
+    onnx_models.write_offline_ctc(tmp_path / "foreign-nemo")
+    graph = onnx_models.Graph({})
+    graph.input("x", onnx_models.FLOAT, [None, 80])
+    graph.node("Identity", ["x"], "y")
+    graph.output("y", onnx_models.FLOAT, [None, 80])
+    graph.write(tmp_path / "foreign-nemo" / "model.onnx")
+    recognizer = open_sherpa_recognizer(tmp_path / "foreign-nemo", {})
+    with pytest.raises(ProviderError, match="cannot be loaded: 'vocab_size' does not exist in the metadata"):
+        await recognizer.start()
+    await recognizer.close()
+
+
 async def test_a_missing_package_names_the_line_that_mends_it(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(name: str) -> None:
         raise ImportError(name)
@@ -322,3 +339,36 @@ def test_tokens_become_words_with_times() -> None:
     assert join_words([" a"], [0.0, 0.1], text="a") == ()
     assert join_words([" a"], [0.0], text="b") == ()
     assert join_words([], [], text="") == ()
+
+
+async def test_a_provider_is_opened_by_the_name_of_its_model(models: Path, tmp_path: Path) -> None:
+    library = ModelLibrary(tmp_path)
+    library.add("ears", models / "tiny-nemo-ctc")
+    library.add("mouth", models / "vits-tiny")
+    tables = (
+        {"name": "local", "kind": "speech_to_text", "type": "sherpa", "model": "ears"},
+        {"name": "voice", "kind": "text_to_speech", "type": "sherpa", "model": "mouth", "parameters": {"speaker": 1}},
+        {"name": "away", "kind": "speech_to_text", "type": "sherpa", "model": "nowhere"},
+    )
+    settings = Settings(data_dir=tmp_path, providers=tables)
+    providers = OpenProviders(settings, read_providers(settings))
+    try:
+        utterance = providers.open_recognizer("local").open(sample_rate_hz=8000, language="en", expectation=FREE)
+        utterance.push(noise(500))
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await utterance.final()).text
+            speaker = providers.open_speaker("voice", "0", language="en")
+            assert [piece async for piece in speaker.speak("yes.", sample_rate_hz=8000)]
+        with pytest.raises(ValueError, match="there is no folder nowhere"):
+            providers.open_recognizer("away")
+    finally:
+        await providers.close()
+
+
+def test_each_parameter_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    kinds = (sherpa_loading.RecognizerParameters, sherpa_loading.VoiceParameters)
+    for name in {name for kind in kinds for name in kind.model_fields}:
+        assert f"| `{name}` |" in page, name
+    for kind_name in sherpa_files.VOICE_KINDS:
+        assert f"`{kind_name}`" in page, kind_name

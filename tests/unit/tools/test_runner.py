@@ -190,7 +190,8 @@ async def test_the_repetition_has_only_the_time_that_is_left(
     times = iter([0.0, 0.0, 9.9, 10.0])  # start, first request, second request, end
     client = OutboundClient(private_allowed=True)
     server.answers = [Answer(status=503), Answer(fault="silent")]
-    result = await ToolRunner(client, box, clock=lambda: next(times)).run(make_tool(url=server.url), {}, context={})
+    runner = ToolRunner(client, box, clock=lambda: next(times))
+    result = await runner.run(make_tool(url=server.url, timeout_ms=10_000), {}, context={})
     assert "within 0.1 seconds" in result.content
     assert result.duration_ms == 10_000
     await client.close()

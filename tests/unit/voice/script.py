@@ -103,6 +103,7 @@ def play(
     hang_up_ms: int = 60_000,
     act: Callable[[ToolRequest], None] | None = None,
     speaker_for: Callable[[str], TextToSpeech] | None = None,
+    on_begin: Callable[[Conversation], None] = lambda _conversation: None,
 ) -> Played:
     """Play a script until the conversation ends, or the caller hangs up at `hang_up_ms`."""
     return virtual_time.run(
@@ -114,6 +115,7 @@ def play(
             hang_up_ms=hang_up_ms,
             act=act,
             speaker_for=speaker_for,
+            on_begin=on_begin,
         )
     )
 
@@ -127,6 +129,7 @@ async def _play(
     hang_up_ms: int,
     act: Callable[[ToolRequest], None] | None,
     speaker_for: Callable[[str], TextToSpeech] | None,
+    on_begin: Callable[[Conversation], None],
 ) -> Played:
     turns: list[Turn] = []
     notes: list[Noted] = []
@@ -147,6 +150,7 @@ async def _play(
         act=act,
         speaker_for=speaker_for,
     )
+    on_begin(conversation)
     running = asyncio.create_task(conversation.run())
     await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
@@ -155,7 +159,7 @@ async def _play(
         for step in script:
             if isinstance(step, Presses) and at_ms <= step.at_ms < at_ms + FRAME_MS:
                 conversation.press(step.key, at_ms)
-        sent.append(conversation.tick(_far_frame(script, at_ms, stage.codebook), at_ms))
+        sent.append(conversation.tick(far_frame(script, at_ms, stage.codebook), at_ms))
         at_ms += FRAME_MS
         await asyncio.sleep(started + at_ms / 1000 - loop.time())
     await conversation.finish()
@@ -163,7 +167,8 @@ async def _play(
     return Played(turns, end, sent, conversation, stage.codebook, at_ms, notes)
 
 
-def _far_frame(script: Sequence[Step], at_ms: int, codebook: Codebook) -> bytes:
+def far_frame(script: Sequence[Step], at_ms: int, codebook: Codebook) -> bytes:
+    """What the far party's line carries at `at_ms`."""
     for step in script:
         if isinstance(step, Says) and step.at_ms <= at_ms < step.until_ms:
             words = step.text.split()

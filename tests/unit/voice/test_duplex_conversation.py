@@ -1,10 +1,11 @@
-"""The conversation over a speech-to-speech model: words that were really heard, interruptions, tools, limits, faults."""
+"""The conversation over a speech-to-speech model: what was really heard, interruptions, tools, limits, faults."""
 
 import asyncio
 
 import pytest
 
 from ringdown.voice import ports
+from ringdown.voice.duplex_conversation import DuplexConversation
 from ringdown.voice.settings import ConversationSettings, GreetingSettings, InactivityMessage, Timeouts
 from tests.fakes import virtual_time
 from tests.fakes.duplex import FakeDuplexModel
@@ -70,6 +71,11 @@ def test_the_caller_is_not_heard_while_an_uninterruptible_greeting_is_said() -> 
     settings = ConversationSettings(greeting=greeting)
     played = play(new_model(), [Says(500, 1200, "wait wait")], settings=settings, hang_up_ms=3500)
     assert played.lines == [("agent", LONG)]
+
+
+def test_who_calls_out_before_the_greeting_is_greeted_all_the_same() -> None:
+    played = play(new_model(), [Says(0, 160, "hello")], hang_up_ms=3000)
+    assert played.lines == [("agent", GREETING)]
 
 
 def test_a_model_greets_as_its_prompt_says_where_there_is_no_text() -> None:
@@ -323,8 +329,6 @@ def test_the_summary_is_written_by_its_model() -> None:
 
 def test_finishing_twice_and_before_the_start_is_harmless() -> None:
     async def check() -> None:
-        from ringdown.voice.duplex_conversation import DuplexConversation
-
         conversation = DuplexConversation(
             settings=GREETED, model=new_model(), system_prompt="", on_event=lambda _event: None
         )
@@ -336,13 +340,50 @@ def test_finishing_twice_and_before_the_start_is_harmless() -> None:
     virtual_time.run(check())
 
 
-def test_a_bug_in_the_owner_of_the_events_is_not_swallowed() -> None:
+def test_a_message_left_on_a_voicemail_is_said_to_its_end_whatever_is_heard() -> None:
+    steps = [
+        Says(500, 2600, "please leave a message"),
+        Does(1200, lambda conversation, _: conversation.leave_message("Please call Anna back.")),
+    ]
+    played = play(new_model(), steps)
+    assert played.end.reason == "voicemail"
+    assert played.heard_words()[-4:] == ["Please", "call", "Anna", "back."]
+    assert played.lines[-1] == ("agent", "Please call Anna back.")
+
+
+def test_last_words_that_the_session_broke_in_front_of_are_said_by_the_next() -> None:
+    settings = ConversationSettings(max_duration_ms=1500, time_exceeded_message="Time is up.")
+    model = new_model(["Hello."], delay_s=0.6)
+    played = play(model, [Does(1700, lambda _, fake: fake.session.break_off())], settings=settings)
+    assert played.end.reason == "max_duration"
+    assert model.sessions[1].said == ["Time is up."]
+    assert played.heard_words()[-3:] == ["Time", "is", "up."]
+
+
+def test_a_failed_tool_keeps_what_was_to_follow_it_from_happening() -> None:
+    box = FakeToolBox({"book": ports.ToolResult("no slot", is_error=True)}, delay_s=0.1)
+    requests = (ports.ToolRequest("c1", "book", "{}"), ports.ToolRequest("c2", "end_call", "{}"))
+    model = new_model(["I book it.", *requests], ["That did not work."])
+    played = play(model, [Says(2000, 2400, "book it")], toolbox=box, hang_up_ms=7000)
+    assert [name for name, _ in model.session.tool_results] == ["book", "end_call"]
+    assert played.end.reason == "stopped"
+    assert played.lines[-1] == ("agent", "I book it. That did not work.")
+
+
+def test_a_tool_that_worked_lets_the_hang_up_happen() -> None:
+    box = FakeToolBox({"book": ports.ToolResult("booked")}, delay_s=0.1)
+    requests = (ports.ToolRequest("c1", "book", "{}"), ports.ToolRequest("c2", "end_call", "{}"))
+    model = new_model(["Booked, goodbye.", *requests])
+    played = play(model, [Says(2000, 2400, "book it")], toolbox=box)
+    assert played.end.reason == "agent_hangup"
+    assert model.session.responses == []
+
+
+def test_a_bug_in_the_tools_is_not_swallowed() -> None:
     def explode(request: ports.ToolRequest) -> None:
         raise KeyError("bug")
 
-    model = new_model([ports.ToolRequest("c1", "find", "{}")])
-    box = FakeToolBox({}, delay_s=0)
+    model = new_model(["word", ports.ToolRequest("c1", "transfer", "{}")])
+    box = FakeToolBox({"transfer": ports.ToolResult("")}, after_words=frozenset({"transfer"}))
     with pytest.raises(KeyError):
-        model.replies = [["word", ports.ToolRequest("c1", "transfer", "{}")]]
-        box = FakeToolBox({"transfer": ports.ToolResult("")}, after_words=frozenset({"transfer"}))
         play(model, [Says(2000, 2400, "go")], toolbox=box, act=explode, hang_up_ms=6000)

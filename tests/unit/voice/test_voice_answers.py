@@ -65,3 +65,41 @@ def test_nothing_that_is_said_is_an_error(text: str) -> None:
     assert digits == "" or digits.isdigit()
     answers.understand_date(text)
     answers.understand_choice(text, {"a": ("b",)})
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "meaning"),
+    [
+        ("de", "Ja, gerne.", "yes"), ("de", "Nein, das stimmt nicht.", "no"), ("de", "Das stimmt.", "yes"),
+        ("de", "Das weiß ich nicht.", None), ("de", "Auf keinen Fall!", "no"), ("de", "Banane", None),
+        ("es", "Sí, claro.", "yes"), ("es", "No, no puedo.", "no"), ("es", "No lo sé.", None),
+        ("fr", "Oui, c’est ça.", "yes"), ("fr", "Ce n'est pas ça.", "no"), ("fr", "Peut-être.", None),
+        ("fr", "D'accord.", "yes"), ("fr", "Pas d'accord.", "no"),
+    ],
+)  # fmt: skip
+def test_yes_and_no_are_understood_in_other_languages(language: str, text: str, meaning: str | None) -> None:
+    assert answers.understand_yes_no(text, language=language) == meaning
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "digits"),
+    [
+        ("de", "vier zwo 17", "4217"), ("de", "zwölf", "12"), ("de", "viele", ""), ("es", "uno dos tres", "123"),
+        ("es", "quince", "15"), ("fr", "zéro six douze", "0612"), ("en", "double oh seven", "007"),
+    ],
+)  # fmt: skip
+def test_digits_are_understood_in_other_languages(language: str, text: str, digits: str) -> None:
+    assert answers.understand_digits(text, language=language) == digits
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "date"),
+    [
+        ("de", "Übermorgen bitte", "übermorgen"), ("de", "am Montag, dem 3. Mai", "montag 3. mai"),
+        ("de", "im Mai", None), ("de", "irgendwann", None), ("es", "el primero de enero", "1 de enero"),
+        ("es", "el viernes", "viernes"), ("fr", "aujourd’hui", "aujourd'hui"), ("fr", "le 14 juillet", "14 juillet"),
+        ("fr", "le 99 juillet", None),
+    ],
+)  # fmt: skip
+def test_days_are_understood_in_other_languages(language: str, text: str, date: str | None) -> None:
+    assert answers.understand_date(text, language=language) == date

@@ -14,11 +14,16 @@ LIMITS = MachineSettings("hang_up")
 
 
 def find(
-    *tones: tuple[int, int, tuple[float, ...]], rate_hz: int = 8000, noise: float = 100, ms: int = 3000
+    *tones: tuple[int, int, tuple[float, ...]],
+    rate_hz: int = 8000,
+    noise: float = 100,
+    ms: int = 3000,
+    is_thrifty: bool = False,
 ) -> list[tuple[beep.Tone, ...]]:
     """The signals found in a line with these tones (from, until, frequencies) and noise."""
     chance = random.Random(1)
     finder, found = beep.ToneFinder(sample_rate_hz=rate_hz), []
+    finder.is_thrifty = is_thrifty
     for at_ms in range(0, ms, 20):
         samples = array.array("h")
         for number in range(at_ms * rate_hz // 1000, (at_ms + 20) * rate_hz // 1000):
@@ -40,6 +45,12 @@ def test_a_beep_is_found_with_its_place_and_pitch(rate_hz: int, hz: float, lengt
     assert abs(tone.frequency_hz - hz) < 12
     assert abs(tone.start_ms - 1003) <= 40
     assert abs(tone.end_ms - 1003 - length_ms) <= 60
+
+
+@pytest.mark.parametrize("hz", [620.0, 1000.0, 1400.0])
+def test_a_beep_is_found_thriftily_in_a_quiet_line(hz: float) -> None:
+    ((tone,),) = find((1000, 1400, (hz,)), is_thrifty=True)
+    assert abs(tone.frequency_hz - hz) < 12
 
 
 def test_noise_two_keys_and_speech_like_sounds_are_no_beep() -> None:
@@ -126,7 +137,8 @@ def test_what_people_say_later_is_no_machine(text: str) -> None:
         (400, 300, None, False, None), (400, 500, None, False, "human"), (400, 500, "Hello?", False, "human"),
         (2000, 500, None, False, None), (2000, 1000, None, False, "human"), (2600, 0, None, True, "machine"),
         (2600, 0, "some words", False, None), (2600, 500, "some words", False, "human"),
-        (4000, 0, "some words", False, "machine"), (4000, 0, "", False, "unknown"),
+        (4000, 0, "this is Bob and I am out today", False, "machine"),
+        (4000, 0, "some words", False, "unknown"), (4000, 0, "", False, "unknown"),
         (900, 0, "you have reached", False, "machine"),
         (500, 900, "one moment please", False, None), (90, 500, None, False, None), (90, 1500, None, False, "unknown"),
         (3000, 100, "how can I help you", False, None),

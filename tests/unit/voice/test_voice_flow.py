@@ -243,12 +243,25 @@ def test_the_summary_tells_only_what_is_known() -> None:
     assert brain.report().summary == "Coming: yes."
 
 
-def test_other_languages_than_english_answer_by_keys() -> None:
-    brain = FlowBrain(flow=Flow.parse(VALID), variables={}, language="de-DE")
+def test_languages_whose_words_nobody_knows_answer_by_keys() -> None:
+    brain = FlowBrain(flow=Flow.parse(VALID), variables={}, language="fi-FI")
     brain.open(None, None).commit()
     brain.consider(Heard("no")).commit()
     assert brain.report().slots == {}
     brain.consider(Heard("1", source="keypad")).commit()
+    assert brain.report().slots == {"coming": "yes"}
+
+
+async def test_a_flow_in_german_understands_and_apologizes_in_german() -> None:
+    document = changed("nodes/ask/reprompt", None)
+    brain = FlowBrain(flow=Flow.parse(document), variables={}, language="de-DE")
+    brain.open(None, None).commit()
+    silent = [part async for part in brain.consider(Heard(source="silence")).parts()]
+    assert str(silent[0]).startswith("Entschuldigung, ich habe Sie nicht gehört.")
+    deaf = [part async for part in brain.consider(Heard("", is_understood=False)).parts()]
+    assert "Bitte drücken Sie 1 für yes, 2 für no." in str(deaf[0])
+    brain.consider(Heard("Ja.")).commit()
+    brain.consider(Heard("Stimmt genau.")).commit()
     assert brain.report().slots == {"coming": "yes"}
 
 

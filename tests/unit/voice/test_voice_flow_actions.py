@@ -229,6 +229,7 @@ def test_a_node_that_cannot_act_is_refused_by_its_field(node: dict[str, Any], fi
         ({"stop": {"phrases": ["?"]}}, "keywords.stop.phrases"),
         ({"stop": {"phrases": ["stop"], "key": "12"}}, "keywords.stop.key"),
         ({"stop": {"phrases": ["stop"], "next": "nowhere"}}, "keywords.stop.next"),
+        ({"stop": {"phrases": ["stop"], "next": ["bye"]}}, "keywords.stop.next"),
         ({"stop": {"phrases": ["stop"], "goto": "bye"}}, "keywords.stop.goto"),
     ],
 )

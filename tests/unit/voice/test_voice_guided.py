@@ -184,6 +184,12 @@ def test_a_node_with_a_slow_tool_says_that_it_checks() -> None:
     assert played.lines[-1] == ("agent", "One moment, please, let me check. You have table seven.")
 
 
+def test_an_answer_before_the_hang_up_is_in_the_report() -> None:
+    brain, fake = guided()
+    play(brain, [Says(2500, 3200, "yes.")], hang_up_ms=3220)
+    assert (fake.requests, dict(brain.report().slots)) == ([], {"coming": "yes"})
+
+
 def test_without_a_summary_of_its_own_a_flow_has_the_models() -> None:
     brain, _ = guided([answers("no")], "Goodbye.", "The caller will not come.")
     play(brain, [Says(2500, 3200, "no.")])

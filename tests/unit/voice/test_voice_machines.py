@@ -1,49 +1,23 @@
-"""Who answers a call that we placed: people at once, voicemail, screening, menus and fax as the settings say."""
+"""Who answers a call that we placed: people are greeted at once, machines met as the settings say."""
 
 from dataclasses import replace
 
 import pytest
 
-from ringdown.voice.ports import ProviderError, ToolRequest, ToolResult, ToolSpec
+from ringdown.voice.ports import ProviderError
 from ringdown.voice.settings import (
     ConversationSettings,
     GreetingSettings,
     InactivityMessage,
-    MachineMode,
     MachineSettings,
-    ScreeningSettings,
 )
+from tests.fakes.voices import Codebook
 from tests.unit.voice.brains import GREETING, model, question
-from tests.unit.voice.script import Played, Presses, Says, Sounds, Stage, Step, play
+from tests.unit.voice.placed_calls import MESSAGE, VOICEMAIL, answer, verdicts, watching
+from tests.unit.voice.script import Presses, Says, Sounds, Stage, Step, play
 
-VOICEMAIL = "Hi you have reached Ann please leave a message after the tone"
-MESSAGE = "This is Ringdown. Please call us back."
 BUSY = ProviderError("test", "busy", retryable=True)
 BROKEN = ProviderError("test", "broken", retryable=False)
-SCREENING = ScreeningSettings(name="This is Ann from Acme", reason="It is about your delivery.")
-ASKED = "Hi please state your name and why you are calling"
-
-
-def watching(mode: MachineMode, *, screening: ScreeningSettings | None = None) -> ConversationSettings:
-    """Settings of a call that we placed."""
-    return ConversationSettings(
-        greeting=GreetingSettings(text="Hello this is Ringdown."),
-        machine=MachineSettings(mode, MESSAGE),
-        screening=screening,
-    )
-
-
-def answer(mode: MachineMode, *script: Step, stage: Stage | None = None, hang_up_ms: int = 40_000) -> Played:
-    """What comes of a call that is answered like this."""
-    brain, _ = model(*["Fine."] * 9)
-    return play(brain, script, settings=watching(mode), stage=stage, hang_up_ms=hang_up_ms)
-
-
-def verdicts(played: Played) -> list[tuple[object, object]]:
-    """What was found, and why."""
-    return [
-        (note.details["verdict"], note.details["reason"]) for note in played.notes if note.kind == "machine.detected"
-    ]
 
 
 # --- people ----------------------------------------------------------------------------------------------------------
@@ -152,6 +126,15 @@ def test_a_message_is_left_after_the_beep() -> None:
     assert 5700 <= played.turns[1].start_ms <= 6100
     assert " ".join(played.heard_words()) == MESSAGE
     assert [note.kind for note in played.notes] == ["machine.detected", "machine.beep"]
+
+
+def test_a_message_is_left_after_the_beep_of_a_wideband_line() -> None:
+    brain, _ = model()
+    script: list[Step] = [Says(500, 4500, VOICEMAIL), Sounds(5300, 5700, (1000.0,))]
+    settings = replace(watching("leave_message"), sample_rate_hz=16_000)
+    played = play(brain, script, settings=settings, stage=Stage(Codebook(16_000)))
+    assert played.lines == [("contact", VOICEMAIL), ("agent", MESSAGE)]
+    assert 5700 <= played.turns[1].start_ms <= 6100
 
 
 def test_a_message_is_left_after_silence_when_no_beep_comes() -> None:
@@ -285,108 +268,3 @@ def test_a_voice_that_fails_before_the_message_is_no_voicemail(faults: list[Prov
         stage=stage,
     )
     assert (played.end.reason, played.end.detail) == ("provider_error", str(faults[-1]))
-
-
-# --- screening -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", ["off", "hang_up", "leave_message"])
-def test_call_screening_is_answered_and_the_person_is_greeted(mode: MachineMode) -> None:
-    script: list[Step] = [Says(300, 2800, ASKED), Says(7000, 8000, "thanks one moment"), Says(20_000, 20_400, "hello?")]
-    brain, _ = model()
-    played = play(brain, script, settings=watching(mode, screening=SCREENING), hang_up_ms=24_000)
-    said = "This is Ann from Acme. It is about your delivery."
-    assert played.lines == [
-        ("contact", ASKED), ("agent", said), ("contact", "thanks one moment"),
-        ("contact", "hello?"), ("agent", "Hello this is Ringdown."),
-    ]  # fmt: skip
-    assert played.turns[1].start_ms <= 2800 + 1000
-    assert played.turns[4].start_ms <= 20_400 + 700
-    assert [note.kind for note in played.notes] == ["machine.detected", "screening.answered", "machine.detected"]
-
-
-def test_a_screening_that_ends_in_voicemail_is_a_machine() -> None:
-    script: list[Step] = [
-        Says(300, 2800, ASKED),
-        Says(12_000, 15_000, "the person is not available please leave a message after the tone"),
-        Sounds(15_500, 15_900, (1000.0,)),
-    ]
-    brain, _ = model()
-    played = play(brain, script, settings=watching("leave_message", screening=SCREENING))
-    assert played.lines[-1] == ("agent", MESSAGE)
-    assert verdicts(played) == [("screening", "words"), ("machine", "words")]
-
-
-def test_nobody_comes_after_screening() -> None:
-    brain, _ = model()
-    played = play(brain, [Says(300, 2800, ASKED)], settings=watching("hang_up", screening=SCREENING), hang_up_ms=50_000)
-    assert verdicts(played)[-1][0] == "unknown"
-    assert played.lines[-1] == ("agent", "Hello this is Ringdown.")
-
-
-def test_screening_that_is_not_to_be_answered_gets_the_greeting() -> None:
-    screening = ScreeningSettings(is_answered=False, name="Ann")
-    brain, _ = model()
-    played = play(brain, [Says(300, 2800, ASKED)], settings=watching("hang_up", screening=screening), hang_up_ms=8000)
-    assert played.lines == [("contact", ASKED), ("agent", "Hello this is Ringdown.")]
-
-
-def test_a_voice_that_fails_in_the_answer_to_screening_ends_the_call() -> None:
-    stage = Stage()
-    stage.speaker.faults = [BROKEN] * 9
-    brain, _ = model()
-    played = play(brain, [Says(300, 2800, ASKED)], settings=watching("hang_up", screening=SCREENING), stage=stage)
-    assert played.end.reason == "provider_error"
-
-
-# --- menus -----------------------------------------------------------------------------------------------------------
-
-_MENU = "Welcome to Acme for sales press 1 for support press 2"
-
-
-class Keys:
-    """The tool to press keys."""
-
-    def specs(self) -> list[ToolSpec]:
-        return [ToolSpec("send_digits", "Presses keys.", runs="after_words")]
-
-    async def call(self, request: ToolRequest) -> ToolResult:
-        raise AssertionError(request)
-
-
-def test_a_menu_is_told_to_a_model_that_can_press_keys() -> None:
-    brain, fake = model([ToolRequest("1", "send_digits", '{"digits": "2"}')], toolbox=Keys())
-    pressed: list[ToolRequest] = []
-    played = play(
-        brain,
-        [Says(300, 4000, _MENU), Says(12_000, 12_400, "support hello?")],
-        settings=watching("hang_up"),
-        hang_up_ms=16_000,
-        act=pressed.append,
-    )
-    assert [request.name for request in pressed] == ["send_digits"]
-    assert _MENU in fake.requests[0][-1].content
-    assert "phone menu" in fake.requests[0][-1].content
-    assert played.lines == [
-        ("contact", _MENU), ("contact", "support hello?"), ("agent", "Hello this is Ringdown."),
-    ]  # fmt: skip
-    assert verdicts(played) == [("menu", "words"), ("human", "cadence")]
-
-
-@pytest.mark.parametrize(
-    ("mode", "reason"), [("hang_up", "voicemail"), ("leave_message", "voicemail"), ("continue", "stopped")]
-)
-def test_a_menu_without_a_model_ends_or_goes_on_as_the_mode_says(mode: MachineMode, reason: str) -> None:
-    pressed: list[ToolRequest] = []
-    played = play(question(), [Says(300, 4000, _MENU)], settings=watching(mode), hang_up_ms=12_000, act=pressed.append)
-    assert played.end.reason == reason
-    assert pressed == []
-    assert ("contact", _MENU) in played.lines
-
-
-def test_a_recognizer_that_keeps_failing_before_the_verdict_apologizes() -> None:
-    stage = Stage()
-    stage.recognizer.faults = [BROKEN] * 3
-    played = answer("leave_message", Says(500, 900, "hello?"), stage=stage)
-    assert played.end.reason == "provider_error"
-    assert played.lines[-1] == ("agent", ConversationSettings().apology)

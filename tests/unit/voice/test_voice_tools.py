@@ -1,5 +1,7 @@
 """Tools in a conversation: when they run, what is said meanwhile, and what the model learns of them."""
 
+import pytest
+
 from ringdown.voice.history import History, Round, Turn, divide
 from ringdown.voice.model_answer import MAX_ROUNDS
 from ringdown.voice.ports import Message, ProviderError, ToolRequest, ToolResult
@@ -200,3 +202,24 @@ def test_words_of_a_turn_that_nobody_heard_are_forgotten_when_the_next_begins() 
     history.add(Turn([Message("user", "hi")], [Round("Never heard.", (request,), {"1": ToolResult("ok")})]))
     history.add(Turn([Message("user", "so?")]))
     assert written(history.messages()) == [("user", "hi"), ("assistant", ""), ("tool", "ok"), ("user", "so?")]
+
+
+@pytest.mark.parametrize("start_ms", range(2000, 9000, 250))
+def test_whenever_the_caller_interrupts_the_history_is_valid_and_what_was_heard(start_ms: int) -> None:
+    toolbox = tools(book=1.5, search=0.4)
+    replies: list[str | list[str | ToolRequest | ProviderError]] = [
+        ["Let me see whether there is a table for you.", uses("search", "a"), uses("book", "b")],
+        ["There is one.", uses("search", "c")],
+        "It is booked for tomorrow at noon.",
+        "Of course.",
+        "Of course.",
+    ]
+    brain, fake = model(*replies, toolbox=toolbox)
+    said = Says(start_ms, start_ms + 900, "no wait please listen.")
+    played = play(brain, [ASKS, said], settings=HELLO, hang_up_ms=14_000)
+    assert all(is_valid(request) for request in (*fake.requests, brain.history))
+    assert toolbox.begun.count("book") == 1
+    heard = [message.content for message in brain.history if message.role == "assistant" and message.content]
+    assert " ".join(heard).split() == " ".join(text for speaker, text in played.lines if speaker == "agent").split()
+    asked = [message.content for message in brain.history if message.role == "user"]
+    assert asked == [text for speaker, text in played.lines if speaker == "contact"]

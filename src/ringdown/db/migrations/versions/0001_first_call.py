@@ -245,6 +245,7 @@ def _create_knowledge_chunks() -> None:
         sa.Column("embedding_model", sa.Text(), nullable=True),
         sa.Column("embedding", sa.LargeBinary(), nullable=True, comment="32-bit floats of length 1, little-endian"),
         sa.PrimaryKeyConstraint("organization_id", "source_id", "position"),
+        postgresql_with={"toast_tuple_target": 8160},
     )
     op.create_index(
         "ix_knowledge_chunks_base", "knowledge_chunks", ["organization_id", "knowledge_base_id", "number"], unique=False
