@@ -66,6 +66,9 @@ def judge(evidence: Evidence, *, limits: settings.MachineSettings) -> Finding | 
     spoken_ms, silence_ms = evidence.spoken_ms, evidence.silence_ms
     if not spoken_ms:
         return Finding("unknown", "silence") if evidence.quiet_ms >= limits.max_silence_ms else None
+    if evidence.text == "" and not evidence.is_deaf and evidence.quiet_ms >= limits.max_silence_ms:
+        # Sounds without a word, as of a street.
+        return Finding("unknown", "silence")
     if hint == "human":
         return Finding("human", "words") if silence_ms >= cadence.PAUSE_MS else None
     if hint == "waiting":

@@ -48,6 +48,14 @@ def test_a_request_parses_to_its_parts() -> None:
     assert request.body == b"v=0\r\n"
 
 
+def test_what_is_made_of_an_address_does_not_show_in_the_next_one_that_reads_the_same() -> None:
+    value = "Bob <sip:bob@biloxi.example.com>;x=1"
+    assert NameAddr.parse(value).with_tag("one").tag == "one"
+    assert NameAddr.parse(value).tag is None
+    long_value = f"Bob <sip:{'b' * 300}@biloxi.example.com>;x=1"
+    assert NameAddr.parse(long_value).serialize() == NameAddr.parse(long_value).serialize()
+
+
 def test_a_request_survives_the_round_trip() -> None:
     request = parse_message(INVITE)
     assert request.serialize() == INVITE

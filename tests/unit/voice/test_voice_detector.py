@@ -98,24 +98,17 @@ async def test_calls_of_one_batch_do_not_mix(detector: SpeechDetector) -> None:
         assert second == pytest.approx(expected, abs=1e-3)
 
 
-def test_the_model_is_not_asked_about_silence_and_hears_speech_after_it_as_in_a_new_call() -> None:
-    session, silence = load_session(), bytes(WINDOW_SAMPLES * 2)
-    speech = read_speech()[SECOND : SECOND + 20 * len(silence)]
-    windows = [speech[start : start + len(silence)] for start in range(0, len(speech), len(silence))]
-    states = [WindowStream(lambda _probability, _end_ms: None, lambda _stream: None).state] * 2
-    for window in windows[:10]:
-        (_, state), _ = infer(session, window + window, states)
-        states = [state, states[1]]
-    assert infer(None, silence * 2, states)[0][0] == 0.0
-    (_, after_silence), _ = infer(None, silence * 2, states)
-    heard = []
-    for window in windows[10:]:
-        (first, after_silence), (second, states[1]) = infer(session, window * 2, [after_silence, states[1]])
-        heard.append((first, second))
-    fresh = WindowStream(lambda _probability, _end_ms: None, lambda _stream: None).state
-    for window, (first, _) in zip(windows[10:], heard, strict=True):
-        ((alone, fresh),) = infer(session, window, [fresh])
-        assert alone == pytest.approx(first, abs=1e-4)
+def test_the_model_is_not_asked_about_silence_and_begins_anew_after_it() -> None:
+    session, new = load_session(), WindowStream(lambda _probability, _end_ms: None, lambda _stream: None).state
+    window = read_speech()[SECOND:][: WINDOW_SAMPLES * 2]
+    ((first, heard),) = infer(session, window, [new])
+    ((second, _),) = infer(session, window, [heard])
+    ((silence, after), (beside, _)) = infer(session, bytes(len(window)) + window, [heard, heard])
+    ((alone, _),) = infer(None, bytes(len(window)), [heard])
+    ((again, _),) = infer(session, window, [after])
+    assert silence == alone == 0.0
+    assert beside == pytest.approx(second, abs=1e-5)
+    assert again == pytest.approx(first, abs=1e-5) != pytest.approx(second, abs=1e-5)
 
 
 async def test_a_closed_call_hears_nothing_more(detector: SpeechDetector) -> None:
