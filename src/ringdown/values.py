@@ -1,15 +1,18 @@
-"""Tiny immutable values that every part shares: ids, instants, E.164 numbers, durations."""
+"""Tiny immutable values that every part shares: ids, instants, E.164 numbers, durations, storable text."""
 
 import os
 import re
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 # Crockford's alphabet: sorts as its values do, so that ids sort by time.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s)")
+# NUL, which PostgreSQL refuses, and halves of surrogate pairs, which are no characters.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MAX_DURATION_SECONDS = 10**9
 _DURATION_RULE = 'must be a duration such as "30s", "500ms" or whole seconds'
 
@@ -81,3 +84,19 @@ def parse_duration_ms(value: str | int | float) -> int:
 def format_duration(duration_ms: int) -> str:
     """A duration as the API writes it: `"30s"`, or `"500ms"` when it is not whole seconds."""
     return f"{duration_ms // 1000}s" if duration_ms % 1000 == 0 else f"{duration_ms}ms"
+
+
+def clean_text(text: str) -> str:
+    """The text without what models and tools may send and no database keeps."""
+    return _UNSTORABLE.sub("", text)
+
+
+def clean_json(value: object) -> object:
+    """A JSON value whose texts, names included, are clean."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Mapping):
+        return {clean_text(str(name)): clean_json(child) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean_json(child) for child in value]
+    return value

@@ -242,7 +242,7 @@ async def test_an_interrupted_answer_is_cut_to_what_was_heard(
     assert len(cut["text"]) < len(answer) - 10
     assert [turn["interrupted"] for turn in turns].count(True) == 1
     # The phone hears silence soon after it has begun to speak.
-    assert cut["end_timestamp"] - turns[3]["timestamp"] < 0.8, turns
+    assert cut["end_timestamp"] - turns[3]["timestamp"] < 0.8
     assert provider.conversations()[-1][-2] == {"role": "assistant", "content": cut["text"]}
     assert call["ended_reason"] == "agent_hangup"
 
@@ -271,7 +271,7 @@ async def test_a_model_that_fails_twice_ends_the_call_with_an_apology(
         call = await wait_for_summary(client, call_id)
         await phone.wait_for("ended", 30)
     turns = await read_turns(client, call_id)
-    assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent"], turns
+    assert [turn["speaker"] for turn in turns] == ["agent", "contact", "agent"], words_of(turns)
     assert "sorry" in turns[-1]["text"]
     assert (call["status"], call["ended_reason"]) == ("completed", "provider_error")
     assert len(provider.conversations()) == 2

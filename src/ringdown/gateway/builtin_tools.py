@@ -1,14 +1,16 @@
 """The tools that every agent has for its call: what a model is told of them, and what its requests mean. No I/O."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any, cast
 
+from ringdown import values
 from ringdown.agents.models import Agent
 from ringdown.calls.models import Call, CallCommand, Transfer
-from ringdown.voice.flow import Flow
+from ringdown.tools.arguments import parse_arguments
+from ringdown.tools.models import BUILTIN_NAMES
 from ringdown.voice.ports import ToolRequest, ToolSpec
 
 TRANSFER = "transfer_call"
@@ -44,15 +46,15 @@ def list_specs(agent: Agent, call: Call) -> Sequence[ToolSpec]:
     return specs
 
 
+def list_permitted(agent: Agent, call: Call) -> frozenset[str]:
+    """The names of the built-in tools of this call: what a model was not told of, it does not use either."""
+    of_flow = [node["tool"]["name"] for node in _list_nodes(agent) if node.get("tool")]
+    return BUILTIN_NAMES & {*of_flow, *(spec.name for spec in list_specs(agent, call))}
+
+
 def read_arguments(request: ToolRequest) -> Mapping[str, object]:
     """The arguments of a request. Raises `ValueError`."""
-    try:
-        arguments = json.loads(request.arguments or "{}")
-    except ValueError:
-        raise ValueError("The arguments must be a JSON object.") from None
-    if not isinstance(arguments, dict):
-        raise ValueError("The arguments must be a JSON object.")
-    return arguments
+    return parse_arguments(request.arguments)
 
 
 def read_transfer(agent: Agent, arguments: Mapping[str, object]) -> Transfer:
@@ -61,10 +63,9 @@ def read_transfer(agent: Agent, arguments: Mapping[str, object]) -> Transfer:
     for number in agent.transfer_numbers:
         if wanted == number.name:
             return Transfer(to=number.phone_number, mode=number.mode, introduction=introduction)
-    if agent.flow is not None:
-        for node in Flow.parse(agent.flow, has_model=True).nodes.values():
-            if node.transfer is not None and node.transfer.to == wanted:
-                return Transfer(to=node.transfer.to, mode=node.transfer.mode, introduction=introduction)
+    for node in _list_nodes(agent):
+        if node.get("end") == "transfer" and wanted is not None and node.get("transfer_to") == wanted:
+            return Transfer(to=str(wanted), mode=node.get("mode") or "blind", introduction=introduction)
     names = ", ".join(number.name for number in agent.transfer_numbers)
     raise ValueError(f"destination must be one of: {names or 'none'}.")
 
@@ -94,7 +95,7 @@ def read_callback(arguments: Mapping[str, object]) -> Callback:
         raise ValueError("at must be an ISO 8601 time with its offset, such as 2026-04-05T15:30:00-04:00.") from None
     if at.tzinfo is None:
         raise ValueError("at needs the offset from UTC, such as 2026-04-05T15:30:00-04:00.")
-    return Callback(int(at.astimezone(UTC).timestamp() * 1000), _read_text(arguments, "reason"))
+    return Callback(int(at.timestamp() * 1000), _read_text(arguments, "reason"))
 
 
 def read_query(arguments: Mapping[str, object]) -> str:
@@ -119,7 +120,12 @@ def to_command(agent: Agent, call: Call, request: ToolRequest) -> CallCommand:
 
 def _read_text(arguments: Mapping[str, object], name: str) -> str | None:
     value = arguments.get(name)
-    return str(value).strip()[:1000] or None if value is not None else None
+    return values.clean_text(str(value)).strip()[:1000] or None if value is not None else None
+
+
+def _list_nodes(agent: Agent) -> Sequence[Mapping[str, Any]]:
+    """The nodes of the agent's flow as they are stored: parsing them all would hold up the media of other calls."""
+    return () if agent.flow is None else tuple(cast("Mapping[str, Any]", agent.flow["nodes"]).values())
 
 
 def _describe_transfer(names: Sequence[str]) -> ToolSpec:

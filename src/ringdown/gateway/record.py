@@ -182,7 +182,11 @@ class CallRecord:
         if len(self._events) >= _MAX_EVENTS:
             return
         event = CallEvent(
-            position=len(self._events), kind=kind, at_ms=at_ms, created_at=values.now_ms(), details=details
+            position=len(self._events),
+            kind=kind,
+            at_ms=at_ms,
+            created_at=values.now_ms(),
+            details={name: values.clean_json(value) for name, value in details.items()},
         )
         self._events.append(event)
         self._unsaved.put_nowait(event)
@@ -235,9 +239,9 @@ class CallRecord:
             started_at=self.started_at,
             turns=tuple(self._turns),
             events=tuple(self._events),
-            summary=summary or (report.summary if report else None),
+            summary=_clean(summary or (report.summary if report else None)),
             outcome=_find_outcome(report),
-            slots=report.slots if report else {},
+            slots={name: values.clean_text(value) for name, value in report.slots.items()} if report else {},
             has_recording=await self._keep_recording(),
             media_quality=self._quality,
             transfer=self._unsaved_transfer,
@@ -262,10 +266,10 @@ class CallRecord:
 
     async def add_summary(self, summary: str) -> None:
         """Store a summary that was written after the end; safe to repeat."""
-        call = self._claimed.call
+        call, clean = self._claimed.call, values.clean_text(summary)
         await keep_trying(
             lambda: service.add_summary(
-                self._database, organization_id=call.organization_id, call_id=call.id, summary=summary
+                self._database, organization_id=call.organization_id, call_id=call.id, summary=clean
             )
         )
 
@@ -292,6 +296,10 @@ class CallRecord:
         return await self._spool.keep(self._claimed.call)
 
 
+def _clean(text: str | None) -> str | None:
+    return None if text is None else values.clean_text(text)
+
+
 def _find_outcome(report: voice.ConversationReport | None) -> Outcome | None:
     """The brain's outcome, if it is one of the contract's words."""
     return next((outcome for outcome in OUTCOMES if report is not None and report.outcome == outcome), None)
@@ -304,7 +312,7 @@ def _to_transcript(turn: voice.Turn, *, position: int) -> TranscriptTurn:
     return TranscriptTurn(
         position=position,
         speaker=turn.speaker,
-        text=turn.text,
+        text=values.clean_text(turn.text),
         start_ms=turn.start_ms,
         end_ms=turn.end_ms,
         interrupted=turn.interrupted,

@@ -213,10 +213,10 @@ class Talk:
 
     def _act(self, request: ToolRequest) -> None:
         """The agent's words have been played: do what it asked for after them."""
-        if request.name == builtin_tools.LEAVE_VOICEMAIL:
-            self.conversation.leave_message(builtin_tools.read_message(builtin_tools.read_arguments(request)))
-            return
         try:
+            if request.name == builtin_tools.LEAVE_VOICEMAIL:
+                self.conversation.leave_message(builtin_tools.read_message(builtin_tools.read_arguments(request)))
+                return
             self._commands.put_nowait(builtin_tools.to_command(self._claimed.agent, self._claimed.call, request))
         except ValueError as error:
             self._log.warning("tool not carried out", tool=request.name, error=str(error))

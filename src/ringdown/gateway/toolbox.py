@@ -10,6 +10,7 @@ import structlog
 
 from ringdown.calls import callback
 from ringdown.calls.models import ClaimedCall
+from ringdown.db.engine import UNAVAILABLE
 from ringdown.errors import RingdownError
 from ringdown.gateway import builtin_tools
 from ringdown.gateway.services import Services
@@ -29,6 +30,8 @@ Note = Callable[[str, Mapping[str, object]], None]
 _OPEN_TIMEOUT_S = 6.0
 _PASSAGES = 4
 _MAX_NOTED = 2000
+_MAX_NAME = 64
+_NOT_NOW = ToolResult("That is not possible at the moment.", is_error=True)
 
 
 class CallToolBox:
@@ -40,6 +43,7 @@ class CallToolBox:
         self._agent = claimed.agent
         self._trunk = trunk
         self._note = note
+        self._permitted = builtin_tools.list_permitted(claimed.agent, claimed.call)
         self._session: ToolSession | None = None
         self._opening: asyncio.Task[None] | None = None
 
@@ -77,15 +81,19 @@ class CallToolBox:
     async def call(self, request: ToolRequest) -> ToolResult:
         """Use a tool; faults are results."""
         started = time.monotonic()
-        self._note("tool.started", {"name": request.name, "arguments": request.arguments[:_MAX_NOTED]})
+        name = request.name[:_MAX_NAME]
+        self._note("tool.started", {"name": name, "arguments": request.arguments[:_MAX_NOTED]})
         try:
             result = await self._use(request)
         except (ValueError, RingdownError) as error:
             result = ToolResult(str(error), is_error=True)
+        except UNAVAILABLE as error:
+            log.warning("tool failed: database away", call_id=self._call.id, tool=name, error=str(error))
+            result = _NOT_NOW
         self._note(
             "tool.finished",
             {
-                "name": request.name,
+                "name": name,
                 "duration_ms": round((time.monotonic() - started) * 1000),
                 "is_error": result.is_error,
                 "result": result.content[:_MAX_NOTED],
@@ -96,9 +104,11 @@ class CallToolBox:
     async def _use(self, request: ToolRequest) -> ToolResult:
         if request.name not in BUILTIN_NAMES:
             if self._session is None:
-                return ToolResult(f"There is no tool {request.name}.", is_error=True)
+                raise _no_tool(request)
             own = await self._session.call(request)
             return ToolResult(own.content, is_error=own.is_error)
+        if request.name not in self._permitted:
+            raise _no_tool(request)
         arguments = builtin_tools.read_arguments(request)
         match request.name:
             case builtin_tools.SEARCH_KNOWLEDGE:
@@ -155,3 +165,7 @@ class CallToolBox:
             "called_number": call.to_number,
         }
         return {**call.variables, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _no_tool(request: ToolRequest) -> ValueError:
+    return ValueError(f"There is no tool {request.name[:_MAX_NAME]}.")

@@ -28,6 +28,7 @@ from mcp.types import (
 )
 
 from ringdown.outbound import OutboundClient
+from ringdown.tools.mcp_loading import McpFailed
 from ringdown.tools.results import cut
 from ringdown.voice.ports import ToolResult
 
@@ -44,14 +45,6 @@ _CLIENT = Implementation(name="Ringdown", version="0.1")
 
 # The package logs whole answers of the server, and those are personal data.
 logging.getLogger("mcp").setLevel(logging.CRITICAL)
-
-
-class McpFailed(Exception):
-    """The server could not be used; the text is one sentence. `is_sent` is False when it surely did nothing."""
-
-    def __init__(self, message: str, *, is_sent: bool) -> None:
-        super().__init__(message)
-        self.is_sent = is_sent
 
 
 class McpServer:

@@ -13,7 +13,7 @@ from ringdown.db.engine import Database
 from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.tools import checks, definition, session, store
 from ringdown.tools.arguments import UnusableArguments
-from ringdown.tools.mcp import McpFailed
+from ringdown.tools.mcp_loading import McpFailed
 from ringdown.tools.models import Tool
 from ringdown.tools.requests import NotSetUp
 from ringdown.tools.results import RunResult
@@ -85,7 +85,7 @@ async def try_tool(tool: Tool, *, runner: ToolRunner, trial: ToolTrial) -> RunRe
 
 async def _try_server(tool: Tool, *, runner: ToolRunner, trial: ToolTrial) -> tuple[str, bool]:
     try:
-        server = session.open_server(tool, runner=runner, context=trial.context)
+        server = await session.open_server(tool, runner=runner, context=trial.context)
     except (NotSetUp, UnusableArguments) as error:
         return str(error), True
     except SecretUnreadable:

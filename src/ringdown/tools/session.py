@@ -5,19 +5,24 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
-from mcp.types import Tool as ServerTool
 
 from ringdown.secret import SecretUnreadable
-from ringdown.tools import arguments, requests
+from ringdown.tools import arguments, mcp_loading, requests
 from ringdown.tools.arguments import UnusableArguments
-from ringdown.tools.mcp import McpFailed, McpServer
+from ringdown.tools.mcp_loading import McpFailed
 from ringdown.tools.models import BUILTIN_NAMES, Tool
 from ringdown.tools.requests import NotSetUp
 from ringdown.tools.results import RunResult
 from ringdown.tools.runner import UNREADABLE, ToolRunner
 from ringdown.voice.ports import ToolRequest, ToolSpec
+
+if TYPE_CHECKING:
+    from mcp.types import Tool as ServerTool
+
+    from ringdown.tools.mcp import McpServer
 
 _log = structlog.get_logger(__name__)
 
@@ -88,9 +93,9 @@ class ToolSession:
             for server in servers:
                 group.create_task(server.close())
 
-    async def _open_source(self, source: Tool) -> tuple[McpServer | None, list[ServerTool]]:
+    async def _open_source(self, source: Tool) -> "tuple[McpServer | None, list[ServerTool]]":
         try:
-            server = open_server(source, runner=self._runner, context=self._context)
+            server = await open_server(source, runner=self._runner, context=self._context)
         except (NotSetUp, UnusableArguments) as error:
             return self._note(source, str(error))
         except SecretUnreadable:
@@ -102,12 +107,12 @@ class ToolSession:
             await server.close()
             return self._note(source, str(error))
 
-    def _note(self, source: Tool, failure: str) -> tuple[None, list[ServerTool]]:
+    def _note(self, source: Tool, failure: str) -> "tuple[None, list[ServerTool]]":
         _log.warning("mcp_server_failed", tool_id=source.id, error=failure)
         self.failures.append(f"{source.name}: {failure}")
         return None, []
 
-    def _offer(self, source: Tool, server: McpServer, offered: Sequence[ServerTool]) -> None:
+    def _offer(self, source: Tool, server: "McpServer", offered: "Sequence[ServerTool]") -> None:
         for tool in offered:
             name = self._find_free_name(source, tool.name)
             is_wanted = source.include is None or tool.name in source.include
@@ -124,9 +129,9 @@ class ToolSession:
         return next((name for name in (own, longer) if name and name not in taken), None)
 
 
-def open_server(source: Tool, *, runner: ToolRunner, context: Mapping[str, str]) -> McpServer:
+async def open_server(source: Tool, *, runner: ToolRunner, context: Mapping[str, str]) -> "McpServer":
     """The MCP server of a tool, not connected yet. Raises `NotSetUp`, `UnusableArguments` and `SecretUnreadable`."""
     if source.url is None:
         raise NotSetUp("This tool is not set up.")
     headers = requests.render_headers(source, context=context, open_secret=runner.open_secret)
-    return McpServer(source.url, headers=headers, client=runner.client)
+    return await mcp_loading.new_server(source.url, headers=headers, client=runner.client)

@@ -61,6 +61,8 @@ class Ear:
         self._partial = ""
         self._told_ms = 0
         self._wordless_ms = _WORDLESS_MS
+        # The words of this utterance were asked for: what comes of them now is an answer, not told unasked.
+        self._is_asked = False
         # Whether the recognizer tells words while they are spoken; None until it is known.
         self.tells_words: bool | None = None
         self.manner = Manner()
@@ -167,6 +169,7 @@ class Ear:
         utterance = self._utterance
         if utterance is None:
             return ports.Recognition("")
+        self._is_asked = True
         try:
             return await self._bounded_final(utterance)
         except ports.ProviderError as error:
@@ -196,7 +199,7 @@ class Ear:
                 recognition = await utterance.final()
         except TimeoutError:
             raise ports.ProviderError("recognizer", f"no words within {timeout_s:g} s", retryable=True) from None
-        if self.tells_words is None and recognition.text and not self._partial:
+        if self.tells_words is None and recognition.text:
             self.tells_words = False
         return recognition
 
@@ -207,7 +210,7 @@ class Ear:
         if text != self._partial:
             self._partial, self._told_ms = text, self._heard_ms
             self._wordless_ms = _WORDLESS_AFTER_SENTENCE_MS if turns.is_finished(text) else _WORDLESS_MS
-            self.tells_words = True
+            self.tells_words = self.tells_words if self._is_asked else True
 
     def _take_window(self, probability: float, end_ms: int) -> None:
         # A window of 32 ms lies in two or three frames of 20 ms.
@@ -233,5 +236,6 @@ class Ear:
         )
         self.utterance_start_ms = self._heard_ms - len(self._pre_roll) * _FRAME_MS
         self._partial, self._told_ms, self._wordless_ms = "", self._heard_ms, _WORDLESS_MS
+        self._is_asked = False
         for pcm in self._pre_roll:
             self._utterance.push(pcm)

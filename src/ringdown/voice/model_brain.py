@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from ringdown.voice import brain, ports, turns
 from ringdown.voice.events import ConversationReport
 from ringdown.voice.history import History, Turn
-from ringdown.voice.model_answer import ModelAnswer, ModelParts
+from ringdown.voice.model_answer import END_CALL, ModelAnswer, ModelParts
 from ringdown.voice.tool_use import ToolUse
 
 _RULES = (
@@ -161,10 +161,14 @@ async def summarise(model: ports.LanguageModel, history: Sequence[ports.Message]
     """A summary of the call; None when the caller said nothing. Raises `ports.ProviderError`."""
     if not any(message.role == "user" for message in history):
         return None
+    # Whether the agent hung up shows in the call's ending; the last result is from before it did.
+    ends = {
+        request.tool_call_id for message in history for request in message.tool_calls if request.name == END_CALL.name
+    }
     lines = [
         f"{_SPEAKERS[message.role]}: {_UNCLEAR_NOTED if message.content == _UNCLEAR else message.content}"
         for message in history
-        if message.content
+        if message.content and message.tool_call_id not in ends
     ]
     messages = (ports.Message("system", _SUMMARY_PROMPT), ports.Message("user", "\n".join(lines)))
     reply = model.reply(messages, temperature=temperature)
