@@ -1,6 +1,10 @@
-"""The far ends of the conversation benchmark: callers who say a sentence every few seconds and time the answer."""
+"""The far ends of the conversation benchmark: callers who say a sentence every few seconds and time the answer.
+
+Between their sentences is the faint noise of a line, never exact silence, which a detector could pass over for nothing.
+"""
 
 import array
+import random
 import select
 import socket
 import struct
@@ -20,6 +24,7 @@ _SLOTS = 20
 _SO_TIMESTAMPNS = 35  # Linux; the socket module does not name it
 _TIMESTAMP = struct.Struct("@qq")
 _HEADER_BYTES = 12
+_NOISE_RMS, _NOISE_FRAMES = 26, 97
 
 
 @dataclass
@@ -38,15 +43,26 @@ def read_frames() -> list[bytes]:
     return [pcm[start : start + _FRAME_BYTES] for start in range(0, len(pcm), _FRAME_BYTES)]
 
 
+def make_noise() -> list[bytes]:
+    """Frames of a quiet line as PCM, about 62 dB below full scale; the same at each run."""
+    source = random.Random(1)
+    return [
+        array.array("h", (round(source.gauss(0, _NOISE_RMS)) for _ in range(_FRAME_BYTES // 2))).tobytes()
+        for _ in range(_NOISE_FRAMES)
+    ]
+
+
 class _Caller:
     """One caller: its socket, its stream, and when it waits for an answer."""
 
-    def __init__(self, speech: list[bytes], silence: bytes, phase: int) -> None:
+    def __init__(self, speech: list[bytes], pause: list[bytes], silence: bytes, phase: int) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.socket.bind(("127.0.0.1", 0))
         self._speech = speech
+        self._pause = pause
+        # What an agent sends that does not speak.
         self._silence = silence
         self._frame = -phase
         self._packet = rtp.RtpPacket(0, False, 0, 0, self.socket.fileno(), silence)
@@ -61,7 +77,7 @@ class _Caller:
         self._packet = packet._replace(
             sequence_number=(packet.sequence_number + 1) & 0xFFFF,
             timestamp=(packet.timestamp + 160) & 0xFFFFFFFF,
-            payload=self._speech[place] if place < len(self._speech) else self._silence,
+            payload=self._speech[place] if place < len(self._speech) else self._pause[place % len(self._pause)],
         )
         if place == 0:
             result.unanswered += self._finished_ns != 0
@@ -93,7 +109,8 @@ def run(connection: Connection, calls: int) -> None:
     """Sends its ports, gets the subject's ports and (begin, end) instants; sends the result."""
     silence = codecs.encode_pcmu(bytes(_FRAME_BYTES))
     speech = [codecs.encode_pcmu(frame) for frame in read_frames()]
-    callers = [_Caller(speech, silence, index * CYCLE_FRAMES // calls) for index in range(calls)]
+    pause = [codecs.encode_pcmu(frame) for frame in make_noise()]
+    callers = [_Caller(speech, pause, silence, index * CYCLE_FRAMES // calls) for index in range(calls)]
     connection.send([caller.socket.getsockname()[1] for caller in callers])
     ports, begin_s, end_s = connection.recv()
     epoll = select.epoll()

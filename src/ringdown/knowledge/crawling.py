@@ -95,8 +95,14 @@ class Frontier:
         return self._waiting.popleft()
 
     def arrive(self, url: str, *, asked: str) -> None:
-        """Check where a redirect led to. Raises `Skipped` for another site and for a page that was taken already."""
-        found = normalise(url)
+        """Check where a redirect led to.
+
+        Raises `Skipped` for another site, for a page that was taken already, and for what is no URL of a page.
+        """
+        try:
+            found = normalise(url)
+        except ValueError as error:
+            raise Skipped("it redirects to a URL that cannot be used") from error
         if found == asked:
             return
         if _name_site(found) not in self._hosts:

@@ -46,7 +46,8 @@ class Robots:
     def parse(cls, text: str) -> Self:
         """The rules of the groups that name us, else of those for everybody."""
         groups: dict[str, list[tuple[str, str]]] = {}
-        agents: list[str] = []
+        # Of the agents that the present group names, those that matter to us.
+        agents: set[str] = set()
         is_header = False
         for line in text[:_MAX_LENGTH].splitlines():
             name, colon, value = line.partition("#")[0].partition(":")
@@ -54,9 +55,9 @@ class Robots:
             if not colon:
                 continue
             if name == "user-agent":
-                agents = [*agents, value.lower()] if is_header else [value.lower()]
+                agents = (agents if is_header else set()) | ({value.lower()} & {PRODUCT, "*"})
                 is_header = True
-                groups.setdefault(value.lower(), [])
+                groups |= {agent: groups.get(agent, []) for agent in agents}
             elif name in ("allow", "disallow", "crawl-delay"):
                 is_header = False
                 for agent in agents:

@@ -45,8 +45,11 @@ def read(request: Request, content: bytes) -> Piece:
 
 def _list_links(soup: bs4.BeautifulSoup, url: str) -> list[str]:
     base = soup.find("base", href=True)
-    root = urljoin(url, str(base["href"])) if isinstance(base, bs4.Tag) else url
     links = []
+    try:
+        root = urljoin(url, str(base["href"])) if isinstance(base, bs4.Tag) else url
+    except ValueError:
+        root = url
     for anchor in soup.find_all("a", href=True):
         if "nofollow" in str(anchor.get("rel", "")):
             continue

@@ -9,8 +9,12 @@ from typing import Any
 
 from openai.types.chat import ChatCompletionChunk
 
+from ringdown import values
 from ringdown.providers import openai_client
 from ringdown.voice.ports import Message, ProviderError, TextDelta, ToolRequest, ToolSpec
+
+# A model that has lost itself fills no memory.
+_MAX_ARGUMENTS, _MAX_TOOLS = 100_000, 64
 
 
 @dataclass(slots=True)
@@ -118,7 +122,8 @@ def _read_chunk(chunk: ChatCompletionChunk, partial: list[_PartialTool]) -> tupl
     delta = getattr(choices[0], "delta", None)
     for piece in getattr(delta, "tool_calls", None) or ():
         _add_piece(piece, partial)
-    return getattr(delta, "content", None) or "", getattr(choices[0], "finish_reason", None)
+    text = values.clean_text(getattr(delta, "content", None) or "")
+    return text, getattr(choices[0], "finish_reason", None)
 
 
 def _add_piece(piece: Any, partial: list[_PartialTool]) -> None:
@@ -131,7 +136,9 @@ def _add_piece(piece: Any, partial: list[_PartialTool]) -> None:
         tool.name += name
     arguments = getattr(function, "arguments", None)
     if arguments is not None:
-        tool.arguments += arguments if isinstance(arguments, str) else json.dumps(arguments)
+        tool.arguments += values.clean_text(arguments if isinstance(arguments, str) else json.dumps(arguments))
+    if len(tool.arguments) > _MAX_ARGUMENTS or len(partial) > _MAX_TOOLS:
+        raise ProviderError(openai_client.PROVIDER, "a tool request without end", retryable=True)
 
 
 def _find_tool(index: int | None, tool_call_id: str, name: str, partial: list[_PartialTool]) -> _PartialTool:
@@ -156,7 +163,7 @@ def _finish_tool(tool: _PartialTool, number: int) -> ToolRequest:
     arguments = tool.arguments.strip() or "{}"
     try:
         is_object = isinstance(json.loads(arguments), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         is_object = False
     if not tool.name or not is_object:
         raise ProviderError(openai_client.PROVIDER, "a tool request that cannot be read", retryable=True)

@@ -37,7 +37,7 @@ def translate_errors() -> Iterator[None]:
         raise ProviderError(PROVIDER, f"the connection was closed ({code})", retryable=True) from error
     except (OSError, InvalidHandshake, openai.OpenAIError) as error:
         raise ProviderError(PROVIDER, "no connection", retryable=True) from error
-    except ValueError as error:  # JSON, base64 and UTF-8 that cannot be decoded, and fields of a wrong kind
+    except (ValueError, RecursionError) as error:  # JSON, base64 and UTF-8 that are none, fields of a wrong kind
         raise ProviderError(PROVIDER, "an answer that cannot be read", retryable=True) from error
 
 

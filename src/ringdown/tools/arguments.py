@@ -108,8 +108,8 @@ def _convert(value: Any, wanted: Any) -> Any:
         return json.dumps(value)
     if isinstance(value, str) and wanted in ("integer", "number", "boolean"):
         try:
-            read = json.loads(value.strip().lower())
-        except ValueError:
+            read = msgspec.json.decode(value.strip().lower())
+        except (ValueError, RecursionError):
             return value
         return read if isinstance(read, (bool, int, float)) else value
     return value

@@ -319,7 +319,7 @@ def pick(content: str, path: str) -> str:
         return content
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     for key in path.split("."):
         if isinstance(value, list) and key.isascii() and key.isdigit() and int(key) < len(value):
