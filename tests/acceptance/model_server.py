@@ -2,7 +2,9 @@
 
 import array
 import asyncio
+import io
 import math
+import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,21 +22,24 @@ MS_PER_CHARACTER = 30
 #: A voice that takes this breath in its text lets a polite phone believe that it has finished.
 BREATH = "…"
 _BREATH_MS = 1_400
+_LOUD, _SHORTEST_WORD_MS = 500, 160
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says; with `ends_call` it asks for the tool `end_call`."""
+    """What the model says, and the tools (name, arguments) that it asks for; with `ends_call` the tool `end_call`."""
 
     text: str
     ends_call: bool = False
+    tools: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)
 class ScriptedServer(FakeOpenAIServer):
     """Answers by the last words of the conversation, speaks for as long as a text is, fails as `faults` say.
 
-    `hear` is asked for the words of an utterance. `answers` maps what the caller said to the model's answer.
+    `hear` is asked for the words of an utterance. `answers` maps what the caller said, or a tool's result, to the
+    model's answer; a key that ends with `*` stands for all that begin like it.
     """
 
     hear: Callable[[], str] = lambda: ""
@@ -48,9 +53,10 @@ class ScriptedServer(FakeOpenAIServer):
             answer = self._choose(received.fields["messages"])
             if answer.text == SUMMARY:
                 await asyncio.sleep(self.summary_delay_s)
-            self.text, self.tool_calls = answer.text, [("end_call", "{}")] if answer.ends_call else []
+            ends = [("end_call", "{}")] if answer.ends_call else []
+            self.text, self.tool_calls = answer.text, [*answer.tools, *ends]
         elif received.path == TRANSCRIPTION:
-            self.transcript = self.hear()
+            self.transcript = self.hear() if _has_words(received.fields["file"]) else ""
         await FakeOpenAIServer._answer(self, received, writer)
 
     def _take_fault(self, path: str) -> Fault:
@@ -63,7 +69,11 @@ class ScriptedServer(FakeOpenAIServer):
     def _choose(self, messages: Sequence[dict[str, Any]]) -> Answer:
         if messages[0]["content"].startswith("Summarise"):
             return Answer(SUMMARY)
-        return self.answers.get(messages[-1]["content"], Answer("Pardon?"))
+        last = next(message["content"] for message in reversed(messages) if message["role"] != "system")
+        for words, answer in self.answers.items():
+            if last == words or (words.endswith("*") and last.startswith(words[:-1])):
+                return answer
+        return Answer("Pardon?")
 
     def _speech_pieces(self) -> list[bytes]:
         pcm = speak(str(self.requests_to(SPEECH)[-1].fields["input"]))
@@ -77,6 +87,14 @@ class ScriptedServer(FakeOpenAIServer):
         """The messages of each chat request that was no summary, without the system prompt."""
         chats = [request.fields["messages"] for request in self.requests_to(CHAT)]
         return [messages[1:] for messages in chats if not messages[0]["content"].startswith("Summarise")]
+
+
+def _has_words(recording: bytes) -> bool:
+    """Whether there is more than the end of a sound in a WAV file."""
+    with wave.open(io.BytesIO(recording)) as reader:
+        rate_hz, samples = reader.getframerate(), array.array("h", reader.readframes(reader.getnframes()))
+    frames = [samples[start : start + rate_hz // 50] for start in range(0, len(samples), rate_hz // 50)]
+    return sum(max(frame, default=0) > _LOUD for frame in frames) * 20 >= _SHORTEST_WORD_MS
 
 
 def speak(text: str) -> bytes:

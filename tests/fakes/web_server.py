@@ -36,6 +36,7 @@ class Answer:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
     fault: Fault = "none"
+    delay_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class FakeWebServer:
             writer.write(b"\x00\x01 this is no HTTP\r\n\r\n")
             await writer.drain()
             return False
+        await asyncio.sleep(answer.delay_s)
         lines = [f"HTTP/1.1 {answer.status} Whatever", f"Content-Length: {len(answer.body)}"]
         lines += [f"{name}: {value}" for name, value in answer.headers.items()]
         is_cut = answer.fault == "cut"

@@ -46,6 +46,17 @@ async def test_a_callback_is_placed_once_when_it_is_due(tenant: Tenant) -> None:
     assert (await tenant.client.get(f"{BASE}/calls")).json()["pagination"]["total"] == 2
 
 
+async def test_a_call_has_one_callback_however_often_it_is_promised(tenant: Tenant) -> None:
+    call, now = await _talk(tenant), values.now_ms()
+    for minutes in (5, 6, 90):
+        promised = await callback.schedule_callback(
+            tenant.database, call=call, at_ms=now + minutes * 60_000, reason=None
+        )
+    payload, due_at = await _read_payload(tenant)
+    assert payload["call_id"] == promised
+    assert abs(due_at - now - 90 * 60_000) < 5_000
+
+
 @pytest.mark.parametrize("delay_ms", [-1000, 10_000, callback.MAX_DELAY_MS + 60_000])
 async def test_a_callback_too_soon_or_too_late_is_refused(tenant: Tenant, delay_ms: int) -> None:
     call = await _talk(tenant)

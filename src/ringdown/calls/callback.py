@@ -20,6 +20,7 @@ MAX_DELAY_MS = 30 * 24 * 3_600_000
 async def schedule_callback(database: Database, *, call: Call, at_ms: int, reason: str | None) -> str:
     """Have the agent of `call` ring its far party again at `at_ms`; returns the id that the new call will have.
 
+    A call has one callback at most, however often a model promises it: a later promise replaces the one before.
     Raises `ValidationFailed` when the far party has no number, or the time is not between a minute and 30 days ahead.
     """
     if call.phone_number is None or not values.is_e164(call.phone_number):
@@ -36,13 +37,14 @@ async def schedule_callback(database: Database, *, call: Call, at_ms: int, reaso
         "metadata": {**call.metadata, "callback_of": call.id, **({"callback_reason": reason} if reason else {})},
     }
     async with database.write() as connection:
+        await queue.cancel_job(connection, kind=JOB_KIND, organization_id=call.organization_id, unique_key=call.id)
         await queue.defer_job(
             connection,
             kind=JOB_KIND,
             payload=payload,
             organization_id=call.organization_id,
             delay_ms=delay_ms,
-            unique_key=call_id,
+            unique_key=call.id,
         )
     return call_id
 

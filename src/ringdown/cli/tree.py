@@ -14,6 +14,9 @@ from ringdown.config import Settings
 from ringdown.gateway.routes import find_test_phone_host
 from ringdown.sip.address import join_host_port
 
+# They hold certificates and secrets, too many for an environment: a child reads them where we did, if any.
+_TABLES = ("trunks", "providers")
+
 
 def list_programs(settings: Settings) -> list[ProgramSpec]:
     """The programs, one of each."""
@@ -27,11 +30,11 @@ def list_programs(settings: Settings) -> list[ProgramSpec]:
 def build_environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child reads exactly these settings."""
     environment = dict(os.environ)
-    for name, value in settings.model_dump(exclude_unset=True, exclude={"trunks"}).items():
+    for name, value in settings.model_dump(exclude_unset=True, exclude=set(_TABLES)).items():
         environment[f"RINGDOWN_{name.upper()}"] = _render(value)
-    # Trunks hold certificates and secrets, too many for an environment: a child reads them where we did, if any.
-    if not settings.trunks and "trunks" in settings.model_fields_set:
-        environment["RINGDOWN_TRUNKS"] = "[]"
+    for name in _TABLES:
+        if not getattr(settings, name) and name in settings.model_fields_set:
+            environment[f"RINGDOWN_{name.upper()}"] = "[]"
     return environment
 
 

@@ -21,8 +21,9 @@ from ringdown.sip.call import IncomingCall
 from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
 from ringdown.telephony.models import Trunk
 from ringdown.voice.conversation import Conversation
+from ringdown.voice.conversation import Conversation
 from ringdown.voice.events import ConversationEnd
-from ringdown.voice.ports import ToolRequest
+from ringdown.voice.ports import ToolRequest, ToolResult
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +64,8 @@ class Talk:
         self._is_resting = False
         # What is said when the far party returns to the agent.
         self._announcement: str | None = None
+        # What the agent's model asked for last, after its words.
+        self._asked: ToolRequest | None = None
         # Another person has the far party now, or the far end was asked to call one.
         self._is_handed_over = False
         self._referring: asyncio.Task[ReferResult] | None = None
@@ -213,6 +216,7 @@ class Talk:
 
     def _act(self, request: ToolRequest) -> None:
         """The agent's words have been played: do what it asked for after them."""
+        self._asked = request
         try:
             if request.name == builtin_tools.LEAVE_VOICEMAIL:
                 self.conversation.leave_message(builtin_tools.read_message(builtin_tools.read_arguments(request)))
@@ -276,9 +280,15 @@ class Talk:
             self._log.info("transfer failed", reason=str(failure))
             self._record.note_transfer(replace(asked, status="failed", reason=str(failure)))
             self._announcement = _TRANSFER_FAILED.format(reason=failure)
+            self._settle(ToolResult(f"The transfer failed: {failure}.", is_error=True))
             return None
         finally:
             self._music = None
+
+    def _settle(self, result: ToolResult) -> None:
+        asked, self._asked = self._asked, None
+        if asked is not None and isinstance(self.conversation, Conversation):
+            self.conversation.settle(asked, result)
 
     async def _refer(self, route: Route, asked: Transfer) -> bool:
         """Whether the far end calls the other person itself; False when we have to."""

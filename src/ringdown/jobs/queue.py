@@ -48,6 +48,11 @@ async def defer_job(
     return job_id
 
 
+async def cancel_job(connection: AsyncConnection, *, organization_id: str, kind: str, unique_key: str) -> None:
+    """Have a job not run that waits for its time, if there is one."""
+    await store.delete_waiting(connection, organization_id=organization_id, kind=kind, unique_key=unique_key)
+
+
 async def ensure_recurring(database: Database, *, kind: str, interval_ms: int) -> None:
     """Have a job of this kind run now and then again `interval_ms` after each run; one for the installation."""
     now_at = values.now_ms()

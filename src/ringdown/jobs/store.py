@@ -120,6 +120,13 @@ async def delete_job(connection: AsyncConnection, job: Job) -> bool:
     return (await connection.execute(sa.delete(jobs).where(_is_held(job)))).rowcount == 1
 
 
+async def delete_waiting(connection: AsyncConnection, *, organization_id: str, kind: str, unique_key: str) -> None:
+    """Forget the job of this kind and unique key unless it runs."""
+    columns = jobs.c
+    key = (columns.organization_id == organization_id) & (columns.kind == kind) & (columns.unique_key == unique_key)
+    await connection.execute(sa.delete(jobs).where(key, columns.lease_id.is_(None)))
+
+
 async def reschedule_job(
     connection: AsyncConnection, job: Job, *, due_at: int | None, attempts: int, last_error: str | None
 ) -> bool:

@@ -127,6 +127,14 @@ class Polyglot(Protocol):
         """The caller speaks `language` (BCP-47) now, and is to be answered in it."""
 
 
+@runtime_checkable
+class Accountant(Protocol):
+    """A brain that remembers what came of what it asked for."""
+
+    def settle(self, tool_call_id: str, result: ports.ToolResult) -> None:
+        """What came of a tool that ran after the words."""
+
+
 @dataclass(frozen=True, slots=True)
 class FixedProposal:
     """Words that are known already; with `is_last` the agent hangs up after them."""

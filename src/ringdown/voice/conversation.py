@@ -149,6 +149,11 @@ class Conversation:
             floor.close_reply(is_interrupted=True)
         self._keypad.press(digit, at_ms)
 
+    def settle(self, request: ports.ToolRequest, result: ports.ToolResult) -> None:
+        """Tell the brain what came of something that it asked for after its words."""
+        if isinstance(self._brain, brain.Accountant):
+            self._brain.settle(request.tool_call_id, result)
+
     def leave_message(self, text: str) -> None:
         """A voicemail has answered: say `text` after its beep, or when it has fallen silent, and end."""
         if self._group is None or self._end is not None or self._floor.is_closing:

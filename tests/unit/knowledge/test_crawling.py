@@ -122,3 +122,10 @@ async def test_a_connection_that_breaks_is_a_reason(crawler: Crawler, site: Fake
     assert "127.0.0.1" in await skip(crawler, site)
     site.pages["/robots.txt"] = Answer(fault="hang_up")
     assert "127.0.0.1" in await skip(Crawler(crawler._client), site)
+
+
+async def test_a_redirect_to_an_endless_url_is_a_reason(crawler: Crawler, site: FakeWebServer) -> None:
+    target = "/" + "a" * 3000
+    site.pages["/"] = Answer(status=302, headers={"location": target})
+    site.pages[target] = Answer(b"x", headers={"content-type": "text/html"})
+    assert await skip(crawler, site) == "it redirects to a URL that cannot be used"

@@ -78,6 +78,9 @@ def test_links_are_absolute_and_robots_orders_are_obeyed() -> None:
     assert read(order % b"nofollow" + html, "html", url="https://x.example/").links == []
     hidden = read(order % b"NOINDEX" + html, "html", url="https://x.example/")
     assert (hidden.chunks, len(hidden.links)) == ([], 2)
+    assert read(b'<base href="http://[bad"><a href="c">1</a>', "html", url="https://x.example/a/b").links == [
+        "https://x.example/a/c"
+    ]
     # An uploaded file is nobody's page.
     assert read(order % b"noindex" + html, "html").chunks
 

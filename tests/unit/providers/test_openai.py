@@ -120,8 +120,11 @@ async def test_parameters_are_added_and_a_temperature_can_be_left_out(server: Fa
     assert sent["reasoning_effort"] == "low" and "temperature" not in sent
 
 
-async def test_tool_arguments_that_are_no_object_are_refused(server: FakeOpenAIServer, chat: OpenAIChat) -> None:
-    server.tool_calls = [("look", "[1, 2")]
+@pytest.mark.parametrize("arguments", ["[1, 2", "[" * 90_000, '{"a": "' + "x" * 200_000])
+async def test_tool_arguments_that_are_no_object_are_refused(
+    server: FakeOpenAIServer, chat: OpenAIChat, arguments: str
+) -> None:
+    server.tool_calls = [("look", arguments)]
     with pytest.raises(ProviderError, match="tool request"):
         await ask(chat)
 

@@ -114,3 +114,10 @@ def test_the_model_sees_one_object_schema() -> None:
         "required": ["a"],
         "additionalProperties": False,
     }
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1e999", "NaN", "9" * 10_000])
+def test_a_text_that_is_no_number_after_all_is_an_error_for_the_model(text: str) -> None:
+    count = Parameter(name="count", location="body", schema={"type": "integer"})
+    with pytest.raises(UnusableArguments, match="count: "):
+        arguments.read_arguments([count], {"count": text})

@@ -261,4 +261,4 @@ def test_a_place_in_a_result_is_found_or_empty(path: str, value: str) -> None:
 
 
 def test_a_result_that_is_no_json_has_no_places() -> None:
-    assert (pick("plain", ""), pick("plain", "a")) == ("plain", "")
+    assert (pick("plain", ""), pick("plain", "a"), pick("[" * 100_000, "a")) == ("plain", "", "")
