@@ -40,7 +40,8 @@ _FRAME_MS = 20
 _FINAL_DELAY_S = 0.15
 _VOICE_DELAY_S = 0.08
 _MS_PER_WORD = 300
-_LIMIT_MS = 26_000
+# A message that waits for the end of a greeting has been said so long after it.
+_AFTERMATH_MS = 8000
 _GREETING, _MESSAGE = "Hello this is Ringdown.", "Please call us back at your convenience."
 _HELD_OUT_SEED = 1_000_000
 _COUNTS = {
@@ -163,9 +164,12 @@ async def play(scenes: Sequence[Played]) -> None:
     await asyncio.sleep(0)
     loop, at_ms, was_silent = asyncio.get_running_loop(), 0, [True] * len(scenes)
     started_s = loop.time()
-    while at_ms < _LIMIT_MS and not all(task.done() for task in running):
+    while not all(task.done() for task in running):
         for index, (one, ear, conversation) in enumerate(zip(scenes, recognizers, conversations, strict=True)):
             if running[index].done():
+                continue
+            if at_ms >= one.scene.end_ms + _AFTERMATH_MS:
+                await conversation.finish()
                 continue
             ear.now_ms = at_ms + _FRAME_MS
             piece = one.scene.samples[at_ms * 8 : (at_ms + _FRAME_MS) * 8]
@@ -176,8 +180,7 @@ async def play(scenes: Sequence[Played]) -> None:
         detector.run()
         at_ms += _FRAME_MS
         await asyncio.sleep(started_s + at_ms / 1000 - loop.time())
-    for one, conversation, task in zip(scenes, conversations, running, strict=True):
-        await conversation.finish()
+    for one, task in zip(scenes, running, strict=True):
         one.end = await task
 
 

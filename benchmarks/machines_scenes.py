@@ -17,7 +17,7 @@ KINDS: dict[str, Truth] = {
     "rings, then voicemail": "machine", "screening": "screening", "menu": "menu", "fax": "fax", "intercept": "machine",
 }  # fmt: skip
 _NOISES: tuple[audio.NoiseKind, ...] = ("quiet", "quiet", "line", "car", "babble")
-_SECONDS = 40
+_SECONDS = 28
 _RINGS_HZ: tuple[tuple[float, ...], ...] = ((440.0, 480.0), (425.0,), (400.0, 450.0))
 
 
@@ -33,6 +33,11 @@ class Scene:
     first_ms: int = 0
     speech_end_ms: int = 0
     beep_ms: int | None = None
+
+    @property
+    def end_ms(self) -> int:
+        """When the answer is over: its words, its beep, its tones."""
+        return max(self.speech_end_ms, self.beep_ms or 0, self.first_ms + 3000)
 
     @property
     def truth(self) -> Truth:

@@ -200,9 +200,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     started_s = time.monotonic()
-    figures = run_last_words(120 if options.quick else 1000)
-    figures += run_interruptions(40 if options.quick else 400)
-    figures += words_drift.run(minutes=20 if options.quick else 60)
+    figures = run_last_words(100 if options.quick else 1000)
+    figures += run_interruptions(30 if options.quick else 400)
+    figures += words_drift.run(minutes=15 if options.quick else 60)
     print(f"took {time.monotonic() - started_s:.0f} s", file=sys.stderr)
     return report.print_figures(figures, as_json=options.json)
 

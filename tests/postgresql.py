@@ -43,12 +43,23 @@ def run_postgresql() -> Iterator[Path]:
         shutil.chown(folder, user)
     try:
         cluster = folder / "data"
-        initialise = [programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+        initialise: list[str | Path] = [
+            programs / "initdb",
+            "-D",
+            cluster,
+            "-A",
+            "trust",
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
         made = subprocess.run(initialise, user=user, cwd=folder, capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise PostgresqlUnavailableError(f"initdb failed: {made.stderr.strip()}")
         options = [part for name, value in _SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
-        command = [programs / "postgres", "-D", cluster, "-k", folder, *options]
+        command: list[str | Path] = [programs / "postgres", "-D", cluster, "-k", folder, *options]
         with (folder / "log").open("w") as log:
             server = subprocess.Popen(
                 command, user=user, cwd=folder, stdout=log, stderr=log, preexec_fn=_die_with_parent
@@ -91,7 +102,7 @@ def _unprivileged_user() -> str | None:
 
 def _wait_until_ready(server: subprocess.Popen[bytes], *, programs: Path, folder: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    probe = [programs / "pg_isready", "-q", "-h", folder, "-U", "postgres"]
+    probe: list[str | Path] = [programs / "pg_isready", "-q", "-h", folder, "-U", "postgres"]
     while subprocess.run(probe, check=False).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
             raise PostgresqlUnavailableError(f"PostgreSQL did not start: {(folder / 'log').read_text()[-2000:]}")

@@ -45,6 +45,7 @@ class ScriptedServer(FakeOpenAIServer):
     hear: Callable[[], str] = lambda: ""
     answers: dict[str, Answer] = field(default_factory=dict)
     faults: list[tuple[str, Fault]] = field(default_factory=list)  # path and fault, each used once
+    choose: Callable[[str], Answer | None] | None = None  # asked before `answers`
     summary_delay_s: float = 0.0
 
     async def _answer(self, received: Received, writer: Any) -> None:
@@ -70,6 +71,8 @@ class ScriptedServer(FakeOpenAIServer):
         if messages[0]["content"].startswith("Summarise"):
             return Answer(SUMMARY)
         last = next(message["content"] for message in reversed(messages) if message["role"] != "system")
+        if self.choose is not None and (chosen := self.choose(last)) is not None:
+            return chosen
         for words, answer in self.answers.items():
             if last == words or (words.endswith("*") and last.startswith(words[:-1])):
                 return answer

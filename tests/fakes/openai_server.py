@@ -66,6 +66,7 @@ class FakeOpenAIServer:
     transcript: str = "yes please"
     words: list[tuple[str, float, float]] = field(default_factory=lambda: [("yes", 0.1, 0.4), ("please", 0.4, 0.9)])
     streams_transcripts: bool = True
+    language: str = "english"  # as the server tells it with `verbose_json`
     tone_hz: float = 440.0
     speech_s: float = 0.5
     sends_wav_header: bool = False
@@ -199,7 +200,7 @@ class FakeOpenAIServer:
         if received.fields.get("response_format") == "verbose_json":
             words = [{"word": word, "start": start, "end": end} for word, start, end in self.words]
             answer = TranscriptionVerbose.model_validate(
-                {"duration": 1.0, "language": "english", "text": self.transcript, "words": words}
+                {"duration": 1.0, "text": self.transcript, "language": self.language, "words": words}
             )
         body = b"<html>" if self.fault == "garbage" else answer.model_dump_json(exclude_none=True).encode()
         return await _send(writer, 200, "application/json", body)

@@ -152,7 +152,7 @@ async def test_a_flow_uses_the_tools_and_the_people_of_its_agent(tenant: Tenant)
     using = _flow(tool={"name": "find_order"}, next="bye", on_failure="bye")
     refused = await _refuse(tenant, flow=using)
     assert list(refused) == ["flow.nodes.go.tool.name"]
-    assert "transfer_call" in refused["flow.nodes.go.tool.name"]
+    assert "search_knowledge" in refused["flow.nodes.go.tool.name"]
     tool = await _add_tool(tenant, "find_order")
     agent = await _create(tenant, flow=using, tools=[tool])
     gone = await tenant.client.patch(f"{BASE}/agents/{agent['id']}", json={"tools": []})

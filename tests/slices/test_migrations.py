@@ -111,7 +111,7 @@ async def test_every_key_and_index_begins_with_the_organization() -> None:
         "ux_knowledge_chunks_number",
     }
     leading = {
-        str(index.name): next(iter(index.columns)).name
+        str(index.name): next((column.name for column in index.columns), None)
         for table in engine.metadata.tables.values()
         for index in table.indexes
     }

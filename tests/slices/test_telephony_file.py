@@ -31,6 +31,14 @@ name = "pbx"
 hosts = ["192.0.2.7"]
 max_calls_per_second = 5
 """
+_PROVIDER = """
+[[providers]]
+name = "gpt"
+kind = "language_model"
+type = "openai"
+model = "gpt"
+key = "s3cret"
+"""
 
 
 def _with(settings: Settings, *tables: dict[str, Any]) -> Settings:
@@ -154,20 +162,23 @@ async def test_trunks_need_an_organization(database: Any, settings: Settings) ->
         await service.sync_trunks(database, _with(settings, CARRIER))
 
 
-def test_the_programs_of_serve_read_the_same_trunks(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = _load(settings, _FILE)
+def test_the_programs_of_serve_read_the_same_tables(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = _load(settings, _FILE + _PROVIDER)
     environment = tree.build_environment(loaded)
     assert "s3cret" not in str(environment)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert Settings().trunks == loaded.trunks
+    assert Settings().providers == loaded.providers
     assert len(loaded.trunks) == 2
+    assert len(loaded.providers) == 1
 
 
-def test_the_programs_of_a_demonstration_leave_the_trunks_of_the_file_alone(
+def test_the_programs_of_a_demonstration_leave_the_tables_of_the_file_alone(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _load(settings, _FILE)
-    for name, value in tree.build_environment(Settings(trunks=())).items():
+    _load(settings, _FILE + _PROVIDER)
+    for name, value in tree.build_environment(Settings(trunks=(), providers=())).items():
         monkeypatch.setenv(name, value)
     assert Settings().trunks == ()
+    assert Settings().providers == ()

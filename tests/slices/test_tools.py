@@ -633,4 +633,5 @@ async def test_answers_are_as_the_document_says(client: httpx.AsyncClient) -> No
     ]:
         operation = document["paths"][path][response.request.method.lower()]
         described = operation["responses"][str(response.status_code)]["content"]["application/json"]["schema"]
-        jsonschema.validate(response.json(), {**described, "components": document["components"]})
+        # Not `jsonschema.validate`, which checks the whole document again each time.
+        jsonschema.Draft202012Validator({**described, "components": document["components"]}).validate(response.json())

@@ -12,6 +12,9 @@ from ringdown.voice.flow import Flow
 from ringdown.voice.flow_nodes import FlowError
 from ringdown.voice.ports import ProviderError
 
+# The other built-in tools follow the words, for which nodes have fields of their own.
+_NODE_TOOLS = frozenset(("schedule_callback", "search_knowledge"))
+
 
 class VoiceProviderFailed(errors.RingdownError):
     """The offline voice, which knows how words are pronounced, failed."""
@@ -63,12 +66,13 @@ def _check_outcomes(flow: Flow) -> None:
 
 def _check_names(flow: Flow, *, tools: Sequence[Tool], destinations: Collection[str]) -> None:
     """Whether the agent has the tools that nodes use, and the people to whom they transfer."""
-    known = {*BUILTIN_NAMES, *(tool.model_tool_name for tool in tools)}
+    known = {*_NODE_TOOLS, *(tool.model_tool_name for tool in tools)}
     # What an MCP server has is known only once it was asked.
     is_open = any(tool.kind == "mcp" for tool in tools)
     refused = []
     for node in flow.nodes.values():
-        if node.tool is not None and not is_open and node.tool.name not in known:
+        name = node.tool.name if node.tool is not None else None
+        if name is not None and name not in known and (not is_open or name in BUILTIN_NAMES):
             message = f"is not a tool of the agent; known are: {', '.join(sorted(known))}"
             refused.append(FieldError(_name_field(node.name, "tool.name"), message))
         to = node.transfer.to if node.transfer is not None else None

@@ -128,8 +128,10 @@ def demo(
     with _demo_folder(data_dir) as folder:
         ports = {name: find_free_port("127.0.0.1") for name in ("http_port", "sip_port", "test_phone_port")}
         # Links of this call lead to these ports, not to where a public URL of the environment leads.
-        # Nor does it register with the carriers of the file.
-        settings = lifecycle.load_settings(data_dir=folder, public_url="", log_level="warning", trunks=(), **ports)
+        # Nor does it register with the carriers of the file, or load its models.
+        settings = lifecycle.load_settings(
+            data_dir=folder, public_url="", log_level="warning", trunks=(), providers=(), **ports
+        )
 
         def show(line: str) -> None:
             if not as_json:

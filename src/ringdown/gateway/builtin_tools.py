@@ -61,10 +61,11 @@ def read_transfer(agent: Agent, arguments: Mapping[str, object]) -> Transfer:
     """To whom the caller is handed over: one of the agent's own numbers, or of its flow. Raises `ValueError`."""
     wanted, introduction = arguments.get("destination"), _read_text(arguments, "introduction")
     for number in agent.transfer_numbers:
-        if wanted == number.name:
+        if isinstance(wanted, str) and wanted.strip().casefold() == number.name.casefold():
             return Transfer(to=number.phone_number, mode=number.mode, introduction=introduction)
     for node in _list_nodes(agent):
-        if node.get("end") == "transfer" and wanted is not None and node.get("transfer_to") == wanted:
+        is_number = isinstance(wanted, str) and wanted.startswith("+")
+        if is_number and node.get("end") == "transfer" and node.get("transfer_to") == wanted:
             return Transfer(to=str(wanted), mode=node.get("mode") or "blind", introduction=introduction)
     names = ", ".join(number.name for number in agent.transfer_numbers)
     raise ValueError(f"destination must be one of: {names or 'none'}.")

@@ -21,7 +21,6 @@ from ringdown.sip.call import IncomingCall
 from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
 from ringdown.telephony.models import Trunk
 from ringdown.voice.conversation import Conversation
-from ringdown.voice.conversation import Conversation
 from ringdown.voice.events import ConversationEnd
 from ringdown.voice.ports import ToolRequest, ToolResult
 
@@ -223,7 +222,8 @@ class Talk:
                 return
             self._commands.put_nowait(builtin_tools.to_command(self._claimed.agent, self._claimed.call, request))
         except ValueError as error:
-            self._log.warning("tool not carried out", tool=request.name, error=str(error))
+            self._log.warning("tool not carried out", tool=request.name)
+            self._settle(ToolResult(str(error), is_error=True))
 
     # --- wishes ------------------------------------------------------------------------------------------------------
 

@@ -101,6 +101,14 @@ class CallToolBox:
         )
         return result
 
+    def check(self, request: ToolRequest) -> ToolResult | None:
+        """What keeps a tool that runs after the words from being begun; None: nothing."""
+        try:
+            self._check(request)
+        except ValueError as error:
+            return ToolResult(str(error), is_error=True)
+        return None
+
     async def _use(self, request: ToolRequest) -> ToolResult:
         if request.name not in BUILTIN_NAMES:
             if self._session is None:
@@ -115,6 +123,11 @@ class CallToolBox:
                 return await self._search(builtin_tools.read_query(arguments))
             case builtin_tools.SCHEDULE_CALLBACK:
                 return await self._promise(builtin_tools.read_callback(arguments))
+        raise ValueError(f"The tool {request.name} runs after the words.")
+
+    def _check(self, request: ToolRequest) -> None:
+        arguments = builtin_tools.read_arguments(request)
+        match request.name:
             case builtin_tools.TRANSFER:
                 transfer = builtin_tools.read_transfer(self._agent, arguments)
                 refusal = permission.find_refusal(transfer.to, settings=self._services.settings, trunk=self._trunk)
@@ -124,7 +137,6 @@ class CallToolBox:
                 builtin_tools.read_digits(arguments)
             case builtin_tools.LEAVE_VOICEMAIL:
                 builtin_tools.read_message(arguments)
-        return ToolResult("It begins when your words have been played.")
 
     async def _search(self, query: str) -> ToolResult:
         passages = await search_knowledge(

@@ -1,19 +1,24 @@
-"""Chunks in the database: their words for the full-text search of each dialect, and their vectors.
+"""Chunks in the database: their words with a full-text index of each dialect, and their vectors.
 
-PostgreSQL holds the words as a `tsvector` with a GIN index; SQLite has an FTS5 table beside the chunks that triggers
-keep in step. FTS5 knows no columns to filter by, so that the id of the knowledge base is a word there.
+PostgreSQL has a GIN index; SQLite has an FTS5 table beside the chunks that triggers keep in step. Neither can filter by
+another column inside of the index, so that the id of the knowledge base is a word there. The indexes only tell which
+chunks hold a word: `ranking` does the rest, alike on both.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.db import engine
 from ringdown.knowledge import store, words
 from ringdown.knowledge.models import Chunk, Passage
+
+# Without a list of pending entries, which every search would read.
+_GIN = {"fastupdate": "off"}
+_LEXEMES = "array_to_tsvector(string_to_array(replace(knowledge_base_id, '_', '') || ' ' || words, ' '))"
 
 # Large values come last, so that reading a passage does not read its vector.
 chunks = sa.Table(
@@ -27,11 +32,13 @@ chunks = sa.Table(
     sa.Column("title", sa.Text),
     sa.Column("url", sa.Text),
     sa.Column("text", sa.Text, nullable=False),
-    sa.Column("words", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
+    sa.Column("words", sa.Text, nullable=False, comment="of title and text in order, with single spaces"),
     sa.Column("embedding_model", sa.Text),
     sa.Column("embedding", sa.LargeBinary, comment="32-bit floats of length 1, little-endian"),
     sa.Index("ix_knowledge_chunks_base", "organization_id", "knowledge_base_id", "number"),
-    sa.Index("ix_knowledge_chunks_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    sa.Index("ix_knowledge_chunks_words", sa.text(_LEXEMES), postgresql_using="gin", postgresql_with=_GIN).ddl_if(
+        dialect="postgresql"
+    ),
     sa.Index("ux_knowledge_chunks_number", "number", unique=True),
     # PostgreSQL keeps the words in the row, where ranking reads them, and only the vector beside it.
     postgresql_with={"toast_tuple_target": 8160},
@@ -54,12 +61,30 @@ for _statement in _FULL_TEXT:
         sa.DDL(_statement).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
     )
 
-_BEGINNING_WEIGHT = 0.25
-# The id of the base weighs nothing; the words are ranked by BM25.
-_FTS5_SEARCH = sa.text(
-    "SELECT rowid FROM knowledge_words WHERE knowledge_words MATCH :expression AND rank MATCH 'bm25(0.0, 1.0)'"
-    " ORDER BY rank LIMIT :limit"
-)
+# One statement for all forms, always the same one: it stays prepared.
+_LIST_HITS = {
+    "sqlite": sa.text(
+        "SELECT key, (SELECT json_group_array(rowid) FROM"
+        " (SELECT rowid FROM knowledge_words WHERE knowledge_words MATCH form.value LIMIT :limit))"
+        " FROM json_each(:forms) AS form ORDER BY key"
+    ),
+    "postgresql": sa.text(
+        f"SELECT place, ARRAY(SELECT number FROM knowledge_chunks WHERE {_LEXEMES} @@ CAST(form AS tsquery)"
+        " LIMIT :limit)"
+        " FROM unnest(CAST(:forms AS text[])) WITH ORDINALITY AS forms(form, place) ORDER BY place"
+    ),
+}
+# Materialized: by their numbers, not by walking through the organization, whatever the planner knows of a new table.
+_LIST_WORDS = {
+    dialect: sa.text(
+        "WITH named AS MATERIALIZED (SELECT number, words, organization_id FROM knowledge_chunks"
+        f" WHERE number {condition}) SELECT number, words FROM named WHERE organization_id = :organization_id"
+    )
+    for dialect, condition in (
+        ("sqlite", "IN (SELECT value FROM json_each(:numbers))"),
+        ("postgresql", "= ANY(CAST(:numbers AS bigint[]))"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +110,6 @@ async def insert_chunks(
     last = (await connection.execute(sa.select(sa.func.max(chunks.c.number)))).scalar() or 0 if is_sqlite else 0
     rows = []
     for place, chunk in enumerate(new):
-        found = words.list_words(chunk.full_text)
         rows.append(
             {
                 "organization_id": organization_id,
@@ -95,7 +119,7 @@ async def insert_chunks(
                 "title": chunk.title,
                 "url": chunk.url,
                 "text": chunk.text,
-                "words": " ".join(found) if is_sqlite else words.make_tsvector(found),
+                "words": " ".join(words.list_words(chunk.full_text)),
                 **({"number": last + 1 + place} if is_sqlite else {}),
             }
         )
@@ -120,59 +144,47 @@ async def delete_chunks(
     return (await connection.execute(chunks.delete().where(columns.number.in_(some)))).rowcount
 
 
-async def search_words(
-    connection: AsyncConnection,
-    *,
-    organization_id: str,
-    knowledge_base_ids: Sequence[str],
-    terms: Sequence[str],
-    limit: int,
-) -> list[int]:
-    """The numbers of the chunks that fit the terms best, best first; the bases must be the organization's."""
-    if connection.dialect.name == "sqlite":
-        expression = words.make_fts5_query(terms, knowledge_base_ids)
-        found = await connection.execute(_FTS5_SEARCH, {"expression": expression, "limit": limit})
-        return list(found.scalars())
-    condition, rank = _rank_words(terms)
-    query = (
-        sa.select(chunks.c.number)
-        .where(
-            chunks.c.organization_id == organization_id,
-            chunks.c.knowledge_base_id.in_(knowledge_base_ids),
-            condition,
-        )
-        .order_by(rank.desc(), chunks.c.number)
-        .limit(limit)
-    )
-    return list((await connection.execute(query)).scalars())
+async def list_hits(
+    connection: AsyncConnection, *, knowledge_base_ids: Sequence[str], forms: Sequence[words.Form], limit: int
+) -> list[list[int]]:
+    """For each form the numbers of up to `limit` chunks that hold it; the bases must be the organization's."""
+    dialect = connection.dialect.name
+    if dialect == "sqlite":
+        expressions = [words.make_fts5_query(form, knowledge_base_ids) for form in forms]
+        rows = await connection.execute(_LIST_HITS[dialect], {"forms": json.dumps(expressions), "limit": limit})
+        return [json.loads(row[1]) for row in rows]
+    expressions = [words.make_tsquery(form, knowledge_base_ids) for form in forms]
+    rows = await connection.execute(_LIST_HITS[dialect], {"forms": expressions, "limit": limit})
+    return [row[1] for row in rows]
 
 
-def _rank_words(terms: Sequence[str]) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[float]]:
-    """What chunks match on PostgreSQL, and how well: a word itself counts more than one that begins like it."""
-    whole, beginnings = (
-        None if query is None else sa.cast(query, postgresql.TSQUERY) for query in words.make_tsqueries(terms)
-    )
-    assert whole is not None
-    # 1: a long chunk holds more words by chance.
-    rank = sa.func.ts_rank(chunks.c.words, whole, 1)
-    if beginnings is None:
-        return chunks.c.words.op("@@")(whole), rank
-    either = whole.op("||")(beginnings)
-    return chunks.c.words.op("@@")(either), rank + _BEGINNING_WEIGHT * sa.func.ts_rank(chunks.c.words, beginnings, 1)
+async def list_words(
+    connection: AsyncConnection, organization_id: str, numbers: Sequence[int]
+) -> list[tuple[int, str]]:
+    """Number and words of these chunks, in no order."""
+    dialect = connection.dialect.name
+    wanted = json.dumps(list(numbers)) if dialect == "sqlite" else list(numbers)
+    found = await connection.execute(_LIST_WORDS[dialect], {"organization_id": organization_id, "numbers": wanted})
+    return [(row[0], row[1]) for row in found]
 
 
 async def list_passages(connection: AsyncConnection, organization_id: str, scores: dict[int, float]) -> list[Passage]:
     """The passages of these chunks with their scores, best first, without those of sources that are gone."""
-    columns = chunks.c
-    source = store.sources
-    query = (
+    columns, source = chunks.c, store.sources
+    named = (
         sa.select(
-            columns.number, columns.source_id, source.c.name, columns.knowledge_base_id, columns.text,
+            columns.number, columns.organization_id, columns.source_id, columns.knowledge_base_id, columns.text,
             columns.position, columns.title, columns.url,
         )
-        .join(source, (source.c.organization_id == columns.organization_id) & (source.c.id == columns.source_id))
-        .where(columns.organization_id == organization_id, columns.number.in_(scores), source.c.status != "failed")
+        .where(columns.number.in_(scores))
+        .cte("named")
+        .prefix_with("MATERIALIZED")
     )  # fmt: skip
+    query = (
+        sa.select(named, source.c.name)
+        .join(source, (source.c.organization_id == named.c.organization_id) & (source.c.id == named.c.source_id))
+        .where(named.c.organization_id == organization_id, source.c.status != "failed")
+    )
     found = {
         row.number: Passage(
             source_id=row.source_id,

@@ -1,12 +1,22 @@
 """The bytes of documents and texts that wait to be ingested, in the store of files."""
 
 import asyncio
+from dataclasses import dataclass
 
 import obstore
 from obstore.store import LocalStore, ObjectStore
 
 from ringdown.config import Settings
 from ringdown.knowledge.models import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Whose bytes there are."""
+
+    organization_id: str
+    knowledge_base_id: str
+    source_id: str
 
 
 class DocumentStore:
@@ -45,6 +55,15 @@ class DocumentStore:
         async for listed in obstore.list(self._store, prefix=folder):
             for found in listed:
                 await self._delete(found["path"])
+
+    async def list_stored(self, *, before: int) -> list[Stored]:
+        """Whose bytes were stored before an instant, in ms UTC."""
+        return [
+            Stored(*found["path"].split("/"))
+            async for listed in obstore.list(self._store)
+            for found in listed
+            if found["last_modified"].timestamp() * 1000 < before and found["path"].count("/") == 2
+        ]
 
     async def _delete(self, key: str) -> None:
         try:

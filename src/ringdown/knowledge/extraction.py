@@ -11,6 +11,7 @@ import msgspec
 from ringdown.knowledge.pieces import Piece, Request, Unreadable
 
 _TIMEOUT_S = 40.0
+_MEMORY_BYTES = 1024 * 1024 * 1024
 _MODULE = "ringdown.knowledge.extraction_process"
 _SOURCE_ROOT = str(Path(__file__).resolve().parents[2])
 _END_S = 5.0
@@ -20,12 +21,20 @@ _answers = msgspec.json.Decoder(Piece)
 
 
 class Extractor:
-    """Runs at most `processes` children at once; pieces have about `piece_characters`."""
+    """Runs at most `processes` children at once, each with `memory_bytes`; pieces have about `piece_characters`."""
 
-    def __init__(self, *, processes: int = 2, timeout_s: float = _TIMEOUT_S, piece_characters: int = 2_000_000) -> None:
+    def __init__(
+        self,
+        *,
+        processes: int = 2,
+        timeout_s: float = _TIMEOUT_S,
+        memory_bytes: int = _MEMORY_BYTES,
+        piece_characters: int = 2_000_000,
+    ) -> None:
         self._places = asyncio.Semaphore(processes)
         self._piece_characters = piece_characters
         self._timeout_s = timeout_s
+        self._memory_bytes = memory_bytes
 
     async def extract(self, content: bytes, request: Request) -> Piece:
         """The piece of the file that begins at `request.start`. Raises `Unreadable`."""
@@ -44,7 +53,7 @@ class Extractor:
         path = os.pathsep.join(filter(None, (_SOURCE_ROOT, os.environ.get("PYTHONPATH"))))
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", _MODULE),
+            *("-m", _MODULE, str(self._memory_bytes)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # It could hold what the document says.

@@ -13,7 +13,6 @@ import msgspec
 from ringdown.knowledge.models import Format
 from ringdown.knowledge.pieces import Piece, Request, Unreadable
 
-_MEMORY_BYTES = 1024 * 1024 * 1024
 _CPU_SECONDS = 60
 # Loading the libraries of all formats would cost each child 0.3 s.
 _READERS: Mapping[Format, str] = {
@@ -26,9 +25,9 @@ _READERS: Mapping[Format, str] = {
 
 
 def main() -> None:
-    """Answer the one request of standard input."""
+    """Answer the one request of standard input, with the bytes of memory that the command line names."""
     for limit, value in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
+        (resource.RLIMIT_AS, int(sys.argv[1])),
         (resource.RLIMIT_CPU, _CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),

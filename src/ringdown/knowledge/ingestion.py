@@ -31,6 +31,8 @@ SWEEP = "knowledge.sweep"
 
 # A run of a job has 100 s; a piece begun before this is finished in time.
 _BUDGET_S = 40.0
+# A page of a site is taken in one run; more of a long document than fits is left out.
+_PAGE_BUDGET_S = 20.0
 # Others write between two batches.
 _BATCH = 200
 # A source that ends its runs this often, for instance by killing the worker, is given up.
@@ -121,9 +123,11 @@ class Ingestion:
         extractor: Extractor,
         embeds: bool,
         budget_s: float = _BUDGET_S,
+        page_budget_s: float = _PAGE_BUDGET_S,
     ) -> None:
         self._database = database
         self._documents = documents
+        self._page_budget_s = page_budget_s
         self._client = client
         self._extractor = extractor
         self._embeds = embeds
@@ -254,6 +258,7 @@ class Ingestion:
 
     async def _take_page(self, run: Run, crawler: Crawler, frontier: Frontier, *, url: str, depth: int) -> None:
         page = await crawler.fetch(url, frontier)
+        until = asyncio.get_running_loop().time() + self._page_budget_s
         request: Request | None = Request(page.format, 0, page.charset, page.url)
         while request is not None:
             piece = await self._extractor.extract(page.content, request)
@@ -261,6 +266,9 @@ class Ingestion:
                 frontier.add_links(piece.links, depth=depth)
             await run.add(piece.chunks)
             request = None if piece.next is None else Request(page.format, piece.next, page.charset, page.url)
+            if request is not None and asyncio.get_running_loop().time() > until:
+                run.warn(f"{url}: only its beginning is taken, because reading it takes too long")
+                break
         await asyncio.sleep(await crawler.get_delay_s(url))
 
 

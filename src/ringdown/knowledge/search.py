@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.db.engine import Database
-from ringdown.knowledge import chunk_store, store, vectors, words
+from ringdown.knowledge import chunk_store, ranking, store, vectors, words
 from ringdown.knowledge.models import KnowledgeBase, Passage
 from ringdown.providers.embedding import Embedder
 from ringdown.voice.ports import ProviderError
@@ -19,6 +20,9 @@ MAX_QUERY_LENGTH = 2_000
 # So many of each list are fused; more changes nothing among the first few.
 _CANDIDATES = 40
 _SPARE = 8
+# A word that more chunks hold tells little: those are not all fetched. Of what is fetched, so many are read.
+_HITS = 1_000
+_RANKED = 200
 # Of reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
 _RRF_K = 60
 
@@ -40,12 +44,24 @@ async def search_knowledge(
     Bases that do not exist are passed over. An embedding provider that is away, or slow, leaves the words.
     """
     query = query[:MAX_QUERY_LENGTH].replace("\0", "")
-    async with database.read_alone() as connection:
-        bases = await store.list_known_bases(connection, organization_id, knowledge_base_ids)
-    if not bases or not query.strip():
+    if not knowledge_base_ids or not query.strip():
         return []
-    by_words = await _search_words(database, bases, query)
-    by_meaning = await _search_meaning(database, bases, query, embedder)
+    try:
+        # The provider takes the most of the time: meanwhile the words are searched.
+        async with asyncio.TaskGroup() as tasks:
+            embedding = tasks.create_task(_embed(query, embedder))
+            async with database.read() as connection:
+                bases, total = await store.list_searched_bases(connection, organization_id, knowledge_base_ids)
+                by_words = await _search_words(connection, bases, query, total=total)
+            if not bases:
+                embedding.cancel()
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    if not bases:
+        return []
+    by_meaning: list[int] = []
+    if embedder is not None and (vector := embedding.result()) is not None:
+        by_meaning = await _vectors.rank(database, bases, model=embedder.model, vector=vector, limit=_CANDIDATES)
     scores = fuse([by_words, by_meaning] if by_meaning else [by_words])
     # More than wanted: a source that is gone leaves its chunks for a moment.
     best = dict(sorted(scores.items(), key=lambda entry: -entry[1])[: limit + _SPARE])
@@ -59,35 +75,35 @@ def fuse(rankings: Sequence[Sequence[int]]) -> dict[int, float]:
     """The scores of what the rankings hold by reciprocal rank fusion; 1 for what every ranking puts first."""
     full = len(rankings) / (_RRF_K + 1)
     scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, number in enumerate(ranking, start=1):
+    for ranked in rankings:
+        for rank, number in enumerate(ranked, start=1):
             scores[number] = scores.get(number, 0.0) + 1 / (_RRF_K + rank) / full
     return scores
 
 
-async def _search_words(database: Database, bases: Sequence[KnowledgeBase], query: str) -> list[int]:
-    terms = words.list_terms(query)
-    if not terms:
-        return []
-    async with database.read_alone() as connection:
-        return await chunk_store.search_words(
-            connection,
-            organization_id=bases[0].organization_id,
-            knowledge_base_ids=[base.id for base in bases],
-            terms=terms,
-            limit=_CANDIDATES,
-        )
-
-
-async def _search_meaning(
-    database: Database, bases: Sequence[KnowledgeBase], query: str, embedder: Embedder | None
+async def _search_words(
+    connection: AsyncConnection, bases: Sequence[KnowledgeBase], query: str, *, total: int
 ) -> list[int]:
-    if embedder is None:
+    """The numbers of the chunks whose words fit best; the bases have `total` chunks."""
+    forms = words.list_forms(words.list_terms(query))
+    if not forms or not bases:
         return []
+    ids = [base.id for base in bases]
+    hits = await chunk_store.list_hits(connection, knowledge_base_ids=ids, forms=forms, limit=_HITS)
+    weighted = ranking.weigh(forms, hits, total=total)
+    chosen = await asyncio.to_thread(ranking.choose, weighted, hits, limit=_RANKED)
+    texts = await chunk_store.list_words(connection, bases[0].organization_id, chosen)
+    return await asyncio.to_thread(ranking.rank, weighted, texts, limit=_CANDIDATES)
+
+
+async def _embed(query: str, embedder: Embedder | None) -> Sequence[float] | None:
+    """The vector of the query, None without one."""
+    if embedder is None:
+        return None
     try:
         async with asyncio.timeout(EMBED_TIMEOUT_S):
             [vector] = await embedder.embed([query])
     except (ProviderError, TimeoutError) as error:
         _log.warning("knowledge_searched_by_words_only", model=embedder.model, error=str(error))
-        return []
-    return await _vectors.rank(database, bases, model=embedder.model, vector=vector, limit=_CANDIDATES)
+        return None
+    return vector

@@ -13,7 +13,8 @@ from ringdown.knowledge import chunk_store
 from ringdown.knowledge.models import KnowledgeBase
 
 _CAPACITY_BYTES = 512 * 1024 * 1024
-_PAGE_ROWS = 2_000
+# About 1 MB of vectors: reading them takes the event loop for a few milliseconds.
+_PAGE_ROWS = 150
 # numpy leaves the event loop alone from this many multiplications on; below, a thread costs more.
 _THREAD_FROM = 200_000
 

@@ -5,8 +5,8 @@ Both databases get the same words, made here, and never parse text themselves.
 
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 # Combining marks belong to the letter before them; without the marks of Latin, Greek and Cyrillic é and e are one.
 _MARKS = "".join(chr(code) for code in range(0x300, 0x1E00) if unicodedata.category(chr(code)).startswith("M"))
@@ -19,8 +19,6 @@ _UNSPACED = re.compile(
 )
 _MAX_WORD = 64
 _MAX_TERMS = 24
-# PostgreSQL keeps at most this position and this many positions of a word.
-_MAX_POSITION, _MAX_POSITIONS = 16_383, 255
 
 # Words that questions are made of; they are left out of a query unless nothing else is in it.
 _STOP_WORDS = frozenset(
@@ -42,6 +40,14 @@ _STOP_WORDS = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A word that is searched for, by the beginning that its inflected forms share if it has one."""
+
+    word: str
+    beginning: str | None = None
+
+
 def list_words(text: str) -> list[str]:
     """The words of a text in order: lower case, without accents, unspaced scripts as pairs of characters."""
     plain = _DIACRITICS.sub("", unicodedata.normalize("NFKD", text.casefold()))
@@ -57,26 +63,22 @@ def list_terms(query: str) -> list[str]:
     return (telling or words)[:_MAX_TERMS]
 
 
-def make_fts5_query(terms: Sequence[str], knowledge_base_ids: Sequence[str]) -> str:
-    """The FTS5 expression for chunks of the bases that hold any of the terms or a word that begins like one."""
+def list_forms(terms: Sequence[str]) -> list[Form]:
+    """What chunks are searched for."""
+    return [Form(term, _find_beginning(term)) for term in terms]
+
+
+def make_fts5_query(form: Form, knowledge_base_ids: Sequence[str]) -> str:
+    """The FTS5 expression for chunks of the bases that hold the form."""
     bases = " OR ".join(f'"{make_base_word(identifier)}"' for identifier in knowledge_base_ids)
-    words = " OR ".join(part for term in terms for part in (f'"{term}"', *_prefix(term, '"{}" *')))
-    return f"base : ({bases}) AND words : ({words})"
+    wanted = f'"{form.word}"' if form.beginning is None else f'"{form.beginning}" *'
+    return f"base : ({bases}) AND words : ({wanted})"
 
 
-def make_tsqueries(terms: Sequence[str]) -> tuple[str, str | None]:
-    """The same for PostgreSQL: a `tsquery` of the terms, and one of how they begin, None without any."""
-    beginnings = [part for term in terms for part in _prefix(term, "'{}':*")]
-    return " | ".join(f"'{term}'" for term in terms), " | ".join(beginnings) or None
-
-
-def make_tsvector(words: Sequence[str]) -> str:
-    """The words as PostgreSQL writes a `tsvector`."""
-    positions: dict[str, list[str]] = defaultdict(list)
-    for position, word in enumerate(words, start=1):
-        if len(positions[word]) < _MAX_POSITIONS:
-            positions[word].append(str(min(position, _MAX_POSITION)))
-    return " ".join(f"'{word}':{','.join(found)}" for word, found in positions.items())
+def make_tsquery(form: Form, knowledge_base_ids: Sequence[str]) -> str:
+    """The same as PostgreSQL writes a `tsquery`."""
+    bases = " | ".join(f"'{make_base_word(identifier)}'" for identifier in knowledge_base_ids)
+    return f"({bases}) & " + (f"'{form.word}'" if form.beginning is None else f"'{form.beginning}':*")
 
 
 def make_base_word(knowledge_base_id: str) -> str:
@@ -97,8 +99,8 @@ def _pair(run: str) -> list[str]:
     return [run] if len(run) == 1 else [run[place : place + 2] for place in range(len(run) - 1)]
 
 
-def _prefix(term: str, form: str) -> list[str]:
+def _find_beginning(term: str) -> str | None:
     """A beginning that inflected forms share: hours and hour, opening and opened."""
     if len(term) < 5 or any(character.isdecimal() for character in term):
-        return []
-    return [form.format(term[: len(term) - (1 if len(term) < 7 else 2)])]
+        return None
+    return term[: len(term) - (1 if len(term) < 7 else 2)]

@@ -26,6 +26,8 @@ _OURS = {
 }
 #: Asks for word times (`verbose_json`), which not every model knows.
 WORD_TIMES = "has_word_times"
+#: Has the language detected that was spoken (`verbose_json`, too), instead of naming one.
+LANGUAGE = "detects_language"
 #: Whether the temperature of the agent is sent; some models refuse any.
 TEMPERATURE = "has_temperature"
 
@@ -34,7 +36,7 @@ def find_parameters(kind: ProviderKind) -> frozenset[str]:
     """The names that `parameters` of a provider of this kind may have."""
     known = set(inspect.signature(_REQUESTS[kind]).parameters) - _OURS
     if kind == "speech_to_text":
-        known |= {WORD_TIMES, "temperature"}
+        known |= {WORD_TIMES, LANGUAGE, "temperature"}
     if kind == "language_model":
         known.add(TEMPERATURE)
     return frozenset(known)

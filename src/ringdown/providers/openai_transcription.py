@@ -1,15 +1,15 @@
 """Recognizers of OpenAI-compatible servers: each utterance is uploaded as a WAV file when its words are asked for."""
 
 import asyncio
-import io
-import wave
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import openai
 from openai.types.audio import TranscriptionVerbose
 
-from ringdown.providers import openai_client
+from ringdown.providers import language_names, openai_client
+from ringdown.providers.wav import to_wav
 from ringdown.voice.ports import Expectation, Recognition, Word
 
 _SHORTEST_MS = 100  # servers refuse less
@@ -19,8 +19,9 @@ class OpenAITranscription:
     """A recognizer (`SpeechToText`) of free speech.
 
     `timeout_s` bounds one transcription. With `has_word_times` the server is asked for them (`verbose_json`,
-    which not every model knows); without, the text is streamed where the server does that. `parameters` are added to
-    each request.
+    which not every model knows); without, the text is streamed where the server does that. With `detects_language`
+    the server is told no language, and asked which it heard (`verbose_json`, too). `parameters` are added to each
+    request.
     """
 
     def __init__(
@@ -31,12 +32,14 @@ class OpenAITranscription:
         model: str,
         timeout_s: float = 15.0,
         has_word_times: bool = False,
+        detects_language: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         self.client = openai_client.open_client(base_url=base_url, api_key=api_key, timeout_s=timeout_s)
         self.model = model
         self.timeout_s = timeout_s
         self.has_word_times = has_word_times
+        self.detects_language = detects_language
         self.parameters = dict(parameters or {})
 
     async def close(self) -> None:
@@ -57,7 +60,7 @@ class OpenAIUtterance:
         self._recognizer = recognizer
         self._sample_rate_hz = sample_rate_hz
         self._options: dict[str, Any] = {"model": recognizer.model, **recognizer.parameters}
-        if language:
+        if language and not recognizer.detects_language:
             self._options["language"] = language.lower().partition("-")[0]
         if expectation.kind == "choice" and expectation.phrases:
             self._options["prompt"] = ", ".join(expectation.phrases)
@@ -79,11 +82,11 @@ class OpenAIUtterance:
         audio = bytes(self._audio)
         if len(audio) == self._recognized_bytes or len(audio) < 2 * self._sample_rate_hz * _SHORTEST_MS // 1000:
             return self._recognition
-        upload = ("utterance.wav", _to_wav(audio, self._sample_rate_hz), "audio/wav")
+        upload = ("utterance.wav", to_wav(audio, self._sample_rate_hz), "audio/wav")
         with openai_client.translate_errors():
             async with asyncio.timeout(self._recognizer.timeout_s):
-                if self._recognizer.has_word_times:
-                    recognition = await self._transcribe_with_times(upload)
+                if self._recognizer.has_word_times or self._recognizer.detects_language:
+                    recognition = await self._transcribe_verbosely(upload)
                 else:
                     recognition = await self._transcribe_streamed(upload)
         self._recognition, self._recognized_bytes, self._partial = recognition, len(audio), recognition.text
@@ -94,11 +97,15 @@ class OpenAIUtterance:
         self._audio.clear()
         self._recognized_bytes = 0
 
-    async def _transcribe_with_times(self, upload: tuple[str, bytes, str]) -> Recognition:
-        answer = await self._recognizer.client.audio.transcriptions.create(
-            file=upload, response_format="verbose_json", timestamp_granularities=["word"], **self._options
-        )
-        return _read_answer(answer)
+    async def _transcribe_verbosely(self, upload: tuple[str, bytes, str]) -> Recognition:
+        recognizer, options = self._recognizer, dict(self._options)
+        if recognizer.has_word_times:
+            options["timestamp_granularities"] = ["word"]
+        create = recognizer.client.audio.transcriptions.create
+        answer = await create(file=upload, response_format="verbose_json", **options)
+        recognition = _read_answer(answer)
+        name = getattr(answer, "language", None) if recognizer.detects_language and recognition.text else None
+        return replace(recognition, language=language_names.find_tag(name)) if isinstance(name, str) else recognition
 
     async def _transcribe_streamed(self, upload: tuple[str, bytes, str]) -> Recognition:
         create = self._recognizer.client.audio.transcriptions.with_streaming_response.create
@@ -129,13 +136,3 @@ def _read_answer(answer: Any) -> Recognition:
         for word in getattr(answer, "words", None) or ()
     )
     return Recognition(answer.text.strip(), words)
-
-
-def _to_wav(pcm: bytes, sample_rate_hz: int) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(sample_rate_hz)
-        writer.writeframes(pcm)
-    return file.getvalue()

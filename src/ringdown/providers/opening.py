@@ -150,6 +150,7 @@ class OpenProviders:
             model=provider.model or "",
             timeout_s=provider.timeout_seconds,
             has_word_times=bool(parameters.pop(openai_parameters.WORD_TIMES, False)),
+            detects_language=bool(parameters.pop(openai_parameters.LANGUAGE, False)),
             parameters=parameters,
         )
 
@@ -207,9 +208,12 @@ class OpenProviders:
         """Where the files of a local model are: among the pulled ones, or where the settings say."""
         name = provider.model or ""
         try:
-            return ModelLibrary(self._settings.data_dir).find(name) or Path(name)
+            folder = ModelLibrary(self._settings.data_dir).find(name) or Path(name)
         except ModelError as error:
             raise ValueError(str(error).removesuffix(".")) from error
+        if len(folder.parts) == 1 and not folder.is_dir():
+            raise ValueError(f"there is no model {name} here; get it with: ringdown models pull {name}")
+        return folder
 
     async def _start_sherpa(self, provider: ProviderSettings) -> None:
         """Load a model, so that the first caller need not wait for it."""

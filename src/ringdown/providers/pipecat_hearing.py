@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import io
-import wave
 import weakref
 from collections.abc import AsyncIterator
 
@@ -22,6 +20,7 @@ from pipecat.services.stt_service import SegmentedSTTService
 from ringdown.providers import pipecat_host, resample
 from ringdown.providers.pipecat_host import ServiceHost, ServicePool
 from ringdown.providers.pipecat_plan import ServicePlan
+from ringdown.providers.wav import to_wav
 from ringdown.voice.ports import Expectation, ProviderError, Recognition, Utterance
 
 # What the detector of Pipecat's pipelines waits before it says that speech is over.
@@ -105,7 +104,7 @@ class SegmentUtterance:
     async def _transcribe(self, host: ServiceHost, audio: bytes) -> Recognition:
         service = host.service
         pcm = _resample(audio, from_hz=self._sample_rate_hz, to_hz=service.sample_rate)
-        upload = _to_wav(pcm, service.sample_rate) if service.wants_wav_segments else pcm
+        upload = to_wav(pcm, service.sample_rate) if service.wants_wav_segments else pcm
         heard = _Heard()
         frames: AsyncIterator[Frame | None] = service.run_stt(upload)
         async for frame in frames:
@@ -272,13 +271,3 @@ async def _is_set(event: asyncio.Event, *, within_s: float) -> bool:
 
 def _resample(pcm: bytes, *, from_hz: int, to_hz: int) -> bytes:
     return pcm if from_hz == to_hz else resample.resample(pcm, from_hz=from_hz, to_hz=to_hz)
-
-
-def _to_wav(pcm: bytes, sample_rate_hz: int) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(sample_rate_hz)
-        writer.writeframes(pcm)
-    return file.getvalue()

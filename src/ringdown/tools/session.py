@@ -108,7 +108,8 @@ class ToolSession:
             return self._note(source, str(error))
 
     def _note(self, source: Tool, failure: str) -> "tuple[None, list[ServerTool]]":
-        _log.warning("mcp_server_failed", tool_id=source.id, error=failure)
+        # A server may say anything, as what it was asked.
+        _log.warning("mcp_server_failed", tool_id=source.id, **{"pii.error": failure})
         self.failures.append(f"{source.name}: {failure}")
         return None, []
 

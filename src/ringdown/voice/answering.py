@@ -14,6 +14,8 @@ from ringdown.voice.settings import ConversationSettings
 # A greeting that is still going on has enough words by now to tell a machine's from a business's; and again.
 _PEEK_MS = 2200
 _PEEK_AGAIN_MS = 800
+# Sounds of a line without a voice: their words, if they have any, are known when nobody is waited for any longer.
+_PEEK_AHEAD_MS = 200
 # The words of what ended so long before are all there.
 _BREATH_MS = 200
 # Somebody was asked to come to the telephone.
@@ -39,6 +41,9 @@ _MOST_PROMPTS = 10
 _PARTIAL_TICK_MS = 100
 # The greeting begins so soon after it is known that a person is there, whatever else is heard.
 _LONGEST_WAIT_MS = 1000
+# Whose voice is heard for so long in the first moments of our greeting does not listen: a recording. About four
+# tenths of speech are as loud as that.
+_TALKING_MS, _MOMENTS_MS = 800, 2500
 # Voice activity sees a tone's beginning a little before or after the tone does.
 _TONE_LAG_MS = 150
 
@@ -77,6 +82,7 @@ class Answering:
         self._on_open = on_open
         self._tones = beep.ToneFinder(sample_rate_hz=settings.sample_rate_hz)
         self._cadence = cadence.Cadence()
+        self._line = cadence.Line()
         self._signal: beep.Signal | None = None
         self._step: _Step = "deciding"
         self._now_ms = 0
@@ -87,6 +93,9 @@ class Answering:
         self._level = 0
         self._first_spoken_ms: int | None = None
         self._is_deaf = self._is_waiting = False
+        # What the verdict rested on that opened the floor.
+        self._reason = ""
+        self._loud_ms = 0
         self._peeked: str | None = None
         self._is_peeking = False
         self._next_peek_ms, self._peeked_ms = _PEEK_MS, 0
@@ -105,6 +114,7 @@ class Answering:
         if self._step == "done":
             return
         self._level = audioop.rms(pcm, 2)
+        self._line.feed(self._level)
         if tones := self._tones.push(pcm, at_ms):
             begin_ms = tones[0].start_ms - _TONE_LAG_MS
             has_spoken = self._first_spoken_ms is not None and self._first_spoken_ms < begin_ms
@@ -149,6 +159,7 @@ class Answering:
         """A tone that sounded like a voice is nobody's turn."""
         self._first_spoken_ms = None
         self._cadence.reset()
+        self._line = cadence.Line()
         if self._step == "deciding" and self._ear.is_active:
             self._floor.cancel_attempt()
             self._ear.drop(self._spawn)
@@ -185,27 +196,36 @@ class Answering:
         return machine.Finding("machine", signal) if signal in ("beep", "intercept") else None
 
     def _judge_speech(self, text: str | None) -> machine.Finding | None:
-        spoken_ms = self._cadence.spoken_ms
         if self._tones.is_hearing:
             return None
-        if spoken_ms >= _PEEK_MS and text is None and not self._is_deaf:
-            if self._is_peeking or self._floor.attempt is not None:
-                return None
-            is_new = self._cadence.last_voiced_ms > self._peeked_ms - _BREATH_MS
-            if spoken_ms >= self._next_peek_ms or (self._is_pause() and is_new):
-                self._next_peek_ms, self._peeked_ms = spoken_ms + _PEEK_AGAIN_MS, self._now_ms
-                self._is_peeking = True
-                self._spawn(self._peek())
-                return None
+        spoken_ms, quiet_ms = self._cadence.spoken_ms, self._now_ms - self._quiet_since_ms
+        is_noise = not self._line.has_voice and quiet_ms >= self._limits.max_silence_ms - _PEEK_AHEAD_MS
+        is_due = spoken_ms >= _PEEK_MS or (spoken_ms > 0 and is_noise)
+        if is_due and text is None and not self._is_deaf and self._awaits_words(spoken_ms, is_noise=is_noise):
+            return None
         evidence = machine.Evidence(
             spoken_ms=spoken_ms,
             silence_ms=self._cadence.silence_ms(self._now_ms),
-            quiet_ms=self._now_ms - self._quiet_since_ms,
+            quiet_ms=quiet_ms,
             text=text if text is not None else self._peeked,
             is_deaf=self._is_deaf,
+            has_voice=self._line.has_voice,
         )
         limits = replace(self._limits, max_silence_ms=_PATIENCE_MS) if self._is_waiting else self._limits
         return machine.judge(evidence, limits=limits)
+
+    def _awaits_words(self, spoken_ms: int, *, is_noise: bool) -> bool:
+        """Have the words so far recognized, if that is due; the verdict waits for them, but not for those of noise."""
+        if self._is_peeking or self._floor.attempt is not None:
+            return not is_noise
+        is_new = self._cadence.last_voiced_ms > self._peeked_ms - _BREATH_MS
+        is_first = is_noise and self._peeked is None
+        if not (is_first or spoken_ms >= self._next_peek_ms or (self._is_pause() and is_new)):
+            return False
+        self._next_peek_ms, self._peeked_ms = spoken_ms + _PEEK_AGAIN_MS, self._now_ms
+        self._is_peeking = True
+        self._spawn(self._peek())
+        return True
 
     def _is_pause(self) -> bool:
         return self._cadence.silence_ms(self._now_ms) >= cadence.PAUSE_MS
@@ -239,6 +259,7 @@ class Answering:
             self._go_to("choices")
         elif verdict in ("human", "unknown", "screening"):
             self._open("open")
+            self._reason, self._loud_ms = finding.reason, self._cadence.loud_ms
             if self._is_pause():
                 # Others who talk in the background do not keep us from answering.
                 self._floor.end_turn()
@@ -343,6 +364,7 @@ class Answering:
             self._greet()
         if attempt is not None and attempt.heard is not None and attempt.heard.source == "speech":
             text = attempt.heard.text
+            self._is_deaf = not attempt.heard.is_understood
         elif self._ear.is_active and self._now_ms % _PARTIAL_TICK_MS == 0:
             text = self._ear.partial()
         hint = machine.read_words(text, is_first=is_early) if text else None
@@ -350,10 +372,18 @@ class Answering:
             self._conclude(machine.Finding(hint, "words"), text)
         elif signal == "beep" and self._is_after_greeting(is_early=is_early):
             self._conclude(machine.Finding("machine", "beep"), text)
+        elif self._is_deaf and self._talks_on():
+            self._conclude(machine.Finding("machine", "cadence"), text)
+
+    def _talks_on(self) -> bool:
+        """Whether the voice that seemed to be a person's goes on while we greet."""
+        is_greeting = self._now_ms - self._since_ms <= _MOMENTS_MS and self._reason == "cadence"
+        return is_greeting and self._cadence.loud_ms - self._loud_ms >= _TALKING_MS
 
     def _greet(self) -> None:
         """What was heard was no turn, as noise that never pauses: nobody is kept waiting for its end."""
-        is_due = self._now_ms - self._since_ms >= _LONGEST_WAIT_MS and self._now_ms > self._greeting.delay_ms
+        longest_ms = 0 if self._reason == "silence" else _LONGEST_WAIT_MS
+        is_due = self._now_ms - self._since_ms >= longest_ms and self._now_ms > self._greeting.delay_ms
         if is_due and self._floor.reply is None and self._greeting.first_speaker == "agent":
             self._floor.open(self._greeting.text)
 

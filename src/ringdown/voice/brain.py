@@ -48,9 +48,13 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The answer waits for something; one of `texts` is said where nothing else is for a while. Comes repeatedly."""
+    """The answer waits for something; one of `texts` is said where nothing else is for a while. Comes repeatedly.
+
+    `said` is told what is said.
+    """
 
     texts: tuple[str, ...] = ()
+    said: Callable[[str], None] = lambda _text: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How a person and a machine answer the telephone, told from lengths of speech and silence alone. Pure."""
+"""How a person and a machine answer the telephone, told from loudness and lengths of speech and silence. Pure."""
 
 from typing import Literal
 
@@ -13,6 +13,14 @@ LONG_MS = 2500
 _SHORTEST_MS = 150
 # What is so much quieter than the loudest of the speech (14 dB) is somebody else in the room, or a television.
 _BACKGROUND = 0.2
+# The vowels of one voice are less than 9 dB quieter than its loudest; those of others in the room are.
+_LOUD = 0.35
+# A voice at the telephone is at least so much louder than its line (20 dB); a street or a room full of people is not.
+_STANDS_OUT = 10
+# Nothing at all for so many frames of 20 ms is a silent line; for fewer, packets that are missing.
+_SILENT_FRAMES = 10
+
+_FRAME_MS = 20
 
 Answerer = Literal["human", "machine"]
 
@@ -25,6 +33,8 @@ class Cadence:
         self._last_voiced_ms = 0
         self._level_before = self._loudest = 0
         self._last_loud_ms = 0
+        # How much of what was heard so far was as loud as the voice that has answered.
+        self.loud_ms = 0
 
     def feed(self, *, started_ms: int, last_voiced_ms: int, level: int, now_ms: int) -> None:
         """There is speech: since `started_ms` in this utterance, and up to `last_voiced_ms`.
@@ -34,6 +44,7 @@ class Cadence:
         # A click is loud for one frame only.
         self._loudest = max(self._loudest, min(level, self._level_before))
         self._level_before = level
+        self.loud_ms += _FRAME_MS * (level >= self._loudest * _LOUD)
         if level >= self._loudest * _BACKGROUND:
             self._last_loud_ms = now_ms
         voiced_ms = min(last_voiced_ms, self._last_loud_ms)
@@ -61,6 +72,31 @@ class Cadence:
         """What was heard so far belongs to somebody else."""
         self._start_ms = None
         self._level_before = self._loudest = 0
+
+
+class Line:
+    """How loud a line is at its quietest and at its loudest."""
+
+    def __init__(self) -> None:
+        self._levels = (0, 0, 0)
+        self._silent = 0
+        self._quietest: float | None = None
+        self._loudest = 0
+
+    def feed(self, level: int) -> None:
+        """Take the level of the next 20 ms."""
+        self._levels = (*self._levels[1:], level)
+        self._silent = 0 if level else self._silent + 1
+        # A click is loud for one frame only.
+        self._loudest = max(self._loudest, min(self._levels[1:]))
+        if all(self._levels) or self._silent >= _SILENT_FRAMES:
+            quiet = sum(self._levels) / len(self._levels)
+            self._quietest = quiet if self._quietest is None else min(self._quietest, quiet)
+
+    @property
+    def has_voice(self) -> bool:
+        """Whether anything stood out of the line's own noise."""
+        return self._quietest is None or self._loudest >= self._quietest * _STANDS_OUT
 
 
 def judge_cadence(*, spoken_ms: int, silence_ms: int) -> Answerer | None:

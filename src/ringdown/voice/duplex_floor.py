@@ -8,10 +8,11 @@ from ringdown.voice.attempt import Marks
 from ringdown.voice.duplex_line import DuplexLine
 from ringdown.voice.duplex_log import DuplexLog, Entry
 from ringdown.voice.duplex_reply import DuplexReply
-from ringdown.voice.duplex_tools import BEGUN, NOT_DONE, ONE_ONLY, SPOKEN_OVER, DuplexTools
+from ringdown.voice.duplex_tools import DuplexTools
 from ringdown.voice.events import ConversationEnd
 from ringdown.voice.model_answer import END_CALL
 from ringdown.voice.reply import FRAME_MS, Purpose
+from ringdown.voice.tool_tasks import BEGUN, NOT_DONE, ONE_ONLY, SPOKEN_OVER
 
 _GO_ON = "The line was interrupted for a moment. Go on: answer the caller, or ask to repeat what was not heard."
 _UNCLEAR = "[unclear]"
@@ -278,6 +279,9 @@ class DuplexFloor:
             self.reply = self._new_reply("answer")
         if self.reply.request is not None:
             self._tell(request, ONE_ONLY)
+            return
+        if (refusal := self.tools.check(request)) is not None:
+            self._take_result(request, refusal)
             return
         self.reply.request = request
         if request.name == END_CALL.name:

@@ -1,10 +1,13 @@
 """What a model is told of the conversation so far: what was heard, what tools were used and brought. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ringdown.voice import ports, turns
 
+# A call of an hour fits into the model all the same: so many characters of the last results are kept whole.
+_WHOLE_RESULTS = 100_000
+_OLD_RESULT = 500
 _NO_RESULT = ports.ToolResult("There was no answer.", is_error=True)
 
 
@@ -58,8 +61,8 @@ class History:
         self._turns: list[Turn] = []
 
     def messages(self) -> list[ports.Message]:
-        """Everything so far; every tool request in it is answered."""
-        return [message for turn in self._turns for message in turn.messages()]
+        """Everything so far; every tool request in it is answered, those of long ago in short."""
+        return _shorten([message for turn in self._turns for message in turn.messages()])
 
     def add(self, turn: Turn) -> None:
         """A turn begins; of the one before it, nothing more will be heard."""
@@ -80,6 +83,17 @@ class History:
                 if any(request.tool_call_id == tool_call_id for request in round_.requests):
                     round_.results[tool_call_id] = result
                     return
+
+
+def _shorten(messages: list[ports.Message]) -> list[ports.Message]:
+    left = _WHOLE_RESULTS
+    for place in reversed(range(len(messages))):
+        message = messages[place]
+        if message.role == "tool":
+            left -= len(message.content)
+            if left < 0 and len(message.content) > _OLD_RESULT:
+                messages[place] = replace(message, content=f"{message.content[:_OLD_RESULT]} … (cut)")
+    return messages
 
 
 def divide(heard: str, written: Sequence[str]) -> list[str]:

@@ -12,6 +12,8 @@ Hint = Literal["human", "machine", "screening", "menu", "waiting"]
 
 # A recorded greeting that has gone on for seconds has at least so many words.
 _GREETING_WORDS = 6
+# The words of what is hardly louder than the line are waited for so long.
+_WORDS_WAIT_MS = 500
 _NO_WORD = re.compile(r"[\W_]+")
 
 
@@ -28,7 +30,7 @@ class Evidence:
     """What was heard of the far party so far.
 
     `text` is None while nobody knows the words, and `is_deaf` tells that nobody will. `quiet_ms` is the silence of a
-    line on which nobody has spoken.
+    line on which nobody has spoken; `has_voice` is False for a line on which nothing was louder than its noise.
     """
 
     spoken_ms: int
@@ -36,6 +38,7 @@ class Evidence:
     quiet_ms: int
     text: str | None = None
     is_deaf: bool = False
+    has_voice: bool = True
 
 
 def read_words(text: str, *, is_first: bool) -> Hint | None:
@@ -66,8 +69,7 @@ def judge(evidence: Evidence, *, limits: settings.MachineSettings) -> Finding | 
     spoken_ms, silence_ms = evidence.spoken_ms, evidence.silence_ms
     if not spoken_ms:
         return Finding("unknown", "silence") if evidence.quiet_ms >= limits.max_silence_ms else None
-    if evidence.text == "" and not evidence.is_deaf and evidence.quiet_ms >= limits.max_silence_ms:
-        # Sounds without a word, as of a street.
+    if _is_noise(evidence, max_silence_ms=limits.max_silence_ms):
         return Finding("unknown", "silence")
     if hint == "human":
         return Finding("human", "words") if silence_ms >= cadence.PAUSE_MS else None
@@ -88,6 +90,15 @@ def judge(evidence: Evidence, *, limits: settings.MachineSettings) -> Finding | 
         is_sparse = evidence.text is not None and len(evidence.text.split()) < _GREETING_WORDS
         return Finding("unknown", "time") if is_sparse else Finding("machine", "cadence")
     return None
+
+
+def _is_noise(evidence: Evidence, *, max_silence_ms: int) -> bool:
+    """Whether what was heard for so long has no words, or no voice where nobody can tell words: a street, a room."""
+    if evidence.text == "" and not evidence.is_deaf:
+        return evidence.quiet_ms >= max_silence_ms
+    if evidence.text or evidence.has_voice:
+        return False
+    return evidence.quiet_ms >= max_silence_ms + (0 if evidence.is_deaf else _WORDS_WAIT_MS)
 
 
 def normalize(text: str) -> str:

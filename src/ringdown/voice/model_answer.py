@@ -1,6 +1,7 @@
 """One answer of a language model: rounds of words and tools, until words alone are left."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ringdown.voice import brain, ports, streams
@@ -9,6 +10,8 @@ from ringdown.voice.tool_use import ToolUse
 
 # An answer that still asks for tools after this many times will never come to words.
 MAX_ROUNDS = 5
+# Words for a quarter of an hour.
+MAX_CHARACTERS = 15_000
 # Carried out by the conversation itself.
 END_CALL = ports.ToolSpec(
     name="end_call",
@@ -44,7 +47,7 @@ class ModelAnswer:
         is_empty, rounds = True, self._turn.rounds
         while len(rounds) <= MAX_ROUNDS:
             async for part in self.prepare():
-                yield part
+                yield self._listened(part)
             offered = self.offer() if len(rounds) < MAX_ROUNDS else self.last_tools
             text, requests = "", list[ports.ToolRequest]()
             pieces = self._ask(offered)
@@ -55,6 +58,8 @@ class ModelAnswer:
                     else:
                         text += piece.text
                         yield piece.text
+                    if len(text) > MAX_CHARACTERS:
+                        break  # it has lost itself, and nobody listens so long
             finally:
                 await streams.close(pieces)
             is_empty = is_empty and not text.strip()
@@ -67,7 +72,7 @@ class ModelAnswer:
             round_ = self._tools.begin(text, wanted)
             rounds.append(round_)
             async for waiting in self._tools.wait():
-                yield waiting
+                yield self._listened(waiting)
             if wanted.last is not None and not self._tools.has_failed(round_):
                 is_end = wanted.last.name == END_CALL.name
                 yield brain.HangUp() if is_end else self._tools.act(round_, wanted.last)
@@ -110,6 +115,14 @@ class ModelAnswer:
     def close(self) -> Sequence[brain.Part]:
         """What follows the last words, if anything."""
         return ()
+
+    def _listened(self, part: brain.Part) -> brain.Part:
+        """`part`, whose words that fill a wait are remembered behind those of the round that is waited for."""
+        return dataclasses.replace(part, said=self._keep_filler) if isinstance(part, brain.Waiting) else part
+
+    def _keep_filler(self, text: str) -> None:
+        if self._turn.rounds:
+            self._turn.rounds[-1].text = f"{self._turn.rounds[-1].text} {text}".strip()
 
     def _ask(self, offered: Sequence[ports.ToolSpec]) -> ModelParts:
         # Once committed, the turn is in the history.

@@ -159,10 +159,10 @@ class ToolBox(Protocol):
         """The tools that the model may use now."""
 
     async def call(self, request: ToolRequest) -> ToolResult:
-        """Use a tool. Faults are results, too: never raises, and is bounded in time.
+        """Use a tool. Faults are results, too: never raises, and is bounded in time."""
 
-        A tool that runs `after_words` is only begun: the result tells whether it could be.
-        """
+    def check(self, request: ToolRequest) -> ToolResult | None:
+        """What keeps a tool that runs `after_words` from being begun, before the words are said; None: nothing."""
 
 
 class LanguageModel(Protocol):

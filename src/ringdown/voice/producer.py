@@ -160,5 +160,7 @@ class _Text:
         if waiting.texts and silent_ms >= (_AGAIN_MS if self._fillers else _SILENT_MS):
             if self._marks.first_text_ms is None:
                 self._marks.first_text_ms = now
-            self.queue.put_nowait(waiting.texts[self._fillers % len(waiting.texts)])
+            text = waiting.texts[self._fillers % len(waiting.texts)]
+            self.queue.put_nowait(text)
+            waiting.said(text)
             self._fillers += 1

@@ -8,27 +8,32 @@ from ringdown.voice import ports
 # Speech without word times: about 15 characters a second.
 MS_PER_CHARACTER = 65
 
-_VARIABLE = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+# Each of these takes time in proportion to the text, whatever somebody writes into a prompt.
+_VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 # Stands where a value is missing: "Hello {{name}}, this is" becomes "Hello, this is".
 _GAP = "\0"
-_GAP_WITH_SPACE = re.compile(r"[ \t]*\0(?=[ \t]*(?:[,.;:!?]|$|\n))|\0[ \t]?")
+_GAP_WITH_SPACE = re.compile(r"(?<![ \t])[ \t]*\0(?=[ \t]*(?:[,.;:!?]|$|\n))|\0[ \t]?")
 _BOUNDARY = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+|\n+")
 _ABBREVIATIONS = frozenset(
     ("mr.", "mrs.", "ms.", "dr.", "prof.", "st.", "vs.", "e.g.", "i.e.", "approx.", "inc.", "ltd.", "a.m.", "p.m.")
 )
 # The first words may leave before the sentence is complete once they are this long and end in a comma.
 _FIRST_CLAUSE_CHARACTERS = 60
+# Half a minute of speech: what has no end by then is cut between words.
+_MAX_SENTENCE_CHARACTERS = 500
+# Longer than every abbreviation.
+_LAST_WORD_CHARACTERS = 20
 
 
 def render_template(text: str, variables: Mapping[str, str]) -> str:
     """`text` with every `{{name}}` replaced; a name without a value becomes nothing, and leaves no gap."""
-    filled = _VARIABLE.sub(lambda match: variables.get(match[1]) or _GAP, text)
+    filled = _VARIABLE.sub(lambda match: variables.get(match[1].strip()) or _GAP, text)
     return _GAP_WITH_SPACE.sub("", filled)
 
 
 def find_variables(text: str) -> list[str]:
     """The names that a template uses."""
-    return _VARIABLE.findall(text)
+    return [name.strip() for name in _VARIABLE.findall(text)]
 
 
 class SentenceSplitter:
@@ -41,12 +46,13 @@ class SentenceSplitter:
     def push(self, text: str) -> list[str]:
         """Take a piece of text; the sentences that it completes."""
         self._pending += text
-        sentences = []
-        while (end := self._find_end()) is not None:
-            sentence, self._pending = self._pending[:end].strip(), self._pending[end:].lstrip()
+        sentences, start = [], 0
+        while (end := self._find_end(start)) is not None:
+            sentence, start = self._pending[start:end].strip(), end
             if sentence:
                 sentences.append(sentence)
                 self._is_first = False
+        self._pending = self._pending[start:].lstrip()
         return sentences
 
     def flush(self) -> list[str]:
@@ -54,15 +60,23 @@ class SentenceSplitter:
         rest, self._pending = self._pending.strip(), ""
         return [rest] if rest else []
 
-    def _find_end(self) -> int | None:
-        for match in _BOUNDARY.finditer(self._pending):
-            words = self._pending[: match.start()].split()
+    def _find_end(self, start: int) -> int | None:
+        """Where the sentence that begins at `start` ends."""
+        text, limit = self._pending, start + _MAX_SENTENCE_CHARACTERS
+        for match in _BOUNDARY.finditer(text, start):
+            if match.start() > limit:
+                break
+            words = text[max(start, match.start() - _LAST_WORD_CHARACTERS) : match.start()].split()
             if words and (words[-1].lower() not in _ABBREVIATIONS or "\n" in match[0]):
                 return match.end()
-        if self._is_first and len(self._pending) > _FIRST_CLAUSE_CHARACTERS:
-            comma = self._pending.find(", ", _FIRST_CLAUSE_CHARACTERS // 2)
-            return comma + 2 if comma >= 0 else None
-        return None
+        if self._is_first and len(text) - start > _FIRST_CLAUSE_CHARACTERS:
+            comma = text.find(", ", start + _FIRST_CLAUSE_CHARACTERS // 2, limit)
+            if comma >= 0:
+                return comma + 2
+        if len(text) <= limit:
+            return None
+        space = text.rfind(" ", start + 1, limit)
+        return limit if space < 0 else space
 
 
 def split_sentences(text: str) -> list[str]:

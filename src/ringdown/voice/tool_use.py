@@ -5,23 +5,12 @@ import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
-from ringdown.voice import brain, ports, waiting
+from ringdown.voice import brain, ports, tool_tasks, waiting
 from ringdown.voice.history import Round
+from ringdown.voice.tool_tasks import ToolTasks
 
-# A tool bounds its own time (60 s at most); this is for one that does not.
-_TOOL_TIMEOUT_S = 90.0
-_AT_ONCE = 8
 # How often the answer that waits for a tool shows that it is alive.
 _BEAT_S = 0.25
-# After the call a booking may still be on its way.
-_CLOSE_TIMEOUT_S = 5.0
-
-_TOO_MANY = ports.ToolResult(f"Not done: at most {_AT_ONCE} tools at once.", is_error=True)
-_TOO_LATE = ports.ToolResult("The tool did not answer in time.", is_error=True)
-_NOT_DONE = ports.ToolResult("Not done, because another tool failed; decide anew.", is_error=True)
-_ONE_ONLY = ports.ToolResult("Not done: only one such tool at a time.", is_error=True)
-_SPOKEN_OVER = ports.ToolResult("Not done: the caller spoke first.", is_error=True)
-_BEGUN = ports.ToolResult("Begun.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +32,8 @@ class ToolUse:
     """The tools of one call in use. Await `close` after the call."""
 
     def __init__(self, toolbox: ports.ToolBox | None, *, language: str) -> None:
-        self._toolbox = toolbox
+        self._tasks = ToolTasks(toolbox)
         self._texts = waiting.waiting_texts(language)
-        self._running: set[asyncio.Task[None]] = set()
         self._used_ids: set[str] = set()
 
     def switch_language(self, language: str) -> None:
@@ -54,7 +42,7 @@ class ToolUse:
 
     def specs(self) -> Sequence[ports.ToolSpec]:
         """What the model may use now."""
-        return () if self._toolbox is None else self._toolbox.specs()
+        return self._tasks.specs()
 
     def sort(
         self,
@@ -76,15 +64,14 @@ class ToolUse:
             if when is None:
                 unknown = f"There is no tool {request.name!r}; there are: {', '.join(runs)}."
                 result = ports.ToolResult(unknown, is_error=True)
-            elif when == "after_words" and last is not None:
-                result = _ONE_ONLY
             elif when == "after_words":
-                last = request
+                result = tool_tasks.ONE_ONLY if last is not None else self._tasks.check(request)
+                last = request if result is None else last
             elif (result := answer(request)) is None:
-                if len(during) < _AT_ONCE:
+                if len(during) < tool_tasks.AT_ONCE:
                     during.append(request)
                 else:
-                    result = _TOO_MANY
+                    result = tool_tasks.TOO_MANY
             if result is not None:
                 answered.append((request, result))
         return Sorted(tuple(during), last, tuple(answered))
@@ -95,29 +82,27 @@ class ToolUse:
             text, wanted.requests, results={request.tool_call_id: result for request, result in wanted.answered}
         )
         if wanted.last is not None:
-            round_.default = _SPOKEN_OVER
+            round_.default = tool_tasks.SPOKEN_OVER
         for request in wanted.during:
-            task = asyncio.get_running_loop().create_task(self._run(round_, request))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.start(self._run(round_, request))
         return round_
 
     @staticmethod
     def act(round_: Round, request: ports.ToolRequest) -> brain.Act:
         """`request` as the last part of the answer whose round is `round_`."""
-        return brain.Act(request, begun=lambda: round_.results.update({request.tool_call_id: _BEGUN}))
+        return brain.Act(request, begun=lambda: round_.results.update({request.tool_call_id: tool_tasks.BEGUN}))
 
     @staticmethod
     def has_failed(round_: Round) -> bool:
         """Whether a tool of the round failed; then what was to follow it is not done, and the model told so."""
         if not any(result.is_error for result in round_.results.values()):
             return False
-        round_.default = _NOT_DONE
+        round_.default = tool_tasks.NOT_DONE
         return True
 
     async def wait(self) -> AsyncIterator[brain.Waiting]:
         """Wait for all that runs; yields while it does."""
-        while running := set(self._running):
+        while running := self._tasks.running:
             done, left = await asyncio.wait(running, timeout=_BEAT_S)
             for task in done:
                 task.result()
@@ -126,25 +111,10 @@ class ToolUse:
 
     async def close(self) -> None:
         """Wait for what still runs, for a while, and stop it. Safe to call twice."""
-        running = set(self._running)
-        if running:
-            _, left = await asyncio.wait(running, timeout=_CLOSE_TIMEOUT_S)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-
-    async def call(self, request: ports.ToolRequest) -> ports.ToolResult:
-        """Use one tool. Never raises."""
-        if self._toolbox is None:
-            return ports.ToolResult("There are no tools.", is_error=True)
-        try:
-            async with asyncio.timeout(_TOOL_TIMEOUT_S):
-                return await self._toolbox.call(request)
-        except TimeoutError:
-            return _TOO_LATE
+        await self._tasks.close()
 
     async def _run(self, round_: Round, request: ports.ToolRequest) -> None:
-        round_.results[request.tool_call_id] = await self.call(request)
+        round_.results[request.tool_call_id] = await self._tasks.call(request)
 
     def _identify(self, request: ports.ToolRequest) -> ports.ToolRequest:
         identifier = request.tool_call_id

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.jobs import loop, queue
-from ringdown.knowledge import embedding, ingestion
+from ringdown.knowledge import embedding, ingestion, orphans
 from ringdown.knowledge.documents import DocumentStore
 from ringdown.knowledge.embedding import Embedding
 from ringdown.knowledge.extraction import Extractor
@@ -21,15 +21,21 @@ async def open_handlers(settings: Settings, database: Database) -> AsyncIterator
     """The handlers by kind of job, and what they hold open."""
     client = OutboundClient(private_allowed=settings.private_urls_allowed)
     embedder = open_embedder(read_providers(settings))
+    documents = DocumentStore.open(settings)
     ingesting = Ingestion(
         database,
-        documents=DocumentStore.open(settings),
+        documents=documents,
         client=client,
         extractor=Extractor(),
         embeds=embedder is not None,
     )
-    handlers: dict[str, loop.Handler] = {ingestion.INGEST: ingesting.ingest, ingestion.SWEEP: ingesting.sweep}
+    handlers: dict[str, loop.Handler] = {
+        ingestion.INGEST: ingesting.ingest,
+        ingestion.SWEEP: ingesting.sweep,
+        orphans.TIDY: orphans.Orphans(database, documents).tidy,
+    }
     try:
+        await queue.ensure_recurring(database, kind=orphans.TIDY, interval_ms=orphans.TIDY_INTERVAL_MS)
         if embedder is not None:
             embeds = Embedding(database, embedder)
             handlers |= {embedding.EMBED: embeds.embed, embedding.CATCH_UP: embeds.catch_up}

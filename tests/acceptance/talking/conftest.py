@@ -61,6 +61,8 @@ async def desk(ringdown: Ringdown, provider: ScriptedServer) -> AsyncIterator[De
     log = ringdown.folder / "log"
     before = len(log.read_text())
     async with ringdown.client() as client:
-        yield Desk(ringdown, client, provider)
+        desk = Desk(ringdown, client, provider)
+        yield desk
+        await desk.close()
     _, found, trace = log.read_text()[before:].partition("Traceback")
     assert not found, trace[:4000]

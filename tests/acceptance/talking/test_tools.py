@@ -1,6 +1,5 @@
 """Tools in real calls: of a web server, of an MCP server, and those that a phone can do by itself."""
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -11,8 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.acceptance.model_server import CHAT, Answer, ScriptedServer
-from tests.acceptance.running import run_phone
-from tests.acceptance.talking.desk import CALLER_ID, GREETING, NUMBER, Desk, wait_until
+from tests.acceptance.talking.desk import COLLEAGUE, GREETING, NUMBER, Desk, wait_until
 from tests.fakes.mcp_server import FakeMcpServer
 from tests.fakes.web_server import Answer as Page
 from tests.fakes.web_server import FakeWebServer
@@ -31,29 +29,23 @@ async def web() -> AsyncIterator[FakeWebServer]:
 
 async def make_tool(desk: Desk, url: str) -> str:
     """A tool with parameters of every kind, one of them secret; its id."""
-    tool: str = (
-        await desk.make(
-            "/tools",
-            name="Find order",
-            definition={
-                "description": "Finds an order.",
-                "http": {"baseUrlPattern": url + "/orders/{number}", "httpMethod": "POST"},
-                "dynamicParameters": [
-                    {"name": "number", "required": True, "schema": {"type": "string"}},
-                    {"name": "city", "location": "body", "schema": {"type": "string"}},
-                ],
-                "staticParameters": [
-                    {"name": "shop", "location": "query", "value": "7"},
-                    {"name": "who", "location": "body", "value": "{{caller_number}} {{first_name}}"},
-                ],
-                "automaticParameters": [
-                    {"name": "X-Call", "location": "header", "knownValue": "KNOWN_PARAM_CALL_ID"}
-                ],
-                "headers": {"X-API-Key": SECRET},
-            },
-        )
-    )["id"]
-    return tool
+    return await desk.make_tool(
+        name="Find order",
+        definition={
+            "description": "Finds an order.",
+            "http": {"baseUrlPattern": url + "/orders/{number}", "httpMethod": "POST"},
+            "dynamicParameters": [
+                {"name": "number", "required": True, "schema": {"type": "string"}},
+                {"name": "city", "location": "body", "schema": {"type": "string"}},
+            ],
+            "staticParameters": [
+                {"name": "shop", "location": "query", "value": "7"},
+                {"name": "who", "location": "body", "value": "{{caller_number}} {{first_name}}"},
+            ],
+            "automaticParameters": [{"name": "X-Call", "location": "header", "knownValue": "KNOWN_PARAM_CALL_ID"}],
+            "headers": {"X-API-Key": SECRET},
+        },
+    )
 
 
 async def test_a_tool_gets_its_parameters_and_its_result_leads_the_model_on(
@@ -66,9 +58,7 @@ async def test_a_tool_gets_its_parameters_and_its_result_leads_the_model_on(
         '{"state":"shipped","day":"Friday"}': Answer("It comes on Friday. Goodbye.", ends_call=True),
     }
     agent = await desk.make_agent(tools=[tool])
-    async with desk.call(
-        agent, "say Where is my order?", "wait 30", variables={"first_name": "Ana"}
-    ) as (call_id, _):
+    async with desk.call(agent, "say Where is my order?", "wait 30", variables={"first_name": "Ana"}) as (call_id, _):
         call = await desk.end_of(call_id)
 
     assert await desk.turns_of(call_id) == [
@@ -129,9 +119,10 @@ async def test_a_caller_who_speaks_while_a_tool_runs_does_not_lose_its_result(
         '{"state":"shipped"}': Answer("It was shipped. Goodbye.", ends_call=True),
     }
     agent = await desk.make_agent(tools=[tool])
-    async with desk.call(
-        agent, "say Where is my order?", "wait 2.5", "say It is rather urgent for me.", "wait 30"
-    ) as (call_id, _):
+    async with desk.call(agent, "say Where is my order?", "wait 2.5", "say It is rather urgent for me.", "wait 30") as (
+        call_id,
+        _,
+    ):
         call = await desk.end_of(call_id)
     turns = await desk.turns_of(call_id)
     assert ("contact", "It is rather urgent for me.") in turns
@@ -139,7 +130,10 @@ async def test_a_caller_who_speaks_while_a_tool_runs_does_not_lose_its_result(
     assert call["ended_reason"] == "agent_hangup"
     assert len(web.requests) == 1
     last = provider.conversations()[-1]
-    assert [message["content"] for message in last if message["role"] == "tool"] == ['{"state":"shipped"}']
+    assert '{"state":"shipped"}' in [message["content"] for message in last if message["role"] == "tool"]
+    # What filled the wait was said before the answer that nobody heard.
+    words = [message["content"] for message in last if message["role"] == "assistant" and message["content"]]
+    assert words == [GREETING, f"Let me look. {CHECKING}"]
 
 
 async def test_a_tool_of_an_mcp_server_answers(desk: Desk, provider: ScriptedServer) -> None:
@@ -149,8 +143,8 @@ async def test_a_tool_of_an_mcp_server_answers(desk: Desk, provider: ScriptedSer
         "5*": Answer("Five. Goodbye.", ends_call=True),
     }
     async with FakeMcpServer().run() as server:
-        tool = await desk.make("/tools", name="Shop", definition={"type": "mcp", "url": server.url, "include": ["add"]})
-        agent = await desk.make_agent(tools=[tool["id"]])
+        tool = await desk.make_tool(name="Shop", definition={"type": "mcp", "url": server.url, "include": ["add"]})
+        agent = await desk.make_agent(tools=[tool])
         async with desk.call(agent, "say What is two and three?", "wait 30") as (call_id, _):
             await desk.end_of(call_id)
         assert server.calls == ["add"]
@@ -164,10 +158,10 @@ async def test_a_tool_of_an_mcp_server_answers(desk: Desk, provider: ScriptedSer
 async def test_a_promised_callback_is_placed_as_a_job_and_keys_reach_the_phone(
     desk: Desk, provider: ScriptedServer
 ) -> None:
-    at = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="seconds")
+    at = datetime.now(UTC) + timedelta(hours=2)
     provider.answers = {
         "Press one for parcels.": Answer("", tools=(("send_digits", '{"digits": "1w2"}'),)),
-        "Please call me in two hours.": Answer("", tools=(("schedule_callback", json.dumps({"at": at})),)),
+        "Please call me in two hours.": Answer("", tools=(("schedule_callback", json.dumps({"at": at.isoformat()})),)),
         '{"scheduled": true, *': Answer("I will call you then. Goodbye.", ends_call=True),
     }
     agent = await desk.make_agent(tools=["schedule_callback"])
@@ -178,8 +172,13 @@ async def test_a_promised_callback_is_placed_as_a_job_and_keys_reach_the_phone(
         await desk.end_of(call_id)
     assert (await desk.turns_of(call_id))[-1] == ("agent", "I will call you then. Goodbye.")
     with closing(sqlite3.connect(desk.ringdown.folder / "data" / "ringdown.db", timeout=10)) as database:
-        jobs = database.execute("SELECT kind, run_at, arguments FROM jobs WHERE arguments LIKE ?", (f"%{call_id}%",))
-        print(jobs.fetchall())
+        query = "SELECT due_at, payload FROM jobs WHERE kind = 'calls.callback' AND unique_key = ?"
+        ((due_at, payload),) = database.execute(query, (call_id,)).fetchall()
+    assert due_at == pytest.approx(at.timestamp() * 1000, abs=20_000)
+    promised = json.loads(payload)
+    assert (promised["agent_id"], promised["phone_number"]) == (agent, NUMBER)
+    (told,) = await desk.events_of(call_id, "tool.finished")
+    assert json.loads(told["result"]) == {"scheduled": True, "call_id": promised["call_id"]}
 
 
 def _digits_of(events: list[dict[str, str]]) -> str:
@@ -188,14 +187,21 @@ def _digits_of(events: list[dict[str, str]]) -> str:
 
 async def test_the_agent_hands_over_to_a_named_number_and_to_no_other(desk: Desk, provider: ScriptedServer) -> None:
     provider.answers = {
-        "Connect me with the boss.": Answer("", tools=(("transfer_call", '{"destination": "+390612345678"}'),)),
-        "Then the sales people please.": Answer(
-            "I connect you.", tools=(("transfer_call", '{"destination": "sales"}'),)
-        ),
+        "Give me your boss.": Answer("", tools=(("transfer_call", '{"destination": "+390612345678"}'),)),
+        "Error: destination must be one of: sales.": Answer("Only the sales people are there."),
+        "Sales then.": Answer("I connect you.", tools=(("transfer_call", '{"destination": "sales"}'),)),
     }
-    agent = await desk.make_agent(transfer_numbers=[{"name": "sales", "phone_number": CALLER_ID}])
-    async with desk.call(
-        agent, "say Connect me with the boss.", "say Then the sales people please.", "wait 30"
-    ) as (call_id, phone):
+    agent = await desk.make_agent(transfer_numbers=[{"name": "sales", "phone_number": COLLEAGUE}])
+    async with desk.call(agent, "say Give me your boss.", "say Sales then.", "wait 30") as (call_id, phone):
         call = await desk.end_of(call_id)
-    print(call, phone.events, await desk.turns_of(call_id), await desk.events_of(call_id))
+        (referred,) = [event["detail"] for event in phone.events if event["kind"] == "referred"]
+    assert referred.startswith(f"sip:{COLLEAGUE}@")
+    assert await desk.turns_of(call_id) == [
+        ("agent", GREETING),
+        ("contact", "Give me your boss."),
+        ("agent", "Only the sales people are there."),
+        ("contact", "Sales then."),
+        ("agent", "I connect you."),
+    ]
+    assert (call["ended_reason"], call["outcome"]) == ("transferred", "escalated")
+    assert call["transfer"] == {"to": COLLEAGUE, "mode": "blind", "status": "connected", "reason": None}

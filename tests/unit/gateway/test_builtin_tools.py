@@ -38,12 +38,19 @@ def test_a_model_may_use_what_its_agent_or_its_flow_names(agent: Agent, permitte
     assert builtin_tools.list_permitted(agent, _inbound()) == permitted
 
 
-@pytest.mark.parametrize("destination", ["+12025550199", "sales", "", None, 7, ["Sales"], {"to": "+12025550199"}])
+@pytest.mark.parametrize(
+    "destination", ["+12025550199", "+12025550188", "Sale", "", None, 7, ["Sales"], {"to": "+12025550199"}]
+)
 @pytest.mark.parametrize("flow", [None, FLOW])
 def test_nobody_is_transferred_to_whom_the_agent_does_not_name(flow: object, destination: object) -> None:
     agent = make_agent(transfer_numbers=(SALES,), flow=flow)
     with pytest.raises(ValueError, match="destination must be one of: Sales"):
         builtin_tools.read_transfer(agent, {"destination": destination})
+
+
+def test_a_name_in_other_letters_is_the_same_person() -> None:
+    agent = make_agent(transfer_numbers=(SALES,))
+    assert builtin_tools.read_transfer(agent, {"destination": " sales"}).to == "+12025550188"
 
 
 def test_a_flow_transfers_to_its_own_number_in_its_own_mode() -> None:

@@ -38,6 +38,10 @@ class NoTools:
     def specs(self) -> Sequence[ToolSpec]:
         return ()
 
+    def check(self, request: ToolRequest) -> ToolResult | None:
+        del request
+        return None
+
     async def call(self, request: ToolRequest) -> ToolResult:
         raise AssertionError(request)
 

@@ -118,6 +118,27 @@ def test_headings_and_tables_of_a_document_are_kept_and_merged_cells_come_once()
     assert (chunk.title, chunk.text) == ("Manual › Care", "Wash cold.\n\nSizes\nS | M")
 
 
+@pytest.mark.parametrize(
+    ("content", "form", "reason"),
+    [
+        (samples.make_pdf(["", ""]), "pdf", None),
+        (samples.make_pdf(["Secret."], password="x"), "pdf", "it is protected by a password"),
+        (samples.make_pdf(["Hello."])[:200], "pdf", "it is"),
+        (b"%PDF-1.7\n" + bytes(range(256)) * 40, "pdf", "it is"),
+        (b"\xd0\xcf\x11\xe0" + bytes(100), "docx", "it is protected by a password, or an old DOC"),
+        (b"PK\x03\x04" + bytes(100), "docx", "it is not a DOCX document that can be read"),
+        (bytes(range(32)) * 50, "text", "it is not text"),
+        (b"\xef\xbb\xbf \n", "markdown", None),
+    ],
+)
+def test_a_broken_file_has_no_text_or_a_reason(content: bytes, form: Format, reason: str | None) -> None:
+    if reason is None:
+        assert read(content, form).chunks == []
+        return
+    with pytest.raises(Unreadable, match=f"^{reason}"):
+        read(content, form)
+
+
 async def test_the_child_answers_what_the_reader_says() -> None:
     extractor = Extractor()
     piece = await extractor.extract("# A\n\nGrüße.".encode(), Request("markdown"))
@@ -129,6 +150,13 @@ async def test_the_child_answers_what_the_reader_says() -> None:
 async def test_a_child_that_takes_too_long_is_ended() -> None:
     with pytest.raises(Unreadable, match=r"takes more than 0\.001 seconds"):
         await Extractor(timeout_s=0.001).extract(b"Hello.", Request("text"))
+
+
+async def test_a_file_that_needs_more_memory_than_a_child_has_fails_alone() -> None:
+    extractor = Extractor(memory_bytes=128 * 1024 * 1024)
+    with pytest.raises(Unreadable, match="memory"):
+        await extractor.extract(samples.make_pdf(["Hello."]) + b" " * 140_000_000, Request("pdf"))
+    assert (await extractor.extract(b"Hello.", Request("text"))).chunks
 
 
 async def test_a_child_that_dies_is_a_reason_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,5 +56,5 @@ def test_a_file_without_rules_allows_everything(text: str) -> None:
 
 def test_a_file_of_endless_groups_costs_no_more_than_its_length() -> None:
     text = "".join(f"user-agent:a{number}\n" for number in range(15_000)) + "disallow:/\n" * 20_000
-    assert Robots.parse(text).rules == ()
+    assert not Robots.parse(text).rules
     assert len(Robots.parse("user-agent:ringdown\n" + text).rules) == 20_000

@@ -5,13 +5,18 @@ import io
 import time
 import wave
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
 
+from ringdown.config import Settings
 from ringdown.providers.openai_chat import OpenAIChat
 from ringdown.providers.openai_speech import OpenAISpeech
 from ringdown.providers.openai_transcription import OpenAITranscription
+from ringdown.providers.opening import OpenProviders, check_parameters
+from ringdown.providers.registry import read_providers
 from ringdown.voice.ports import (
     Expectation,
     Message,
@@ -22,6 +27,7 @@ from ringdown.voice.ports import (
     ToolSpec,
     Word,
 )
+from tests.fakes import openai_server
 from tests.fakes.openai_server import FakeOpenAIServer, ToolStyle
 
 KEY = "sk-very-secret"
@@ -73,6 +79,19 @@ async def test_chat_text_arrives_in_pieces(server: FakeOpenAIServer, chat: OpenA
     parts = await ask(chat)
     assert len(parts) > 1
     assert "".join(part.text for part in parts if isinstance(part, TextDelta)).strip() == server.text
+
+
+async def test_what_is_no_character_is_left_out(
+    server: FakeOpenAIServer, chat: OpenAIChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_event = openai_server._event
+
+    def break_event(*parts: Any) -> bytes:
+        return to_event(*parts).replace(b"Hello", b"a\\u0000b\\ud83d")
+
+    monkeypatch.setattr(openai_server, "_event", break_event)
+    parts = await ask(chat)
+    assert "".join(part.text for part in parts if isinstance(part, TextDelta)) == "ab there. "
 
 
 async def test_chat_sends_history_tools_and_temperature(server: FakeOpenAIServer, chat: OpenAIChat) -> None:
@@ -218,6 +237,47 @@ async def test_word_times_come_back_in_milliseconds(server: FakeOpenAIServer) ->
     recognition = await transcribe(recognizer, bytes(8000))
     await recognizer.close()
     assert recognition.words == (Word("yes", 100, 400), Word("please", 400, 900))
+
+
+@pytest.mark.parametrize(
+    ("told", "tag"), [("german", "de"), ("Haitian Creole", "ht"), ("fr", "fr"), ("pt_BR", "pt-BR"), ("?", None)]
+)
+@pytest.mark.parametrize("has_word_times", [False, True])
+async def test_a_recognizer_that_detects_names_no_language_and_tells_the_one_it_heard(
+    server: FakeOpenAIServer, told: str, tag: str | None, has_word_times: bool
+) -> None:
+    server.language = told
+    recognizer = OpenAITranscription(
+        base_url=server.url, api_key=KEY, model="t", has_word_times=has_word_times, detects_language=True
+    )
+    recognition = await transcribe(recognizer, bytes(8000))
+    await recognizer.close()
+    sent = server.requests[0].fields
+    assert (recognition.text, recognition.language) == (server.transcript, tag)
+    assert "language" not in sent and sent["response_format"] == "verbose_json"
+    assert ("timestamp_granularities[]" in sent) is has_word_times
+    assert bool(recognition.words)
+
+
+async def test_a_table_of_the_settings_asks_for_the_language(server: FakeOpenAIServer, tmp_path: Path) -> None:
+    table = {"name": "ears", "kind": "speech_to_text", "type": "openai", "url": server.url, "model": "whisper-1"}
+    settings = Settings(data_dir=tmp_path, providers=({**table, "parameters": {"detects_language": True}},))
+    book = read_providers(settings)
+    for provider in book.providers:
+        check_parameters(provider)
+    providers = OpenProviders(settings, book)
+    utterance = providers.open_recognizer("ears").open(sample_rate_hz=8000, language="de", expectation=Expectation())
+    utterance.push(bytes(8000))
+    recognition = await utterance.final()
+    await providers.close()
+    assert (recognition.language, "language" in server.requests[0].fields) == ("en", False)
+
+
+async def test_silence_has_no_language(server: FakeOpenAIServer) -> None:
+    server.transcript = ""
+    recognizer = OpenAITranscription(base_url=server.url, api_key=KEY, model="t", detects_language=True)
+    assert (await transcribe(recognizer, bytes(8000))).language is None
+    await recognizer.close()
 
 
 async def test_final_uploads_again_only_after_more_audio(

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -16,7 +17,7 @@ from ringdown.providers.registry import read_providers
 from ringdown.providers.sherpa import SherpaRecognizer, open_sherpa_recognizer
 from ringdown.providers.sherpa_voice import SherpaVoice, open_sherpa_voice
 from ringdown.providers.sherpa_words import join_words
-from ringdown.voice.ports import Expectation, ProviderError, Word
+from ringdown.voice.ports import Expectation, ProviderError, Recognition, Word
 from tests.fakes import onnx_models
 
 PATIENCE_S = 60.0
@@ -112,6 +113,24 @@ async def test_an_offline_model_hears_the_whole_utterance(offline: SherpaRecogni
     assert final.text
     assert len(longer.text) > len(final.text)
     await utterance.close()
+    await utterance.close()
+
+
+@pytest.mark.parametrize(("told", "tag"), [("de", "de"), ("<|yue|>", "yue"), ("", None)])
+async def test_the_language_that_a_model_tells_comes_with_the_words(
+    offline: SherpaRecognizer, monkeypatch: pytest.MonkeyPatch, told: str, tag: str | None
+) -> None:
+    result = SimpleNamespace(text=" Hallo ", tokens=[], timestamps=[], lang=told)
+    stream = SimpleNamespace(accept_waveform=lambda _rate, _samples: None, result=result)
+    whisper = SimpleNamespace(create_stream=lambda: stream, decode_stream=lambda _stream: None)
+
+    async def engine() -> SimpleNamespace:
+        return whisper
+
+    monkeypatch.setattr(offline, "engine", engine)
+    utterance = offline.open(sample_rate_hz=8000, language="en-US", expectation=FREE)
+    utterance.push(noise(400))
+    assert await utterance.final() == Recognition("Hallo", language=tag)
     await utterance.close()
 
 
@@ -359,7 +378,7 @@ async def test_a_provider_is_opened_by_the_name_of_its_model(models: Path, tmp_p
             assert (await utterance.final()).text
             speaker = providers.open_speaker("voice", "0", language="en")
             assert [piece async for piece in speaker.speak("yes.", sample_rate_hz=8000)]
-        with pytest.raises(ValueError, match="there is no folder nowhere"):
+        with pytest.raises(ValueError, match="no model nowhere here; get it with: ringdown models pull nowhere"):
             providers.open_recognizer("away")
     finally:
         await providers.close()

@@ -41,6 +41,10 @@ class FakeToolBox:
             for name in self.tools
         ]
 
+    def check(self, request: ports.ToolRequest) -> ports.ToolResult | None:
+        del request
+        return None
+
     async def call(self, request: ports.ToolRequest) -> ports.ToolResult:
         self.requests.append(request)
         await asyncio.sleep(self.delay_s)

@@ -49,5 +49,9 @@ class Keys:
     def specs(self) -> list[ToolSpec]:
         return [ToolSpec(self._name, "Does something.", runs="after_words")]
 
+    def check(self, request: ToolRequest) -> ToolResult | None:
+        del request
+        return None
+
     async def call(self, request: ToolRequest) -> ToolResult:
         raise AssertionError(request)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from ringdown.voice import beep, machine
-from ringdown.voice.cadence import Cadence, judge_cadence
+from ringdown.voice.cadence import Cadence, Line, judge_cadence
 from ringdown.voice.settings import MachineSettings
 
 LIMITS = MachineSettings("hang_up")
@@ -175,3 +175,38 @@ def test_quieter_voices_in_the_background_do_not_go_on_speaking() -> None:
         cadence.feed(started_ms=0, last_voiced_ms=at_ms, level=5000 if at_ms < 600 else 700, now_ms=at_ms)
     assert cadence.spoken_ms <= 620
     assert judge_cadence(spoken_ms=cadence.spoken_ms, silence_ms=cadence.silence_ms(3000)) == "human"
+
+
+@pytest.mark.parametrize(
+    ("levels", "has_voice"),
+    [
+        ([300] * 50, False),
+        ([120, 300, 460, 200] * 20, False),
+        ([200] * 20 + [2500] * 20, True),
+        ([0] * 5 + [300] * 50, False),  # packets that were missing
+        ([0] * 20 + [300] * 50, True),  # a line that was silent
+        ([300] * 20 + [9000] + [300] * 20, False),  # a click
+        ([], True),
+    ],
+)
+def test_a_voice_stands_out_of_its_line(levels: list[int], has_voice: bool) -> None:
+    line = Line()
+    for level in levels:
+        line.feed(level)
+    assert line.has_voice is has_voice
+
+
+@pytest.mark.parametrize(
+    ("text", "is_deaf", "quiet_ms", "is_silence"),
+    [
+        ("", False, 1500, True),
+        (None, True, 1500, True),
+        (None, False, 1900, False),
+        (None, False, 2000, True),
+        ("well then", False, 2000, False),
+    ],
+)
+def test_noise_without_words_is_silence(text: str | None, is_deaf: bool, quiet_ms: int, is_silence: bool) -> None:
+    evidence = machine.Evidence(1200, 0, quiet_ms, text=text, is_deaf=is_deaf, has_voice=False)
+    finding = machine.judge(evidence, limits=LIMITS)
+    assert (finding == machine.Finding("unknown", "silence")) is is_silence

@@ -11,7 +11,7 @@ from ringdown.voice.settings import (
     InactivityMessage,
     MachineSettings,
 )
-from tests.fakes.voices import Codebook
+from tests.fakes.voices import FRAME_MS, NOISE, Codebook
 from tests.unit.voice.brains import GREETING, model, question
 from tests.unit.voice.placed_calls import MESSAGE, VOICEMAIL, answer, verdicts, watching
 from tests.unit.voice.script import Presses, Says, Sounds, Stage, Step, play
@@ -47,6 +47,23 @@ def test_somebody_who_says_nothing_is_greeted_after_a_short_wait() -> None:
     assert played.lines == [("agent", "Hello this is Ringdown.")]
     assert 1500 <= played.turns[0].start_ms <= 1650
     assert verdicts(played) == [("unknown", "silence")]
+
+
+@pytest.mark.parametrize("is_able", [True, False])
+def test_somebody_who_says_nothing_on_a_noisy_line_is_greeted_as_soon(is_able: bool) -> None:
+    stage = Stage()
+    stage.recognizer.is_able = is_able
+    played = answer("hang_up", Says(0, 9000, NOISE), stage=stage, hang_up_ms=9000)
+    assert verdicts(played) == [("unknown", "silence")]
+    assert 1500 <= next(at for at, frame in enumerate(played.sent) if frame) * FRAME_MS <= 1800
+
+
+def test_noise_is_waited_for_no_longer_than_half_a_second_when_words_come_late() -> None:
+    stage = Stage()
+    stage.recognizer.delay_s = 2.0
+    played = answer("hang_up", Says(0, 9000, NOISE), stage=stage, hang_up_ms=9000)
+    assert verdicts(played) == [("unknown", "silence")]
+    assert played.notes[0].at_ms == 2000
 
 
 def test_without_detection_the_agent_speaks_at_once_and_nothing_is_noted() -> None:
@@ -109,6 +126,23 @@ def test_a_recognizer_that_understands_nothing_leaves_the_cadence() -> None:
     assert played.end.reason == "voicemail"
     assert verdicts(played) == [("machine", "cadence")]
     assert played.ended_ms <= 3500
+
+
+def test_a_recording_that_talks_on_over_our_greeting_is_known_without_words() -> None:
+    stage = Stage()
+    stage.recognizer.is_able = False
+    played = answer("hang_up", Says(500, 1000, "Hi"), Says(1600, 7000, VOICEMAIL), stage=stage)
+    assert verdicts(played) == [("human", "cadence"), ("machine", "cadence")]
+    assert played.end.reason == "voicemail"
+    assert played.ended_ms <= 4000
+
+
+def test_a_person_who_answers_our_greeting_at_length_is_no_recording() -> None:
+    stage = Stage()
+    stage.recognizer.is_able = False
+    words = "Yes this is Ann I was out all day and now I would like to know"
+    played = answer("hang_up", Says(500, 900, "Hi"), Says(4200, 8000, words), stage=stage, hang_up_ms=9000)
+    assert verdicts(played) == [("human", "cadence")]
 
 
 def test_a_recognizer_that_fails_leaves_the_cadence() -> None:

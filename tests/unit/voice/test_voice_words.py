@@ -86,3 +86,21 @@ def test_voice_begins_with_two_windows_and_pauses_do_not_end_it() -> None:
     assert tracker.voiced_ms == 5 * 32
     tracker.reset()
     assert tracker.started_ms is None
+
+
+@pytest.mark.parametrize(
+    "text", ["{{" + " " * 200_000, " " * 500_000 + "x", "{{" * 200_000, "{{a}} " * 50_000, "\0 " * 9]
+)
+def test_a_template_takes_no_longer_than_its_length(text: str) -> None:
+    assert len(sentences.render_template(text, {})) <= len(text)
+    assert len(sentences.find_variables(text)) <= 50_000
+
+
+def test_words_without_an_end_are_cut_and_none_is_lost() -> None:
+    words = ["mr." if number % 3 else "endless" for number in range(20_000)]
+    for pieces in ([" ".join(words)], [f"{word} " for word in words]):
+        splitter = sentences.SentenceSplitter()
+        found = [sentence for piece in pieces for sentence in splitter.push(piece)] + splitter.flush()
+        assert " ".join(found).split() == words
+        assert max(map(len, found)) <= 500
+    assert "".join(sentences.split_sentences("x" * 10_000)) == "x" * 10_000

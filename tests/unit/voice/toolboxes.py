@@ -20,6 +20,10 @@ class FakeTools:
         during = [ToolSpec(name, f"Does {name}.") for name in self.results]
         return [*during, ToolSpec("transfer_call", "Transfers.", runs="after_words")]
 
+    def check(self, request: ToolRequest) -> ToolResult | None:
+        """Anything may be begun."""
+        return None
+
     async def call(self, request: ToolRequest) -> ToolResult:
         """Wait, then answer."""
         self.begun.append(request.name)

@@ -2,7 +2,6 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -241,7 +240,7 @@ def _create_knowledge_chunks() -> None:
         sa.Column("title", sa.Text(), nullable=True),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("words", sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False, comment="of title and text in order, with single spaces"),
         sa.Column("embedding_model", sa.Text(), nullable=True),
         sa.Column("embedding", sa.LargeBinary(), nullable=True, comment="32-bit floats of length 1, little-endian"),
         sa.PrimaryKeyConstraint("organization_id", "source_id", "position"),
@@ -252,7 +251,11 @@ def _create_knowledge_chunks() -> None:
     )
     op.create_index("ux_knowledge_chunks_number", "knowledge_chunks", ["number"], unique=True)
     if op.get_bind().dialect.name == "postgresql":
-        op.create_index("ix_knowledge_chunks_words", "knowledge_chunks", ["words"], postgresql_using="gin")
+        lexemes = "array_to_tsvector(string_to_array(replace(knowledge_base_id, '_', '') || ' ' || words, ' '))"
+        op.create_index(
+            "ix_knowledge_chunks_words", "knowledge_chunks", [sa.text(lexemes)],
+            postgresql_using="gin", postgresql_with={"fastupdate": "off"},
+        )  # fmt: skip
         return
     op.execute(
         "CREATE VIRTUAL TABLE knowledge_words USING fts5(base, words, content='',"
