@@ -27,10 +27,14 @@ format: $(VENV)/development
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/development
+bench: $(VENV)/benchmark
 	$(BIN)/python -m benchmarks.first_call
 	$(BIN)/python -m benchmarks.media
 	$(BIN)/python -m benchmarks.conversation
+	$(BIN)/python -m benchmarks.turns
+	$(BIN)/python -m benchmarks.machines
+	$(BIN)/python -m benchmarks.words
+	$(BIN)/python -m benchmarks.knowledge
 
 # Locks name versions and hashes for every supported Python; uv only makes them, installing needs pip alone.
 lock:
@@ -54,6 +58,12 @@ $(VENV)/development: pyproject.toml requirements-dev.lock
 	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@ $(VENV)/runtime
+
+$(VENV)/benchmark: pyproject.toml requirements-benchmark.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements-benchmark.lock
+	$(BIN)/pip install -qq --disable-pip-version-check --no-deps -e .
+	@touch $@ $(VENV)/development $(VENV)/runtime
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
