@@ -1,6 +1,7 @@
 """Transactions of `db.engine` on both databases."""
 
 import asyncio
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,23 @@ async def test_a_write_cancelled_in_the_middle_of_a_statement_frees_the_lock(cou
         await asyncio.sleep(delay * 0.0003)
         task.cancel()
         await asyncio.wait([task])
+    before = await _value(counter)
+    async with asyncio.timeout(30):
+        await _add(counter)
+    assert await _value(counter) == before + 1
+
+
+async def test_writers_that_are_cancelled_at_any_moment_never_keep_the_lock(counter: Database) -> None:
+    chance = random.Random(7)
+    for _ in range(150):
+        writers = [asyncio.create_task(_add(counter)) for _ in range(chance.randint(1, 4))]
+        for _ in range(chance.randint(0, 60)):
+            await asyncio.sleep(0)
+        for writer in writers:
+            if chance.random() < 0.7:
+                writer.cancel()
+        _, stuck = await asyncio.wait(writers, timeout=30)
+        assert not stuck
     before = await _value(counter)
     async with asyncio.timeout(30):
         await _add(counter)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ringdown.db.wholeness import WholeEngine, whole
+
 #: Every table of the product; each slice's `store.py` adds its own.
 metadata = sa.MetaData()
 
@@ -67,25 +69,25 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that only reads, on one snapshot."""
-        async with self.reader.connect() as connection:
+        async with whole(self.reader.connect()) as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write."""
-        async with self.engine.begin() as connection:
+        async with whole(self.engine.begin()) as connection:
             yield connection
 
     @asynccontextmanager
     async def read_alone(self) -> AsyncIterator[AsyncConnection]:
         """For exactly one statement that reads: it costs no round trips of a transaction."""
-        async with self._lone_reader.connect() as connection:
+        async with whole(self._lone_reader.connect()) as connection:
             yield connection
 
     @asynccontextmanager
     async def write_alone(self) -> AsyncIterator[AsyncConnection]:
         """For exactly one statement that writes: it commits by itself, even when the block raises after it."""
-        async with self._lone_writer.connect() as connection:
+        async with whole(self._lone_writer.connect()) as connection:
             yield connection
 
     async def close(self) -> None:
@@ -102,7 +104,7 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
     """
     if sqlalchemy_url.startswith("sqlite"):
         return _open_sqlite(sqlalchemy_url)
-    engine = create_async_engine(
+    engine = _create_engine(
         sqlalchemy_url,
         pool_size=10,
         max_overflow=10,
@@ -119,6 +121,10 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
     return Database(engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
 
 
+def _create_engine(sqlalchemy_url: str, **options: Any) -> WholeEngine:
+    return WholeEngine(create_async_engine(sqlalchemy_url, **options).sync_engine)
+
+
 def insert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
     """An `INSERT` of the connection's dialect, which knows `on_conflict_do_update` and `on_conflict_do_nothing`."""
     return insert_for(connection.dialect.name, table)
@@ -132,14 +138,14 @@ def insert_for(dialect_name: str, table: sa.Table) -> sqlite.Insert | postgresql
 def _open_sqlite(sqlalchemy_url: str) -> Database:
     # One writing connection: the writers of this process queue first come, first served, in the pool instead of
     # sleeping in SQLite's busy handler, which is neither fair nor prompt.
-    writer = create_async_engine(
+    writer = _create_engine(
         sqlalchemy_url,
         pool_size=1,
         max_overflow=0,
         pool_timeout=_SQLITE_WRITER_WAIT_SECONDS,
         hide_parameters=True,
     )
-    reader = create_async_engine(
+    reader = _create_engine(
         sqlalchemy_url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_SECONDS, hide_parameters=True
     )
     sa.event.listen(writer.sync_engine, "connect", _prepare_sqlite)
