@@ -15,7 +15,7 @@ from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
-from ringdown.gateway.toolbox import CallToolBox
+from ringdown.gateway.toolbox import MAX_NOTED, CallToolBox
 from ringdown.gateway.transfer import TRANSFERRED, OtherPerson, ReferRefused, TransferFailed
 from ringdown.sip.call import IncomingCall
 from ringdown.sip.events import DigitPressed, Ended, Referred, ReferResult, ReofferFailed
@@ -216,6 +216,7 @@ class Talk:
     def _act(self, request: ToolRequest) -> None:
         """The agent's words have been played: do what it asked for after them."""
         self._asked = request
+        self._note("tool.started", name=request.name, arguments=request.arguments[:MAX_NOTED])
         try:
             if request.name == builtin_tools.LEAVE_VOICEMAIL:
                 self.conversation.leave_message(builtin_tools.read_message(builtin_tools.read_arguments(request)))
@@ -287,8 +288,14 @@ class Talk:
 
     def _settle(self, result: ToolResult) -> None:
         asked, self._asked = self._asked, None
-        if asked is not None and isinstance(self.conversation, Conversation):
+        if asked is None:
+            return
+        self._note("tool.finished", name=asked.name, is_error=result.is_error, result=result.content)
+        if isinstance(self.conversation, Conversation):
             self.conversation.settle(asked, result)
+
+    def _note(self, kind: str, **details: object) -> None:
+        self._record.note(kind, at_ms=self.leg.media.media_ms, details=details)
 
     async def _refer(self, route: Route, asked: Transfer) -> bool:
         """Whether the far end calls the other person itself; False when we have to."""

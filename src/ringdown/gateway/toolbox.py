@@ -26,11 +26,9 @@ log = structlog.get_logger(__name__)
 
 Note = Callable[[str, Mapping[str, object]], None]
 
-# Servers that list their tools (MCP) have as long as a phone rings, and are waited for no longer.
-_OPEN_TIMEOUT_S = 6.0
 _PASSAGES = 4
-_MAX_NOTED = 2000
-_MAX_NAME = 64
+#: What of arguments, results and names is kept in events, in characters.
+MAX_NOTED, MAX_NAME = 2000, 64
 _NOT_NOW = ToolResult("That is not possible at the moment.", is_error=True)
 
 
@@ -57,11 +55,6 @@ class CallToolBox:
         self._session = ToolSession(tools, runner=self._services.tools, context=self._make_context())
         self._opening = asyncio.create_task(self._session.open())
 
-    async def wait(self) -> None:
-        """Wait for the servers that list their tools."""
-        if self._opening is not None:
-            await asyncio.wait([self._opening], timeout=_OPEN_TIMEOUT_S)
-
     async def close(self) -> None:
         """Let go of connections. Safe twice."""
         if self._opening is not None:
@@ -81,8 +74,8 @@ class CallToolBox:
     async def call(self, request: ToolRequest) -> ToolResult:
         """Use a tool; faults are results."""
         started = time.monotonic()
-        name = request.name[:_MAX_NAME]
-        self._note("tool.started", {"name": name, "arguments": request.arguments[:_MAX_NOTED]})
+        name = request.name[:MAX_NAME]
+        self._note("tool.started", {"name": name, "arguments": request.arguments[:MAX_NOTED]})
         try:
             result = await self._use(request)
         except (ValueError, RingdownError) as error:
@@ -96,7 +89,7 @@ class CallToolBox:
                 "name": name,
                 "duration_ms": round((time.monotonic() - started) * 1000),
                 "is_error": result.is_error,
-                "result": result.content[:_MAX_NOTED],
+                "result": result.content[:MAX_NOTED],
             },
         )
         return result
@@ -180,4 +173,4 @@ class CallToolBox:
 
 
 def _no_tool(request: ToolRequest) -> ValueError:
-    return ValueError(f"There is no tool {request.name[:_MAX_NAME]}.")
+    return ValueError(f"There is no tool {request.name[:MAX_NAME]}.")
