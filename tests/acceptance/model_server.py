@@ -49,7 +49,7 @@ class ScriptedServer(FakeOpenAIServer):
     summary_delay_s: float = 0.0
 
     async def _answer(self, received: Received, writer: Any) -> None:
-        self.fault = self._take_fault(received.path)
+        self.fault = "none" if self._is_summary(received) else self._take_fault(received.path)
         if received.path == CHAT:
             answer = self._choose(received.fields["messages"])
             if answer.text == SUMMARY:
@@ -59,6 +59,10 @@ class ScriptedServer(FakeOpenAIServer):
         elif received.path == TRANSCRIPTION:
             self.transcript = self.hear() if _has_words(received.fields["file"]) else ""
         await FakeOpenAIServer._answer(self, received, writer)
+
+    @staticmethod
+    def _is_summary(received: Received) -> bool:
+        return received.path == CHAT and received.fields["messages"][0]["content"].startswith("Summarise")
 
     def _take_fault(self, path: str) -> Fault:
         for number, (at, fault) in enumerate(self.faults):

@@ -52,6 +52,7 @@ class Attempt:
 
     `heard` is None until the words are recognized, and for words of our own accord. `heard_until_ms` is the voice
     that is covered: more of it makes the attempt void. `is_binding` keeps it valid whatever the caller does.
+    `failure` of a provider matters only if it does not become void.
     """
 
     reply: Reply
@@ -65,4 +66,5 @@ class Attempt:
     words: ports.Recognition | None = None
     is_confirmed: bool = True
     correction: ports.Recognition | None = None
+    failure: ports.ProviderError | None = None
     transcript: str = field(default="")

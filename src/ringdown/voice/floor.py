@@ -143,6 +143,10 @@ class Floor:
                 self._judgement.note_resumed(attempt.heard, heard_until_ms=attempt.heard_until_ms)
             self.cancel_attempt()
             return
+        if attempt.failure is not None:
+            if attempt.marks.speech_end_ms is None or self._is_silent_for(attempt):
+                self._on_failure(attempt.failure)
+            return
         if attempt.correction is not None:
             self._correct(attempt, attempt.correction)
             return
@@ -287,6 +291,10 @@ class Floor:
         ear = self._ear
         return attempt.is_confirmed and ear.silence_ms >= attempt.release_silence_ms and not ear.is_stirring
 
+    def _is_silent_for(self, attempt: Attempt) -> bool:
+        """Whether the caller is done, as far as a failed answer's words tell."""
+        return self._ear.silence_ms >= max(attempt.release_silence_ms, turns.SPECULATION_SILENCE_MS)
+
     def _begin(self, attempt: Attempt) -> None:
         """The answer is heard from now on: what led to it is a fact."""
         self.attempt = None
@@ -325,19 +333,26 @@ class Floor:
             assert attempt.proposal is not None
             await self._producer.produce(attempt.reply, attempt.proposal, attempt.marks)
         except ports.ProviderError as error:
-            self._on_failure(error)
+            self._fail(attempt, error)
 
     async def _confirm(self, attempt: Attempt, words: ports.Recognition) -> None:
         """Ask the recognizer for what is being answered already."""
         try:
             recognition = await self._ear.recognize()
         except ports.ProviderError as error:
-            self._on_failure(error)
+            self._fail(attempt, error)
             return
         if turns.split_words(recognition.text) == turns.split_words(words.text):
             attempt.is_confirmed = True
         else:
             attempt.correction = recognition
+
+    def _fail(self, attempt: Attempt, error: ports.ProviderError) -> None:
+        """Nobody is told of it while the caller may go on: then another answer is tried."""
+        if attempt is self.attempt and not attempt.is_binding:
+            attempt.failure = error
+        else:
+            self._on_failure(error)
 
     def _accept(self, attempt: Attempt, recognition: ports.Recognition) -> bool:
         """Whether what was heard takes the turn; if so the agent is silent and the answer proposed."""
