@@ -9,6 +9,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from ringdown import lifecycle
+
 _ANSWER_TIMEOUT_S = 30.0
 
 
@@ -26,6 +28,7 @@ def run_pair(
     the subject gets them and sends its own, both get the instants of begin and end (the feeder the ports too), and
     send their result. Raises `TimeoutError`.
     """
+    os.environ.update(lifecycle.ALLOCATION | os.environ)  # as `serve` starts its programs
     context = multiprocessing.get_context("spawn")
     subject_end, subject_connection = context.Pipe()
     feeder_end, feeder_connection = context.Pipe()

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from ringdown import lifecycle
 from ringdown.cli import first_run, preflight
 from ringdown.cli.first_run import Prepared
 from ringdown.cli.supervisor import ProgramSpec, Supervisor
@@ -29,7 +30,7 @@ def list_programs(settings: Settings) -> list[ProgramSpec]:
 
 def build_environment(settings: Settings) -> dict[str, str]:
     """The environment in which a child reads exactly these settings."""
-    environment = dict(os.environ)
+    environment = {**lifecycle.ALLOCATION, **os.environ}
     for name, value in settings.model_dump(exclude_unset=True, exclude=set(_TABLES)).items():
         environment[f"RINGDOWN_{name.upper()}"] = _render(value)
     for name in _TABLES:
