@@ -71,6 +71,16 @@ def test_a_caller_who_goes_on_after_a_full_stop_voids_the_early_answer() -> None
     assert "First." not in played.heard_words()
 
 
+def test_an_answer_that_fails_before_the_caller_goes_on_is_tried_anew_without_an_apology() -> None:
+    brain, fake = model("Nobody hears this.", "Well.")
+    fake.replies[0] = [ProviderError("model", "gone", retryable=False)]
+    fake.delay_s = 0.01
+    script = [Says(1000, 1600, "I want tea."), Says(1760, 2400, "And milk please.")]
+    played = play(brain, script, stage=telling(), settings=HELLO, hang_up_ms=5000)
+    assert played.lines[1:] == [("contact", "I want tea. And milk please."), ("agent", "Well.")]
+    assert len(fake.requests) == 2
+
+
 def test_a_recognizer_that_fails_to_confirm_the_words_is_apologized_for() -> None:
     stage = telling()
     stage.recognizer.faults = [ProviderError("recognizer", "gone", retryable=False)]
