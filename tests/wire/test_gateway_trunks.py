@@ -137,12 +137,12 @@ async def test_a_number_without_an_agent_is_not_found(carrier: Carrier) -> None:
     await wait_for_status(carrier.product, carrier.trunk_ids["udp"], registration="registered")
     await give_number(carrier.product, "+12025550168", carrier.trunk_ids["udp"], "outbound")
     for dialled in ("+12025550168", "+12025550169", "nobody"):
-        before = await carrier.product.calls()
+        before = {call["id"] for call in await carrier.product.calls()}
         call = await carrier.ring("udp", dialled)
         rejected = (await collect(call))[-1]
         assert isinstance(rejected, Rejected)
         assert rejected.status == 404
-        assert await carrier.product.calls() == before
+        assert {call["id"] for call in await carrier.product.calls()} == before
 
 
 @TRANSPORTS

@@ -1,0 +1,10 @@
+"""Counts of sealed blocks of calls."""
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""

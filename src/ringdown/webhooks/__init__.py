@@ -1,0 +1,1 @@
+"""What customers are told: events, the endpoints that receive them, and deliveries."""
