@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test session's own: temporary, on a unix socket, gone at the end."""
+"""A PostgreSQL server of one's own, on a unix socket: temporary, unless a benchmark wants to keep its folder."""
 
 import ctypes
 import os
@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,32 +34,23 @@ class PostgresqlUnavailableError(Exception):
 
 
 @contextmanager
-def run_postgresql() -> Iterator[Path]:
-    """Start a server for the block; yields the folder of its socket (user `postgres`, no password)."""
+def run_postgresql(*, data: Path | None = None, options: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """Start a server for the block; yields the folder of its socket (user `postgres`, no password).
+
+    `data` is a folder that is kept: made if it is not there, used as it is otherwise. `options` are more settings.
+    """
     programs = _find_programs()
     user = _unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="ringdown-pg-", dir="/tmp"))  # short: a socket path has 107 bytes at most
     if user is not None:
         shutil.chown(folder, user)
     try:
-        cluster = folder / "data"
-        initialise: list[str | Path] = [
-            programs / "initdb",
-            "-D",
-            cluster,
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        made = subprocess.run(initialise, user=user, cwd=folder, capture_output=True, text=True, check=False)
-        if made.returncode != 0:
-            raise PostgresqlUnavailableError(f"initdb failed: {made.stderr.strip()}")
-        options = [part for name, value in _SERVER_OPTIONS.items() for part in ("-c", f"{name}={value}")]
-        command: list[str | Path] = [programs / "postgres", "-D", cluster, "-k", folder, *options]
+        cluster = data or folder / "data"
+        if not (cluster / "PG_VERSION").exists():
+            _initialise(cluster, programs=programs, user=user)
+        settings = {**_SERVER_OPTIONS, **(options or {})}
+        given = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command: list[str | Path] = [programs / "postgres", "-D", cluster, "-k", folder, *given]
         with (folder / "log").open("w") as log:
             server = subprocess.Popen(
                 command, user=user, cwd=folder, stdout=log, stderr=log, preexec_fn=_die_with_parent
@@ -71,6 +62,18 @@ def run_postgresql() -> Iterator[Path]:
             _stop(server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initialise(cluster: Path, *, programs: Path, user: str | None) -> None:
+    cluster.mkdir(exist_ok=True)
+    if user is not None:
+        shutil.chown(cluster, user)
+    command: list[str | Path] = [programs / "initdb", "-D", cluster, "-A", "trust", "-U", "postgres"]
+    made = subprocess.run(
+        [*command, "-E", "UTF8", "--no-sync"], user=user, cwd=cluster, capture_output=True, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise PostgresqlUnavailableError(f"initdb failed: {made.stderr.strip()}")
 
 
 def _die_with_parent() -> None:

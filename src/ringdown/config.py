@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     max_calls: int = Field(100, ge=1, description="Live calls one gateway carries.")
     drain_seconds: int = Field(300, ge=0, description="How long live calls may go on after a stop was asked for.")
 
+    webrtc_host: str = Field("127.0.0.1", description="Address that joins of browser calls are taken on.")
+    webrtc_port: int = Field(
+        8081, ge=0, le=65535, description="Port of the gateway for joins, which the API hands on; 0: no browser calls."
+    )
+
     test_phone_enabled: bool = Field(True, description="Start the built-in test phone with `serve`.")
     test_phone_number: str = Field("+12025550142", description="The number that always reaches the test phone.")
     test_phone_port: int = Field(5062, ge=0, le=65535, description="SIP port of the built-in test phone.")

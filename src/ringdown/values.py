@@ -5,7 +5,8 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 
 # Crockford's alphabet: sorts as its values do, so that ids sort by time.
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -14,6 +15,10 @@ _DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)(ms|s)")
 # NUL, which PostgreSQL refuses, and halves of surrogate pairs, which are no characters.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _MAX_DURATION_SECONDS = 10**9
+# A page of calls has two hundred instants: their parts are looked up, not formatted.
+_MINUTES = tuple(f"T{hour:02}:{minute:02}:" for hour in range(24) for minute in range(60))
+_SECONDS = tuple(f"{second:02}Z" for second in range(60))
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _DURATION_RULE = 'must be a duration such as "30s", "500ms" or whole seconds'
 
 
@@ -53,7 +58,14 @@ def to_wire_time(instant_ms: int | None) -> str | None:
     """An instant as the API writes it: ISO 8601 UTC, whole seconds, ending in `Z`."""
     if instant_ms is None:
         return None
-    return datetime.fromtimestamp(instant_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    day, second = divmod(instant_ms // 1000, 86_400)
+    minute, second = divmod(second, 60)
+    return _format_day(day) + _MINUTES[minute] + _SECONDS[second]
+
+
+@lru_cache(maxsize=4096)
+def _format_day(day: int) -> str:
+    return date.fromordinal(_EPOCH_ORDINAL + day).isoformat()
 
 
 def parse_wire_time(text: str) -> int:

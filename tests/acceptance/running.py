@@ -30,7 +30,7 @@ class Ringdown:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        names = ("HTTP_PORT", "SIP_PORT", "TEST_PHONE_PORT", "PEER_PORT")
+        names = ("HTTP_PORT", "SIP_PORT", "WEBRTC_PORT", "TEST_PHONE_PORT", "PEER_PORT")
         self.ports = {name: find_free_port(HOST) for name in names}
         self.key = ""
         self.environment = {
@@ -38,6 +38,7 @@ class Ringdown:
             "RINGDOWN_DATA_DIR": str(folder / "data"),
             "RINGDOWN_HTTP_PORT": str(self.ports["HTTP_PORT"]),
             "RINGDOWN_SIP_PORT": str(self.ports["SIP_PORT"]),
+            "RINGDOWN_WEBRTC_PORT": str(self.ports["WEBRTC_PORT"]),
             "RINGDOWN_TEST_PHONE_PORT": str(self.ports["TEST_PHONE_PORT"]),
             "RINGDOWN_OUTBOUND_PEER": f"sip:ringdown:secret@{HOST}:{self.ports['PEER_PORT']}",
             "RINGDOWN_RATE_LIMIT_ENABLED": "false",

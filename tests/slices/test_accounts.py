@@ -124,10 +124,21 @@ async def test_a_last_use_that_cannot_be_written_does_not_refuse_the_request(
 async def test_call_numbers_are_handed_out_once_each(database: Database, organization: Organization) -> None:
     async def take() -> int:
         async with database.write() as connection:
-            return await store.take_call_seq(connection, organization.id)
+            seq, _ = await store.take_call_seq(connection, organization.id, values.now_ms())
+            return seq
 
     taken = await asyncio.gather(*(take() for _ in range(20)))
     assert sorted(taken) == list(range(1, 21))
+
+
+async def test_calls_are_created_in_the_order_of_their_numbers_though_the_clock_is_set_back(
+    database: Database, organization: Organization
+) -> None:
+    taken = []
+    for now_ms in (1_000, 3_000, 2_000, 3_001):
+        async with database.write() as connection:
+            taken.append(await store.take_call_seq(connection, organization.id, now_ms))
+    assert taken == [(1, 1_000), (2, 3_000), (3, 3_000), (4, 3_001)]
 
 
 async def test_over_http_the_address_list_answers_403(database: Database, settings: Settings) -> None:

@@ -105,6 +105,7 @@ async def test_every_key_and_index_begins_with_the_organization() -> None:
         "ux_phone_numbers_phone_number",
         "ix_idempotency_keys_started_at",
         "ix_jobs_due_at",
+        "ux_call_joins_token_hash",
         "ix_calls_queued",
         "ix_attempts_live",
         "ix_knowledge_chunks_words",

@@ -87,8 +87,7 @@ async def authenticate(database: Database, key: str, address: str | None) -> Cal
     """
     found = None
     if keys.is_well_formed(key):
-        async with database.read_alone() as connection:
-            found = await store.find_api_key(connection, keys.hash_key(key))
+        found = await store.find_api_key(database.direct, keys.hash_key(key))
     if found is None or found.revoked_at is not None:
         raise Unauthorized("The API key is not valid.")
     if not keys.is_address_allowed(address, found.allow_list):

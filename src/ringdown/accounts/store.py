@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.db import engine
+from ringdown.db.direct import DirectReader
 from ringdown.errors import NotFound
 
 organizations = sa.Table(
@@ -15,6 +16,13 @@ organizations = sa.Table(
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("call_seq", sa.BigInteger, nullable=False, server_default="0", comment="seq of the newest call"),
+    sa.Column(
+        "last_call_at",
+        sa.BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="created_at of the newest call; the next one's is no smaller",
+    ),
     sa.Column("created_at", sa.BigInteger, nullable=False),
 )
 
@@ -94,18 +102,16 @@ async def list_organizations(connection: AsyncConnection) -> list[Organization]:
     return [Organization(*row) for row in await connection.execute(query)]
 
 
-async def take_call_seq(connection: AsyncConnection, organization_id: str) -> int:
-    """The next `seq` of the organization's calls; locks the organization's row until the transaction ends."""
-    taken = await connection.execute(
-        sa.update(organizations)
-        .where(organizations.c.id == organization_id)
-        .values(call_seq=organizations.c.call_seq + 1)
-        .returning(organizations.c.call_seq)
-    )
-    seq: int | None = taken.scalar_one_or_none()
-    if seq is None:
+async def take_call_seq(connection: AsyncConnection, organization_id: str, now_ms: int) -> tuple[int, int]:
+    """The `seq` and the `created_at` of the organization's next call: neither is smaller than the last one's.
+
+    Locks the organization's row until the transaction ends. Raises `NotFound`.
+    """
+    parameters = {"organization_id": organization_id, "now_ms": now_ms}
+    row = (await connection.execute(_TAKE_CALL_SEQ, parameters)).one_or_none()
+    if row is None:
         raise NotFound("Organization", organization_id)
-    return seq
+    return row[0], row[1]
 
 
 async def lock_organization(connection: AsyncConnection, organization_id: str) -> None:
@@ -134,10 +140,13 @@ async def insert_api_key(connection: AsyncConnection, key: ApiKey) -> bool:
     return (await connection.execute(insert)).rowcount == 1
 
 
-async def find_api_key(connection: AsyncConnection, key_hash: str) -> ApiKey | None:
-    """The key, revoked or not, of this hash in any organization."""
-    row = (await connection.execute(_FIND_KEY, {"key_hash": key_hash})).one_or_none()
-    return None if row is None else _to_key(row)
+async def find_api_key(reader: DirectReader, key_hash: str) -> ApiKey | None:
+    """The key, revoked or not, of this hash in any organization; every request asks."""
+    row = (await reader.execute(_FIND_KEY, {"key_hash": key_hash})).one_or_none()
+    if row is None:
+        return None
+    id_, organization_id, name, stored_hash, key_hint, allow_list, *rest = row
+    return ApiKey(id_, organization_id, name, stored_hash, key_hint, tuple(json.loads(allow_list)), *rest)
 
 
 async def list_api_keys(connection: AsyncConnection, organization_id: str) -> list[ApiKey]:
@@ -198,3 +207,14 @@ def _to_key(row: sa.Row[tuple[object, ...]]) -> ApiKey:
 
 # Kept, because every request executes it.
 _FIND_KEY = _select_keys().where(api_keys.c.key_hash == sa.bindparam("key_hash"))
+
+_NOW_MS = sa.bindparam("now_ms", type_=sa.BigInteger)
+_TAKE_CALL_SEQ = (
+    sa.update(organizations)
+    .where(organizations.c.id == sa.bindparam("organization_id"))
+    .values(
+        call_seq=organizations.c.call_seq + 1,
+        last_call_at=sa.case((organizations.c.last_call_at > _NOW_MS, organizations.c.last_call_at), else_=_NOW_MS),
+    )
+    .returning(organizations.c.call_seq, organizations.c.last_call_at)
+)

@@ -8,7 +8,7 @@ from ringdown.agents import store as agent_store
 from ringdown.agents import template_api
 from ringdown.api import document, health
 from ringdown.calls import api as calls_api
-from ringdown.calls import recording_api
+from ringdown.calls import browser_api, recording_api
 from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.store import calls as call_store
 from ringdown.config import Settings
@@ -44,6 +44,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     box = SecretBox.open(settings)
     for router in (
         calls_api.router,
+        browser_api.router,
         agents_api.new_router(call_store.has_live_calls),
         template_api.router,
         knowledge_api.new_router(

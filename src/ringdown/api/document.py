@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from ringdown.agents.schemas import AgentObject, AgentTemplateObject
+from ringdown.calls.browser_api import BrowserCallObject
 from ringdown.calls.schemas import BulkDeleteObject, CallEventObject, CallObject, RecordingObject, TranscriptObject
 from ringdown.knowledge.schemas import KnowledgeBaseObject, PassagesObject, SourceObject
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
@@ -36,6 +37,7 @@ _ANSWERS = (
     AgentNumbersObject,
     AgentObject,
     AgentTemplateObject,
+    BrowserCallObject,
     BulkDeleteObject,
     CallObject,
     KnowledgeBaseObject,

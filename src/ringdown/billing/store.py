@@ -19,8 +19,8 @@ ledger_entries = sa.Table(
     sa.Column("call_id", sa.Text),
     sa.Column("note", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
-    # The balance reads this index alone.
-    sa.Index("ix_ledger_entries_organization_id_amount", "organization_id", "amount"),
+    # Balance and holds read this index alone.
+    sa.Index("ix_ledger_entries_organization_id_kind_amount", "organization_id", "kind", "amount"),
 )
 _once_per_call = ledger_entries.c.kind.in_(["hold", "release", "charge"])
 # What makes settling a call twice harmless.

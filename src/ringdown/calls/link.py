@@ -31,5 +31,6 @@ class LinkSigner:
             raise errors.Forbidden("This recording link has expired; get the call again for a new one.")
 
     def _compute_signature(self, organization_id: str, call_id: str, expires: str) -> str:
-        signed = "\n".join((organization_id, call_id, expires))
-        return hmac.new(self.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
+        signed = f"{organization_id}\n{call_id}\n{expires}"
+        # A keyed BLAKE2 is a MAC by itself (RFC 7693) and costs a third of an HMAC: a page of calls has fifty links.
+        return hashlib.blake2b(signed.encode(), key=self.secret.encode(), digest_size=32).hexdigest()

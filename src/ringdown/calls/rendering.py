@@ -4,8 +4,13 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from ringdown import values
 from ringdown.calls.models import Call, CallEvent, MediaQuality, TranscriptTurn, Transfer
+from ringdown.calls.store.shown import ShownCall
+
+_transfers = msgspec.json.Decoder(Transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,41 @@ def render_call(call: Call, links: CallLinks) -> dict[str, object]:
     }
 
 
+def render_shown(call: ShownCall, organization_id: str, links: CallLinks) -> dict[str, object]:
+    """What `render_call` shows, from a row of a list: its JSON goes out as it was stored."""
+    has_answered = call.started_at is not None
+    return {
+        "id": call.id,
+        "status": call.status,
+        "direction": call.direction,
+        "agent_id": call.agent_id,
+        "to": call.to_number,
+        "from": call.from_number,
+        "duration_seconds": call.duration_seconds,
+        "recording_url": links.sign_recording(organization_id, call.id) if call.has_recording else None,
+        "transcript_url": f"{links.base_url}/calls/{call.id}/transcript" if has_answered else None,
+        "summary": call.summary,
+        "cost_credits": call.cost_credits,
+        "metadata": _splice_metadata(call),
+        "started_at": values.to_wire_time(call.started_at),
+        "ended_at": values.to_wire_time(call.ended_at),
+        "created_at": values.to_wire_time(call.created_at),
+        "updated_at": values.to_wire_time(call.updated_at),
+        "ended_reason": call.ended_reason,
+        "outcome": call.outcome,
+        "sentiment": call.sentiment,
+        "phone_number": call.from_number if call.direction == "inbound" else call.to_number,
+        "from_number": call.from_number,
+        "to_number": call.to_number,
+        "variables": msgspec.Raw(call.variables),
+        "latency": {"p50_ms": call.latency_p50_ms, "p95_ms": call.latency_p95_ms},
+        "analysis": None if call.analysis is None else msgspec.Raw(call.analysis),
+        "trunk_id": call.trunk_id,
+        "media_quality": None if call.media_quality is None else msgspec.Raw(call.media_quality),
+        "transfer": None if call.transfer is None else _render_transfer(_transfers.decode(call.transfer)),
+    }
+
+
 def render_with_transcript(call: Call, turns: Sequence[TranscriptTurn], links: CallLinks) -> dict[str, object]:
     """The call with its transcript, which is None until the call was answered."""
     transcript = None if call.started_at is None else render_turns(turns)
@@ -99,7 +139,26 @@ def _render_transfer(transfer: Transfer | None) -> dict[str, object] | None:
     return {"to": transfer.to, "mode": transfer.mode, "status": transfer.status, "reason": transfer.reason}
 
 
+def _splice_metadata(call: ShownCall) -> object:
+    """The stored metadata with the batch and the contact before it, which a client's keys do not replace."""
+    stored, batch_call_id, contact_id = call.metadata, call.batch_call_id, call.contact_id
+    if batch_call_id is None and contact_id is None:
+        return msgspec.Raw(stored)
+    if "campaign_id" in stored or "contact_id" in stored:  # perhaps as a key
+        return _place_metadata(batch_call_id, contact_id, msgspec.json.decode(stored))
+    batch = "" if batch_call_id is None else f'"campaign_id":"{batch_call_id}",'
+    contact = "" if contact_id is None else f'"contact_id":"{contact_id}",'
+    ours = f"{{{batch}{contact}"
+    return msgspec.Raw(f"{ours[:-1]}}}" if stored == "{}" else ours + stored[1:])
+
+
 def _render_metadata(call: Call) -> Mapping[str, object]:
-    placed_by = {"campaign_id": call.batch_call_id, "contact_id": call.contact_id}
+    return _place_metadata(call.batch_call_id, call.contact_id, call.metadata)
+
+
+def _place_metadata(
+    batch_call_id: str | None, contact_id: str | None, metadata: Mapping[str, object]
+) -> Mapping[str, object]:
+    placed_by = {"campaign_id": batch_call_id, "contact_id": contact_id}
     ours = {name: value for name, value in placed_by.items() if value is not None}
-    return {**ours, **{name: value for name, value in call.metadata.items() if name not in ours}}
+    return {**ours, **{name: value for name, value in metadata.items() if name not in ours}}

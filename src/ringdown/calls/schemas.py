@@ -43,7 +43,7 @@ Number = Annotated[
 ]  # fmt: skip
 #: The value of a template variable; numbers and booleans become their text.
 VariableText = Annotated[str, BeforeValidator(_to_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-_OTHER_VARIABLES = WithJsonSchema({"type": "object", "deprecated": True})
+OTHER_VARIABLES = WithJsonSchema({"type": "object", "deprecated": True})
 
 
 class CallSettingsBody(RequestBody):
@@ -103,7 +103,7 @@ class CreateCall(RequestBody):
     direction: Literal["outbound"] | None = None
     call_settings: CallSettingsBody | None = None
     variables: dict[str, VariableText] | None = Field(None, description="Fill `{{name}}` in prompt and greeting.")
-    context: Annotated[None, other_name("variables"), _OTHER_VARIABLES] = None
+    context: Annotated[None, other_name("variables"), OTHER_VARIABLES] = None
     metadata: dict[str, JsonValue] | None = Field(None, description="Kept with the call and returned as it is.")
 
 
@@ -167,7 +167,7 @@ class UpdateCall(RequestBody):
 
     call_settings: CallSettingsBody | None = None
     variables: dict[str, VariableText] | None = None
-    context: Annotated[None, other_name("variables"), _OTHER_VARIABLES] = None
+    context: Annotated[None, other_name("variables"), OTHER_VARIABLES] = None
     metadata: dict[str, JsonValue] | None = None
 
 

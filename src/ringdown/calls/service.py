@@ -71,7 +71,7 @@ async def insert_placed_call(
     trunk = await _find_trunk(connection, settings, request, numbers, from_number)
     if (refusal := permission.find_refusal(request.phone_number, settings=settings, trunk=trunk)) is not None:
         raise errors.invalid("phone_number", refusal.message)
-    call = await _insert_call(
+    call = await insert_call(
         connection,
         organization_id=organization_id,
         id=call_id or values.new_id("call"),
@@ -122,10 +122,10 @@ async def _find_trunk(
     return enabled[0] if len(enabled) == 1 else None
 
 
-async def _insert_call(connection: AsyncConnection, *, organization_id: str, **fields: Any) -> Call:
+async def insert_call(connection: AsyncConnection, *, organization_id: str, **fields: Any) -> Call:
+    """Store a new call, its time and place in the order of calls being taken now."""
     # The row of the organization stays locked until the commit: calls become visible in the order of their `seq`.
-    seq = await account_store.take_call_seq(connection, organization_id)
-    now = values.now_ms()
+    seq, now = await account_store.take_call_seq(connection, organization_id, values.now_ms())
     call = Call(organization_id=organization_id, seq=seq, created_at=now, updated_at=now, **fields)
     await store.insert_call(connection, call)
     return call
@@ -145,7 +145,7 @@ async def accept_inbound_call(
 ) -> ClaimedCall:
     """Store a call that rings at this gateway, with its attempt. Raises `PaymentRequired`, `LineFull`."""
     async with database.write() as connection:
-        call = await _insert_call(
+        call = await insert_call(
             connection,
             organization_id=organization_id,
             id=values.new_id("call"),

@@ -1,4 +1,4 @@
-"""The tables of calls: the call, its turns, its attempt, commands to it, and the link secrets."""
+"""The tables of calls: the call, its turns, its attempt, commands to it; counts of calls; and the link secrets."""
 
 import sqlalchemy as sa
 
@@ -41,10 +41,31 @@ calls = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("organization_id", "seq", name="ux_calls_organization_id_seq"),
-    # Counts and pages of the documented filters read this index alone.
-    sa.Index("ix_calls_listing", "organization_id", "seq", "agent_id", "status", "direction"),
-    sa.Index("ix_calls_created", "organization_id", "created_at"),
-    sa.Index("ix_calls_batch", "organization_id", "batch_call_id", "seq"),
+    # The counters of a batch's calls do not tell directions apart.
+    sa.CheckConstraint("batch_call_id IS NULL OR direction = 'outbound'", name="ck_calls_batch_direction"),
+    # Counts and pages read one of these indexes alone, by what is asked for: a batch, an agent, or neither.
+    sa.Index("ix_calls_listing", "organization_id", "seq", "agent_id", "status", "direction", "ended_reason"),
+    sa.Index("ix_calls_agent", "organization_id", "agent_id", "seq", "status", "direction", "ended_reason"),
+    sa.Index("ix_calls_batch", "organization_id", "batch_call_id", "seq", "agent_id", "status", "ended_reason"),
+    # `created_at` never falls as `seq` grows, so that a range of times is a range of `seq`.
+    sa.Index("ix_calls_created", "organization_id", "created_at", "seq"),
+)
+
+counts = sa.Table(
+    "call_counts",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("node", sa.BigInteger, primary_key=True, autoincrement=False, comment="calls.counting.find_node"),
+    sa.Column("key", sa.Text, primary_key=True, comment="calls.counting.list_keys"),
+    sa.Column("calls", sa.BigInteger, nullable=False, comment="how many calls of the node's sealed blocks match"),
+    sqlite_with_rowid=False,
+)
+
+seals = sa.Table(
+    "call_seals",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("sealed_blocks", sa.BigInteger, nullable=False, comment="blocks 0 to this less one are in call_counts"),
 )
 
 # What gateways look for all the time stays small whatever the number of calls. Not led by the organization: a
@@ -71,6 +92,39 @@ sa.Index(
     sqlite_where=calls.c.ended_at.is_(None),
     postgresql_where=calls.c.ended_at.is_(None),
 )
+
+# Filters that have no counters; the rest of what is often asked with them stands in the index, too.
+sa.Index(
+    "ix_calls_contact",
+    calls.c.organization_id,
+    calls.c.contact_id,
+    calls.c.seq,
+    sqlite_where=calls.c.contact_id.is_not(None),
+    postgresql_where=calls.c.contact_id.is_not(None),
+)
+for _name, _column in (
+    ("ix_calls_from", calls.c.from_number),
+    ("ix_calls_to", calls.c.to_number),
+    ("ix_calls_outcome", calls.c.outcome),
+):
+    sa.Index(_name, calls.c.organization_id, _column, calls.c.seq, calls.c.agent_id, calls.c.status, calls.c.direction)
+
+# Orders other than by time, for each status: calls that were not answered lie together at the low end. A value that
+# is not known is -1.
+for _name, _expression in (
+    ("ix_calls_by_duration", "coalesce(duration_seconds, -1)"),
+    ("ix_calls_by_cost", "coalesce(cost_credits, -1)"),
+    ("ix_calls_by_latency", "coalesce(latency_p50_ms, -1)"),
+):
+    sa.Index(
+        _name,
+        calls.c.organization_id,
+        calls.c.status,
+        sa.text(_expression),
+        calls.c.seq,
+        calls.c.agent_id,
+        calls.c.direction,
+    )
 
 turns = sa.Table(
     "turns",

@@ -130,7 +130,7 @@ def demo(
         # Links of this call lead to these ports, not to where a public URL of the environment leads.
         # Nor does it register with the carriers of the file, or load its models.
         settings = lifecycle.load_settings(
-            data_dir=folder, public_url="", log_level="warning", trunks=(), providers=(), **ports
+            data_dir=folder, public_url="", log_level="warning", webrtc_port=0, trunks=(), providers=(), **ports
         )
 
         def show(line: str) -> None:

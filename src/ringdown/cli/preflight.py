@@ -58,6 +58,9 @@ def check_ports(settings: Settings) -> None:
     _check(settings.http_host, settings.http_port, "HTTP", "RINGDOWN_HTTP_PORT", (socket.SOCK_STREAM,))
     both = (socket.SOCK_STREAM, socket.SOCK_DGRAM)
     _check(settings.sip_host, settings.sip_port, "SIP", "RINGDOWN_SIP_PORT", both)
+    if settings.webrtc_port:
+        stream = (socket.SOCK_STREAM,)
+        _check(settings.webrtc_host, settings.webrtc_port, "joins of browser calls", "RINGDOWN_WEBRTC_PORT", stream)
     if settings.test_phone_enabled:
         _check(
             find_test_phone_host(settings), settings.test_phone_port, "the test phone", "RINGDOWN_TEST_PHONE_PORT", both

@@ -1,6 +1,6 @@
 """The database: one engine, read and write transactions, and the few dialect differences."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ringdown.db.wholeness import WholeEngine, whole
+from ringdown.db.direct import DirectConnection, DirectReader, PostgresqlReader, SqliteReader
+from ringdown.db.wholeness import WholeConnection, WholeEngine, whole
 
 #: Every table of the product; each slice's `store.py` adds its own.
 metadata = sa.MetaData()
@@ -58,9 +59,10 @@ class Database:
     statement. Transactions do not nest: a `write()` inside a `write()` of the same task waits for itself.
     """
 
-    def __init__(self, engine: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, reader: AsyncEngine, direct: DirectReader) -> None:
         self.engine = engine
         self.reader = reader
+        self.direct = direct
         self.dialect: Dialect = "sqlite" if engine.dialect.name == "sqlite" else "postgresql"
         alone: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if self.dialect == "postgresql" else {_ALONE: True}
         self._lone_writer = engine.execution_options(**alone)
@@ -77,6 +79,8 @@ class Database:
         """A transaction that may write."""
         async with whole(self.engine.begin()) as connection:
             yield connection
+            for step in get_last_steps(connection).values():
+                await step()
 
     @asynccontextmanager
     async def read_alone(self) -> AsyncIterator[AsyncConnection]:
@@ -90,8 +94,15 @@ class Database:
         async with whole(self._lone_writer.connect()) as connection:
             yield connection
 
+    @asynccontextmanager
+    async def read_direct(self) -> AsyncIterator[DirectConnection]:
+        """`read()` for kept statements of bounded cost: the driver alone runs them, on SQLite in this thread."""
+        async with self.direct.read() as connection:
+            yield connection
+
     async def close(self) -> None:
         """Close all connections."""
+        await self.direct.close()
         await self.reader.dispose()
         await self.engine.dispose()
 
@@ -104,6 +115,12 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
     """
     if sqlalchemy_url.startswith("sqlite"):
         return _open_sqlite(sqlalchemy_url)
+    options: dict[str, Any] = {
+        "timeout": _CONNECT_TIMEOUT_SECONDS,
+        "command_timeout": statement_timeout_s,
+        # Compiling costs more than these short statements do.
+        "server_settings": {"application_name": "ringdown", "jit": "off"},
+    }
     engine = _create_engine(
         sqlalchemy_url,
         pool_size=10,
@@ -111,18 +128,20 @@ def open_database(sqlalchemy_url: str, *, statement_timeout_s: float | None = ST
         pool_timeout=_POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={
-            "timeout": _CONNECT_TIMEOUT_SECONDS,
-            "command_timeout": statement_timeout_s,
-            # Compiling costs more than these short statements do.
-            "server_settings": {"application_name": "ringdown", "jit": "off"},
-        },
+        connect_args=options,
     )
-    return Database(engine, engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, reader, PostgresqlReader(engine.url, engine.dialect, **options))
 
 
 def _create_engine(sqlalchemy_url: str, **options: Any) -> WholeEngine:
     return WholeEngine(create_async_engine(sqlalchemy_url, **options).sync_engine)
+
+
+def get_last_steps(connection: AsyncConnection) -> dict[str, Callable[[], Awaitable[None]]]:
+    """By name, what the transaction of a `Database.write()` does just before it commits; add to it."""
+    assert isinstance(connection, WholeConnection)
+    return connection.last_steps
 
 
 def insert(connection: AsyncConnection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
@@ -152,7 +171,7 @@ def _open_sqlite(sqlalchemy_url: str) -> Database:
     sa.event.listen(writer.sync_engine, "begin", _begin_sqlite_write)
     sa.event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)
     sa.event.listen(reader.sync_engine, "begin", _begin_sqlite_read)
-    return Database(writer, reader)
+    return Database(writer, reader, SqliteReader(writer.url, writer.dialect))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

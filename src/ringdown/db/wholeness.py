@@ -6,8 +6,9 @@ the drivers and the servers bound; only then is the cancellation raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -19,9 +20,18 @@ _T = TypeVar("_T")
 class WholeConnection(AsyncConnection):
     """A connection whose statements are never cut."""
 
+    @cached_property
+    def last_steps(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """By name, what `Database.write` does last in its transaction: taken late, locks are held for a moment."""
+        return {}
+
     async def execute(self, *arguments: Any, **options: Any) -> sa.CursorResult[Any]:
         """As `AsyncConnection.execute`."""
         return await _complete(super().execute(*arguments, **options))
+
+    async def exec_driver_sql(self, *arguments: Any, **options: Any) -> sa.CursorResult[Any]:
+        """As `AsyncConnection.exec_driver_sql`."""
+        return await _complete(super().exec_driver_sql(*arguments, **options))
 
 
 class WholeEngine(AsyncEngine):

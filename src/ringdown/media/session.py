@@ -23,6 +23,7 @@ _KEEP_OPEN_TICKS = 15_000 // FRAME_MS
 Exchange = Callable[[bytes, int], bytes | None]
 OnDigit = Callable[[str, int], None]
 Far = Callable[[bytes, int], None]
+NewTransport = Callable[[socket.socket, socket.socket], MediaTransport]
 
 
 class MediaSession:
@@ -60,9 +61,9 @@ class MediaSession:
         "sample_rate_hz",
     )
 
-    def __init__(self, *, clock: MediaClock, rtp_socket: socket.socket, rtcp_socket: socket.socket) -> None:
+    def __init__(self, *, clock: MediaClock, transport: MediaTransport) -> None:
         self._clock = clock
-        self._transport = MediaTransport(rtp_socket, rtcp_socket)
+        self._transport = transport
         self._reports = Reports()
         self._ticks = 0
         self._report_tick = self._reports.next_interval_ticks(is_first=True)
@@ -77,13 +78,21 @@ class MediaSession:
         self._is_closed = False
         self._is_sending = False
         self.sample_rate_hz = 0
-        self.local_port: int = rtp_socket.getsockname()[1]
+        self.local_port: int = transport.rtp_socket.getsockname()[1]
 
     @classmethod
-    async def open(cls, *, clock: MediaClock, host: str, port_min: int, port_max: int) -> "MediaSession":
+    async def open(
+        cls,
+        *,
+        clock: MediaClock,
+        host: str,
+        port_min: int,
+        port_max: int,
+        new_transport: NewTransport = MediaTransport,
+    ) -> "MediaSession":
         """Binds an even RTP port and the odd RTCP port after it. Raises `PortsExhausted`, or `OSError` for `host`."""
         rtp_socket, rtcp_socket = sockets.open_port_pair(host, port_min=port_min, port_max=port_max)
-        return cls(clock=clock, rtp_socket=rtp_socket, rtcp_socket=rtcp_socket)
+        return cls(clock=clock, transport=new_transport(rtp_socket, rtcp_socket))
 
     async def discover_address(self, server: tuple[str, int], *, timeout_s: float = 2.0) -> tuple[str, int]:
         """Where the world sees the RTP port, before `listen` and `start`. Raises `stun.NotDiscovered`."""
@@ -336,6 +345,8 @@ class MediaSession:
         at_ms = self._ticks * FRAME_MS
         packet = self._transport.receive(at_ms, self._receiver.is_expected)
         if packet is None:
+            if self._transport.is_report_waiting:
+                self._receive_report(now_s)
             return
         self._last_packet_at_ms = at_ms
         try:

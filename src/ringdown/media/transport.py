@@ -7,7 +7,7 @@ from ringdown.media import rtp, srtp
 from ringdown.media.latch import Address, SourceLatch, normalise_host
 from ringdown.media.stream import SrtpKeys, StreamSettings
 
-_DATAGRAM_BYTES = 2048
+DATAGRAM_BYTES = 2048
 _FOREIGN_SOURCES = 4
 
 
@@ -29,6 +29,7 @@ class MediaTransport:
         "_srtp",
         "_target",
         "is_nowhere",
+        "is_report_waiting",
         "packets_foreign",
         "packets_invalid",
         "packets_unauthenticated",
@@ -44,6 +45,8 @@ class MediaTransport:
         self.packets_unauthenticated = 0
         self._foreign_sources: list[Address] = []
         self.is_nowhere = True
+        # Set by a transport that also reads reports where it reads RTP.
+        self.is_report_waiting = False
         self._is_mapped = rtp_socket.family == socket.AF_INET6
         self._keys: SrtpKeys | None = None
         self._srtp: srtp.Srtp | None = None
@@ -59,7 +62,7 @@ class MediaTransport:
         """
         rtcp_hosts = () if stream.remote_rtcp is None else (stream.remote_rtcp[0],)
         former = None if self._latch is None or not is_new_peer else self._latch.target
-        latch = SourceLatch(stream.remote, (*stream.trusted_hosts, *rtcp_hosts), former=former)
+        latch = self._new_latch(stream.remote, (*stream.trusted_hosts, *rtcp_hosts), former)
         if stream.srtp != self._keys:
             self._srtp = None if stream.srtp is None else srtp.Srtp(stream.srtp)
             self._keys = stream.srtp
@@ -68,6 +71,9 @@ class MediaTransport:
             self._latched_report: Address | None = None
         self._remote_rtcp = stream.remote_rtcp
         self._point()
+
+    def _new_latch(self, remote: tuple[str, int], hosts: tuple[str, ...], former: Address | None) -> SourceLatch:
+        return SourceLatch(remote, hosts, former=former)
 
     def restart(self) -> None:
         """Media time begins anew: the latch forgets when it heard something."""
@@ -93,9 +99,14 @@ class MediaTransport:
         `is_expected(payload_type)` says whether a new source may be heard for it.
         """
         try:
-            datagram, source = self.rtp_socket.recvfrom(_DATAGRAM_BYTES)
+            datagram, source = self.rtp_socket.recvfrom(DATAGRAM_BYTES)
         except OSError:
             return None
+        return self._take(datagram, source, at_ms, is_expected)
+
+    def _take(
+        self, datagram: bytes, source: Address, at_ms: int, is_expected: Callable[[int], bool]
+    ) -> rtp.RtpFields | None:
         latch, encryption = self._latch, self._srtp
         assert latch is not None
         is_latched = source == latch.latched
@@ -141,9 +152,12 @@ class MediaTransport:
     def receive_report(self) -> bytes | None:
         """Reads one RTCP compound; None as for `receive`."""
         try:
-            datagram, source = self.rtcp_socket.recvfrom(_DATAGRAM_BYTES)
+            datagram, source = self.rtcp_socket.recvfrom(DATAGRAM_BYTES)
         except OSError:
             return None
+        return self._take_report(datagram, source)
+
+    def _take_report(self, datagram: bytes, source: Address) -> bytes | None:
         assert self._latch is not None
         if not self._latch.is_trusted(source):
             self.packets_foreign += 1
@@ -174,7 +188,7 @@ class MediaTransport:
         """Throws away what came before the call was answered: it would only be heard late."""
         for _ in range(1000):
             try:
-                self.rtp_socket.recvfrom(_DATAGRAM_BYTES)
+                self.rtp_socket.recvfrom(DATAGRAM_BYTES)
             except OSError:
                 return
 

@@ -10,7 +10,7 @@ from ringdown.accounts import store as account_store
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, FieldError, ValidationFailed
 from ringdown.secret import SecretBox, SecretUnreadable
-from ringdown.telephony import addresses, schemas, service, store, trunk_store
+from ringdown.telephony import addresses, carrier_store, schemas, service, store, trunk_store
 from ringdown.telephony.models import Trunk
 from ringdown.telephony.number_schemas import AssignmentType, ImportNumber, UpdateNumber
 from ringdown.telephony.store import PhoneNumber
@@ -38,7 +38,7 @@ async def import_number(database: Database, *, box: SecretBox, organization_id: 
     now = values.now_ms()
     async with database.write() as connection:
         if body.trunk_id is not None:
-            trunk_id = await _require_trunk(connection, organization_id, body.trunk_id)
+            trunk_id = await require_trunk(connection, organization_id, body.trunk_id)
         else:
             trunk_id = (await _find_or_insert_trunk(connection, box, organization_id, body)).id
         number = PhoneNumber(
@@ -62,7 +62,7 @@ async def update_number(database: Database, *, organization_id: str, number_id: 
     async with database.write() as connection:
         number = await store.get_number(connection, organization_id, number_id, lock=True)
         if body.trunk_id is not None:
-            await _require_trunk(connection, organization_id, body.trunk_id)
+            await require_trunk(connection, organization_id, body.trunk_id)
         number = dataclasses.replace(number, **changes, updated_at=values.now_ms())
         await store.update_number(connection, number)
     return number
@@ -94,6 +94,7 @@ async def delete_number(database: Database, *, organization_id: str, number_id: 
     async with database.write() as connection:
         if not await store.delete_number(connection, organization_id, number_id):
             raise errors.NotFound("Phone number", number_id)
+        await carrier_store.delete_number(connection, organization_id, number_id)
 
 
 def _check_import(body: ImportNumber) -> None:
@@ -113,7 +114,8 @@ def _check_import(body: ImportNumber) -> None:
         raise ValidationFailed(refused)
 
 
-async def _require_trunk(connection: AsyncConnection, organization_id: str, trunk_id: str) -> str:
+async def require_trunk(connection: AsyncConnection, organization_id: str, trunk_id: str) -> str:
+    """The id of a trunk that stays until the transaction ends. Raises `ValidationFailed`."""
     try:
         return (await trunk_store.get_trunk(connection, organization_id, trunk_id, share=True)).id
     except errors.NotFound:
@@ -138,7 +140,7 @@ async def _find_or_insert_trunk(
             raise errors.invalid("sip_password", f"is not the one of the trunk {trunk.id}; change it there")
         return trunk
     table = {
-        "name": _choose_name(host, {trunk.name for trunk in known}),
+        "name": choose_name(host, {trunk.name for trunk in known}),
         "hosts": [{"host": host, "port": port}],
         "username": body.sip_username,
         "password": body.sip_password,
@@ -156,6 +158,7 @@ def _has_password(trunk: Trunk, box: SecretBox, password: str | None) -> bool:
         return False
 
 
-def _choose_name(wanted: str, taken: set[str]) -> str:
+def choose_name(wanted: str, taken: set[str]) -> str:
+    """The wanted name of a trunk, with a number behind it where it is taken."""
     wanted = wanted[:90]
     return next(name for name in (wanted, *(f"{wanted} {n}" for n in range(2, len(taken) + 3))) if name not in taken)

@@ -64,6 +64,12 @@ async def find_number(connection: AsyncConnection, phone_number: str) -> PhoneNu
     return None if row is None else PhoneNumber(**row._mapping)
 
 
+async def is_known(connection: AsyncConnection, phone_number: str) -> bool:
+    """Whether any organization of the installation has the number, in whatever state."""
+    query = sa.select(phone_numbers.c.id).where(phone_numbers.c.phone_number == phone_number)
+    return (await connection.execute(query)).first() is not None
+
+
 async def find_first_number(connection: AsyncConnection, readings: Sequence[str]) -> PhoneNumber | None:
     """The active number that is the first of these E.164 readings that somebody has (`Trunk.list_readings`)."""
     columns = phone_numbers.c

@@ -23,13 +23,13 @@ class JsonRequest(Request):
         if not hasattr(self, "_body"):
             declared = self.headers.get("content-length", "")
             if declared.isdecimal() and int(declared) > self.max_bytes:
-                raise _too_large(self.max_bytes)
+                raise too_large(self.max_bytes)
             pieces = []
             size = 0
             async for piece in self.stream():
                 size += len(piece)
                 if size > self.max_bytes:
-                    raise _too_large(self.max_bytes)
+                    raise too_large(self.max_bytes)
                 pieces.append(piece)
             self._body = b"".join(pieces)
         return self._body
@@ -87,6 +87,7 @@ def _find_nul(value: object, path: str) -> Iterator[str]:
             yield from _find_nul(child, f"{path}.{index}" if path else str(index))
 
 
-def _too_large(max_bytes: int) -> PayloadTooLarge:
+def too_large(max_bytes: int) -> PayloadTooLarge:
+    """The refusal of a body of more than `max_bytes`."""
     megabytes = max_bytes // (1024 * 1024)
     return PayloadTooLarge(f"The request body is larger than {megabytes} MB.", {"limit_bytes": max_bytes})

@@ -5,16 +5,31 @@ only then FastAPI validates values and calls the endpoint.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
 
 from ringdown.errors import BadRequest
-from ringdown.web import auth, body, context, idempotency, openapi, query
+from ringdown.web import auth, body, context, forms, idempotency, openapi, query
 from ringdown.web.body import JsonRequest
+from ringdown.web.forms import FormRequest
 
 _Handler = Callable[[Request], Awaitable[Response]]
+#: Answers a plain request before its parameters are read one by one; None leaves it to the endpoint.
+Shortcut = Callable[[Request], Awaitable[Response | None]]
+_SHORTCUT = "ringdown_shortcut"
+_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
+
+
+def with_shortcut(shortcut: Shortcut) -> Callable[[_Endpoint], _Endpoint]:
+    """Give an endpoint a shortcut, which stands under the route's decorator; the key is checked before it."""
+
+    def mark(endpoint: _Endpoint) -> _Endpoint:
+        setattr(endpoint, _SHORTCUT, shortcut)
+        return endpoint
+
+    return mark
 
 
 class PublicRoute(APIRoute):
@@ -22,30 +37,50 @@ class PublicRoute(APIRoute):
 
     needs_key = False
     max_body_bytes = body.MAX_JSON_BYTES
+    #: Whether a body may be a form with files although the endpoint reads it by itself.
+    takes_form = False
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the contract's checks; FastAPI calls this once per route."""
         handle = super().get_route_handler()
         known = query.list_parameters(self.dependant)
+        shortcut: Shortcut | None = getattr(self.endpoint, _SHORTCUT, None)
 
         async def checked(request: Request) -> Response:
+            if self.needs_key:
+                await auth.authenticate(request)
+            if shortcut is not None and "content-length" not in request.headers:
+                response = await shortcut(request)
+                if response is not None:
+                    return response
             return await self._check(request, known=known, handle=handle)
 
         return checked
 
     async def _check(self, request: Request, *, known: Mapping[str, bool], handle: _Handler) -> Response:
-        if self.needs_key:
-            await auth.authenticate(request)
         body.refuse_nul_in_url(request)
         query.refuse_unread(request, known)
-        if isinstance(getattr(self.body_field, "field_info", None), params.Form):
-            return await handle(request)
+        if isinstance(getattr(self.body_field, "field_info", None), params.Form) or (
+            self.takes_form and forms.is_multipart(request)
+        ):
+            return await self._check_form(request, handle)
         json_request = JsonRequest(_as_json(request), request.receive)
         json_request.max_bytes = self.max_body_bytes
         await self._read_body(json_request)
         if self.needs_key and request.method == "POST":
-            return await _handle_once(json_request, handle)
+            return await _handle_once(json_request, handle, await json_request.body())
         return await handle(json_request)
+
+    async def _check_form(self, request: Request, handle: _Handler) -> Response:
+        form_request = FormRequest(request.scope, request.receive)
+        form_request.max_bytes = self.max_body_bytes
+        try:
+            await form_request.read_form()
+            if self.needs_key and request.method == "POST" and idempotency.HEADER in request.headers:
+                return await _handle_once(form_request, handle, await form_request.hash_form())
+            return await handle(form_request)
+        finally:
+            await form_request.close()
 
     async def _read_body(self, request: JsonRequest) -> None:
         content = await request.body()
@@ -71,11 +106,9 @@ def new_public_router(*, prefix: str = "", tag: str) -> APIRouter:
     return APIRouter(prefix=prefix, tags=[tag], route_class=PublicRoute, responses=openapi.PUBLIC_REFUSALS)
 
 
-async def _handle_once(request: JsonRequest, handle: _Handler) -> Response:
+async def _handle_once(request: Request, handle: _Handler, content: bytes) -> Response:
     web = context.get_context(request)
-    claim = idempotency.read_claim(
-        request, organization_id=request.state.caller.organization_id, body=await request.body()
-    )
+    claim = idempotency.read_claim(request, organization_id=request.state.caller.organization_id, body=content)
     if claim is None:
         return await handle(request)
     stored = await idempotency.begin(web.database, claim)

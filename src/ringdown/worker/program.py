@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from ringdown import values
-from ringdown.calls import callback
+from ringdown.calls import browser, callback
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
@@ -42,6 +42,7 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
 
     async def reap(_job: Job) -> None:
         await reaper.reap(database, settings=settings, spool=spool)
+        await browser.end_unjoined_calls(database, settings=settings)
 
     async def forget(_job: Job) -> None:
         async with database.write() as connection:

@@ -10,12 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors
 from ringdown.calls import tables
+from ringdown.calls.counting import Facts
 from ringdown.calls.models import LIVE_STATUSES, Call
+from ringdown.calls.store import counts
 from ringdown.telephony.models import Trunk
 
 calls = tables.calls
 
 _FIELDS = dataclasses.fields(Call)
+# A browser's call waits for its browser.
+_IS_TO_DIAL = (calls.c.status == "queued") & (calls.c.direction != "webrtc")
 
 
 def to_call(row: sa.Row[Any]) -> Call:
@@ -46,10 +50,17 @@ async def find_call(
 
 
 async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -> Call:
-    """Set fields of a call and return it as it is then."""
+    """Set fields of a call and return it as it is then; `call` must be the row as this transaction has locked it."""
     condition = is_call(call.organization_id, call.id)
     await connection.execute(calls.update().where(condition).values(msgspec.to_builtins(changes)))
-    return dataclasses.replace(call, **changes)
+    changed = dataclasses.replace(call, **changes)
+    if (before := _to_facts(call)) != (after := _to_facts(changed)):
+        counts.note_change(connection, call.organization_id, call.seq, before=before, after=after)
+    return changed
+
+
+def _to_facts(call: Call) -> Facts:
+    return Facts(call.agent_id, call.direction, call.status, call.ended_reason, call.batch_call_id)
 
 
 async def add_summary(
@@ -70,10 +81,13 @@ async def list_ended_ids(connection: AsyncConnection, organization_id: str, call
 
 async def delete_calls(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> None:
     """Delete calls with their turns, events, attempts and commands to them."""
-    parts = (tables.turns, tables.events, tables.attempts, tables.commands)
-    for column in (calls.c.id, *(part.c.call_id for part in parts)):
-        condition = (column.table.c.organization_id == organization_id) & column.in_(call_ids)
-        await connection.execute(sa.delete(column.table).where(condition))
+    is_deleted = (calls.c.organization_id == organization_id) & calls.c.id.in_(call_ids)
+    deleted = sa.delete(calls).where(is_deleted).returning(calls.c.seq, *(calls.c[name] for name in Facts._fields))
+    for seq, *facts in await connection.execute(deleted):
+        counts.note_change(connection, organization_id, seq, before=Facts(*facts), after=None)
+    for part in (tables.turns, tables.events, tables.attempts, tables.commands):
+        is_theirs = (part.c.organization_id == organization_id) & part.c.call_id.in_(call_ids)
+        await connection.execute(sa.delete(part).where(is_theirs))
 
 
 async def has_live_calls(connection: AsyncConnection, organization_id: str, agent_id: str) -> bool:
@@ -85,12 +99,12 @@ async def has_live_calls(connection: AsyncConnection, organization_id: str, agen
 
 async def has_queued(connection: AsyncConnection) -> bool:
     """Whether any call of any organization waits for a gateway."""
-    return bool((await connection.execute(sa.select(sa.exists().where(calls.c.status == "queued")))).scalar_one())
+    return bool((await connection.execute(sa.select(sa.exists().where(_IS_TO_DIAL)))).scalar_one())
 
 
 async def list_queued(connection: AsyncConnection, limit: int, *, except_trunks: Collection[str] = ()) -> list[Call]:
     """The oldest queued calls of all organizations, locked; calls that another gateway is taking are passed over."""
-    query = calls.select().where(calls.c.status == "queued").order_by(calls.c.created_at).limit(limit)
+    query = calls.select().where(_IS_TO_DIAL).order_by(calls.c.created_at).limit(limit)
     if except_trunks:
         query = query.where(sa.func.coalesce(calls.c.trunk_id, "").not_in(except_trunks))
     rows = await connection.execute(query.with_for_update(skip_locked=True))

@@ -142,11 +142,26 @@ def _create_calls() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id"),
         sa.UniqueConstraint("organization_id", "seq", name="ux_calls_organization_id_seq"),
+        sa.CheckConstraint("batch_call_id IS NULL OR direction = 'outbound'", name="ck_calls_batch_direction"),
     )
-    op.create_index("ix_calls_batch", "calls", ["organization_id", "batch_call_id", "seq"], unique=False)
-    op.create_index("ix_calls_created", "calls", ["organization_id", "created_at"], unique=False)
     op.create_index(
-        "ix_calls_listing", "calls", ["organization_id", "seq", "agent_id", "status", "direction"], unique=False
+        "ix_calls_agent",
+        "calls",
+        ["organization_id", "agent_id", "seq", "status", "direction", "ended_reason"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_calls_batch",
+        "calls",
+        ["organization_id", "batch_call_id", "seq", "agent_id", "status", "ended_reason"],
+        unique=False,
+    )
+    op.create_index("ix_calls_created", "calls", ["organization_id", "created_at", "seq"], unique=False)
+    op.create_index(
+        "ix_calls_listing",
+        "calls",
+        ["organization_id", "seq", "agent_id", "status", "direction", "ended_reason"],
+        unique=False,
     )
     op.create_index(
         "ix_calls_live_of_agent",
@@ -335,6 +350,13 @@ def _create_organizations() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("call_seq", sa.BigInteger(), server_default="0", nullable=False, comment="seq of the newest call"),
+        sa.Column(
+            "last_call_at",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="created_at of the newest call; the next one's is no smaller",
+        ),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

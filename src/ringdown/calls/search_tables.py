@@ -1,0 +1,63 @@
+"""The tables that find calls by words and by metadata, beside the calls; they hold nothing that is not there, too."""
+
+import sqlalchemy as sa
+
+from ringdown.db import engine
+
+#: A row of the index stands for `owner << SEQ_BITS | seq`, so that the calls of an organization lie in a row there.
+SEQ_BITS = 40
+#: PostgreSQL's index has other words for every 2 ** 17 calls: a search reads as many of these ranges as it needs.
+RANGE_BITS = 17
+
+# Hexadecimal, as it is quick to make in SQL.
+_PREFIX = f"to_hex(number >> {RANGE_BITS}) || '.'"
+LEXEMES = f"array_to_tsvector(string_to_array({_PREFIX} || replace(facts || ' ' || words, ' ', ' ' || {_PREFIX}), ' '))"
+# Without a list of pending entries, which every search would read.
+_GIN = {"fastupdate": "off"}
+
+owners = sa.Table(
+    "call_text_owners",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, sa.Identity(), nullable=False, comment="what the index calls it"),
+)
+
+texts = sa.Table(
+    "call_texts",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.BigInteger, nullable=False, comment="of owner and seq: the row of the full-text index"),
+    sa.Column("facts", sa.Text, nullable=False, comment="words for agent, status, direction and batch"),
+    sa.Column("words", sa.Text, nullable=False, comment="of transcript and summary in order, with single spaces"),
+    sa.Index("ix_call_texts_words", sa.text(LEXEMES), postgresql_using="gin", postgresql_with=_GIN).ddl_if(
+        dialect="postgresql"
+    ),
+    # PostgreSQL keeps the words apart: a search that needs only the index visits narrow rows.
+    postgresql_with={"toast_tuple_target": 160},
+)
+
+#: SQLite's index, which triggers keep in step. The words are split here: `ascii` leaves everything else alone.
+FULL_TEXT = (
+    "CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')",
+    "CREATE TRIGGER call_words_insert AFTER INSERT ON call_texts BEGIN"
+    " INSERT INTO call_words(rowid, facts, words) VALUES (new.number, new.facts, new.words); END",
+    "CREATE TRIGGER call_words_delete AFTER DELETE ON call_texts BEGIN"
+    " INSERT INTO call_words(call_words, rowid, facts, words)"
+    " VALUES ('delete', old.number, old.facts, old.words); END",
+)
+for _statement in FULL_TEXT:
+    sa.event.listen(
+        texts,
+        "after_create",
+        sa.DDL(_statement).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
+    )
+
+pairs = sa.Table(
+    "call_metadata",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("pair", sa.LargeBinary, primary_key=True, comment="digest of a name and a value"),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,91 @@
+"""Rows of counters: what sealing adds to them, and what a change to a call of a sealed block does to them.
+
+Whoever changes what is counted of a call tells of it with `note_change`. Just before the transaction commits, its
+changes are added up and applied in one order, after a lock that all those who change calls share and the sealer has
+alone: so each change is seen either by the sealer or in the counters, and nobody waits in a circle. Inserting needs
+neither: a block is full once the last of its calls is visible, and calls become visible in their order.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.calls import counting, tables
+from ringdown.calls.counting import Facts
+from ringdown.db import engine
+
+counts, seals = tables.counts, tables.seals
+
+_STEP = "calls.counts"
+# Any number: it keeps these locks apart from others of the same organization.
+_LOCK_SPACE = 0x636F756E
+
+_ORGANIZATION = sa.bindparam("organization_id", type_=sa.Text)
+_LOCK_KEY = sa.func.hashtextextended(_ORGANIZATION, _LOCK_SPACE)
+_SHARE = sa.select(sa.func.pg_advisory_xact_lock_shared(_LOCK_KEY))
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_LOCK_KEY))
+_SEALED_BLOCKS = sa.select(seals.c.sealed_blocks).where(seals.c.organization_id == _ORGANIZATION)
+
+
+def note_change(
+    connection: AsyncConnection, organization_id: str, seq: int, *, before: Facts, after: Facts | None
+) -> None:
+    """Tell what is counted of a call before and after a change of this transaction; None is a deletion."""
+    steps = engine.get_last_steps(connection)
+    changes = steps.setdefault(_STEP, _Changes(connection))
+    assert isinstance(changes, _Changes)
+    block = counting.find_block(seq)
+    changed = changes.by_organization.setdefault(organization_id, Counter())
+    changed.subtract((block, key) for key in counting.list_keys(before))
+    if after is not None:
+        changed.update((block, key) for key in counting.list_keys(after))
+
+
+async def lock_counters(connection: AsyncConnection, organization_id: str) -> None:
+    """Let no other transaction change counters of the organization, or calls that they count, until this one ends."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_LOCK, {"organization_id": organization_id})
+
+
+async def count_sealed_blocks(connection: AsyncConnection, organization_id: str) -> int:
+    """How many blocks of the organization are sealed."""
+    sealed = (await connection.execute(_SEALED_BLOCKS, {"organization_id": organization_id})).scalar_one_or_none()
+    return 0 if sealed is None else int(sealed)
+
+
+async def add_counts(connection: AsyncConnection, organization_id: str, rolled: Mapping[tuple[int, str], int]) -> None:
+    """Add to counters, by node and key."""
+    insert = engine.insert(connection, counts)
+    added = insert.on_conflict_do_update(
+        index_elements=["organization_id", "node", "key"], set_={"calls": counts.c.calls + insert.excluded.calls}
+    )
+    rows = [
+        {"organization_id": organization_id, "node": node, "key": key, "calls": calls}
+        for (node, key), calls in sorted(rolled.items())
+        if calls
+    ]
+    if rows:
+        await connection.execute(added, rows)
+
+
+class _Changes:
+    """The changes of one transaction to what is counted of calls: by organization, block and key."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.by_organization: dict[str, Counter[tuple[int, str]]] = {}
+
+    async def __call__(self) -> None:
+        """Apply those to sealed blocks, in the order that all transactions keep."""
+        changed = sorted(
+            (owner, of_owner) for owner, of_owner in self.by_organization.items() if any(of_owner.values())
+        )
+        if self._connection.dialect.name == "postgresql":
+            for owner, _ in changed:
+                await self._connection.execute(_SHARE, {"organization_id": owner})
+        for owner, of_owner in changed:
+            sealed = await count_sealed_blocks(self._connection, owner)
+            of_sealed = ((block, key, calls) for (block, key), calls in of_owner.items() if block < sealed and calls)
+            await add_counts(self._connection, owner, counting.roll_up(of_sealed))

@@ -1,0 +1,171 @@
+"""What finds calls by words and metadata: written with the calls, and the conditions that ask it."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.calls import search_tables, tables, words
+from ringdown.calls.models import Call
+from ringdown.calls.search_tables import RANGE_BITS, SEQ_BITS
+from ringdown.calls.words import Phrase
+from ringdown.db import engine
+
+calls = tables.calls
+texts, pairs, owners = search_tables.texts, search_tables.pairs, search_tables.owners
+
+#: Filters that the full-text index answers itself.
+FACTS = ("agent_id", "status", "direction", "batch_call_id")
+# SQLite's index as SQL sees it.
+_full_text = sa.table("call_words", sa.column("rowid", sa.BigInteger), sa.column("call_words", sa.Text))
+
+
+async def index_text(connection: AsyncConnection, call: Call, spoken: Iterable[str]) -> None:
+    """Make an ended call findable by what was said in it and by its summary, in place of what was there before."""
+    found = words.join_words([*spoken, call.summary or ""])
+    await _delete_texts(connection, call.organization_id, [call.seq])
+    if not any(word.isalnum() for word in found.split()):
+        return
+    owner = await _take_owner(connection, call.organization_id)
+    facts = [words.make_fact(name, value) for name in FACTS if (value := getattr(call, name)) is not None]
+    row = {
+        "organization_id": call.organization_id,
+        "seq": call.seq,
+        "number": owner << SEQ_BITS | call.seq,
+        "facts": " ".join(facts),
+        "words": found,
+    }
+    await connection.execute(texts.insert().values(row))
+
+
+async def insert_metadata(connection: AsyncConnection, call: Call) -> None:
+    """Make a call findable by its metadata."""
+    if rows := _list_rows(call.organization_id, call.seq, list_shown_metadata(call)):
+        await connection.execute(pairs.insert(), rows)
+
+
+async def replace_metadata(connection: AsyncConnection, before: Call, after: Call) -> None:
+    """The same for a call whose metadata changed."""
+    await _delete_pairs(connection, _list_rows(before.organization_id, before.seq, list_shown_metadata(before)))
+    await insert_metadata(connection, after)
+
+
+async def forget_calls(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> None:
+    """Take calls out of all that finds them; before they are deleted."""
+    columns = (calls.c.seq, calls.c.metadata, calls.c.batch_call_id, calls.c.contact_id)
+    query = sa.select(*columns).where(calls.c.organization_id == organization_id, calls.c.id.in_(call_ids))
+    found = (await connection.execute(query)).all()
+    for row in found:
+        await _delete_pairs(connection, _list_rows(organization_id, row.seq, _merge_metadata(*row[1:])))
+    await _delete_texts(connection, organization_id, [row.seq for row in found])
+
+
+def list_shown_metadata(call: Call) -> Mapping[str, object]:
+    """The metadata as answers show it: batch and contact go before a client's keys of these names."""
+    return _merge_metadata(call.metadata, call.batch_call_id, call.contact_id)
+
+
+async def find_owner(connection: AsyncConnection, organization_id: str) -> int | None:
+    """What the full-text index calls an organization; None when it has no texts."""
+    query = sa.select(owners.c.number).where(owners.c.organization_id == organization_id)
+    number: int | None = (await connection.execute(query)).scalar()
+    return number
+
+
+def select_hits(
+    dialect: str, *, owner: int, phrases: Collection[Phrase], facts: Mapping[str, str], first: int, last: int
+) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+    """The `seq` of the calls from `first` to `last` that hold every phrase and fact, and by what to order them."""
+    tokens = [words.make_fact(name, value) for name, value in facts.items()]
+    between = (owner << SEQ_BITS | first, owner << SEQ_BITS | last)
+    mask = (1 << SEQ_BITS) - 1
+    if dialect == "sqlite":
+        quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
+        expression = f"words : ({quoted})" + "".join(f' AND facts : "{token}"' for token in tokens)
+        number = _full_text.c.rowid
+        condition = _full_text.c.call_words.op("MATCH")(expression) & number.between(*between)
+        return sa.select(number.op("&")(mask).label("seq")).where(condition), number
+    # A fence: whatever the planner thinks of the rest, it begins with the index.
+    hits = (
+        sa.select(texts.c.number)
+        .where(sa.text(f"{search_tables.LEXEMES} @@ CAST(:tsquery AS tsquery)"), *_list_holds(phrases, only_long=True))
+        .params(tsquery=_make_tsquery({word for phrase in phrases for word in phrase} | set(tokens), *between))
+        .offset(0)
+        .subquery("hits")
+    )
+    return sa.select(hits.c.number.op("&")(mask).label("seq")).where(hits.c.number.between(*between)), hits.c.number
+
+
+def hold(organization_id: str, seq: sa.ColumnElement[int], phrases: Collection[Phrase]) -> sa.ColumnElement[bool]:
+    """Whether the call `seq` of a row at hand holds every phrase; for calls that are looked at anyway."""
+    held = sa.select(sa.literal_column("1")).where(
+        texts.c.organization_id == organization_id, texts.c.seq == seq, *_list_holds(phrases)
+    )
+    return held.scalar_subquery() == sa.literal_column("1")
+
+
+def has_pair(organization_id: str, seq: sa.ColumnElement[int], pair: tuple[str, str]) -> sa.ColumnElement[bool]:
+    """Whether the call `seq` of a row at hand has this metadata."""
+    other = pairs.alias()
+    held = sa.select(sa.literal_column("1")).where(
+        other.c.organization_id == organization_id, other.c.pair == words.make_pair(*pair), other.c.seq == seq
+    )
+    return held.scalar_subquery() == sa.literal_column("1")
+
+
+def _list_holds(phrases: Collection[Phrase], *, only_long: bool = False) -> list[sa.ColumnElement[bool]]:
+    padded = sa.literal(" ") + texts.c.words + sa.literal(" ")
+    # `replace` is the one function of that kind with the same name on both databases.
+    return [
+        sa.func.length(sa.func.replace(padded, f" {' '.join(phrase)} ", "")) < sa.func.length(padded)
+        for phrase in phrases
+        if len(phrase) > 1 or not only_long
+    ]
+
+
+def _make_tsquery(wanted: Collection[str], low: int, high: int) -> str:
+    every = sorted(wanted)
+    ranges = (
+        "(" + " & ".join(f"'{prefix:x}.{word}'" for word in every) + ")"
+        for prefix in range(low >> RANGE_BITS, (high >> RANGE_BITS) + 1)
+    )
+    return " | ".join(ranges)
+
+
+async def _take_owner(connection: AsyncConnection, organization_id: str) -> int:
+    number = await find_owner(connection, organization_id)
+    if number is not None:
+        return number
+    row: dict[str, object] = {"organization_id": organization_id}
+    if connection.dialect.name == "sqlite":  # one writer at a time; PostgreSQL counts by itself
+        row["number"] = sa.select(sa.func.coalesce(sa.func.max(owners.c.number), 0) + 1).scalar_subquery()
+    await connection.execute(engine.insert(connection, owners).values(row).on_conflict_do_nothing())
+    taken = await find_owner(connection, organization_id)
+    assert taken is not None
+    return taken
+
+
+async def _delete_texts(connection: AsyncConnection, organization_id: str, seqs: Collection[int]) -> None:
+    condition = (texts.c.organization_id == organization_id) & texts.c.seq.in_(seqs)
+    await connection.execute(texts.delete().where(condition))
+
+
+async def _delete_pairs(connection: AsyncConnection, rows: list[dict[str, object]]) -> None:
+    if rows:
+        condition = sa.and_(*(column == sa.bindparam(f"old_{column.name}") for column in pairs.c))
+        old = [{f"old_{name}": value for name, value in row.items()} for row in rows]
+        await connection.execute(pairs.delete().where(condition), old)
+
+
+def _list_rows(organization_id: str, seq: int, metadata: Mapping[str, object]) -> list[dict[str, object]]:
+    return [
+        {"organization_id": organization_id, "pair": words.make_pair(*pair), "seq": seq}
+        for pair in sorted(words.list_pairs(metadata))
+    ]
+
+
+def _merge_metadata(
+    metadata: Mapping[str, object], batch_call_id: str | None, contact_id: str | None
+) -> Mapping[str, object]:
+    ours = {"campaign_id": batch_call_id, "contact_id": contact_id}
+    return {**metadata, **{name: value for name, value in ours.items() if value is not None}}

@@ -1,0 +1,146 @@
+"""Routes of webhook endpoints."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from ringdown import values
+from ringdown.secret import SecretBox
+from ringdown.web import context, envelope, openapi, route
+from ringdown.web.auth import AuthenticatedCaller
+from ringdown.web.pagination import PageQuery
+from ringdown.webhooks import endpoint_store, rendering, schemas, service
+
+_ENDPOINT = {"$ref": "#/components/schemas/WebhookEndpointObject"}
+_WITH_SECRET = {"$ref": "#/components/schemas/WebhookEndpointSecretObject"}
+_DELIVERY = {"$ref": "#/components/schemas/WebhookDeliveryObject"}
+_REPLAY = {"$ref": "#/components/schemas/ReplayObject"}
+
+
+def new_router(box: SecretBox) -> APIRouter:
+    """The routes; `box` seals the endpoints' secrets."""
+    router = route.new_router(prefix="/webhook-endpoints", tag="Webhooks")
+    one = openapi.describe_one(_ENDPOINT, "The endpoint.")
+    made = openapi.describe_one(_WITH_SECRET, "The endpoint with its secret.", status=201)
+    owed = openapi.describe_one(_DELIVERY, "What is owed now.", status=201)
+    replayed = openapi.describe_one(_REPLAY, "What was made due.", status=201)
+    listed = openapi.describe_list(_ENDPOINT, "Endpoints.")
+    path = "/{endpoint_id}"
+    router.get("", summary="List webhook endpoints", responses=listed)(list_webhook_endpoints)
+    router.get(path, summary="Get a webhook endpoint", responses=one)(get_webhook_endpoint)
+    update = {"summary": "Update a webhook endpoint", "responses": one}
+    router.put(path, operation_id="replace_webhook_endpoint", **update)(update_webhook_endpoint)  # type: ignore[arg-type]
+    router.patch(path, **update)(update_webhook_endpoint)  # type: ignore[arg-type]
+    router.delete(path, summary="Delete a webhook endpoint", responses=openapi.describe_deleted())(
+        delete_webhook_endpoint
+    )
+    router.post(f"{path}/test", summary="Test a webhook endpoint", status_code=201, responses=owed)(
+        test_webhook_endpoint
+    )
+    router.post(f"{path}/replay", summary="Replay events", status_code=201, responses=replayed)(replay_events)
+
+    @router.post("", summary="Create a webhook endpoint", status_code=201, responses=made)
+    async def create_webhook_endpoint(
+        request: Request, caller: AuthenticatedCaller, body: schemas.CreateWebhookEndpoint
+    ) -> Response:
+        """Have a URL told of events. The secret that signs them is shown now and never again."""
+        endpoint, secret = await service.create_endpoint(
+            context.get_database(request),
+            settings=context.get_settings(request),
+            box=box,
+            organization_id=caller.organization_id,
+            body=body,
+        )
+        return envelope.respond_created(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+
+    @router.post(f"{path}/rotate-secret", summary="Rotate a webhook secret", status_code=201, responses=made)
+    async def rotate_webhook_secret(
+        request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.RotateSecret | None = None
+    ) -> Response:
+        """Give the endpoint a new secret, shown now and never again; the one before stays good for the overlap."""
+        endpoint, secret = await service.rotate_secret(
+            context.get_database(request),
+            box=box,
+            organization_id=caller.organization_id,
+            endpoint_id=endpoint_id,
+            body=body or schemas.RotateSecret(),
+        )
+        return envelope.respond_created(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+
+    return router
+
+
+async def list_webhook_endpoints(
+    request: Request,
+    caller: AuthenticatedCaller,
+    page: PageQuery,
+    enabled: Annotated[bool | None, Query(description="Only those that are, or are not, enabled.")] = None,
+) -> Response:
+    """Endpoints, newest first, without their secrets."""
+    async with context.get_database(request).read() as connection:
+        endpoints, total = await endpoint_store.list_endpoints(
+            connection, caller.organization_id, enabled=enabled, limit=page.limit, offset=page.offset
+        )
+    rendered = [rendering.render_endpoint(endpoint) for endpoint in endpoints]
+    return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(rendered)))
+
+
+async def get_webhook_endpoint(request: Request, caller: AuthenticatedCaller, endpoint_id: str) -> Response:
+    """One endpoint, without its secret."""
+    async with context.get_database(request).read() as connection:
+        endpoint = await endpoint_store.get_endpoint(connection, caller.organization_id, endpoint_id)
+    return envelope.respond(request, rendering.render_endpoint(endpoint))
+
+
+async def update_webhook_endpoint(
+    request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.UpdateWebhookEndpoint
+) -> Response:
+    """Change the fields that are sent; PUT and PATCH do the same."""
+    endpoint = await service.update_endpoint(
+        context.get_database(request),
+        settings=context.get_settings(request),
+        organization_id=caller.organization_id,
+        endpoint_id=endpoint_id,
+        body=body,
+    )
+    return envelope.respond(request, rendering.render_endpoint(endpoint))
+
+
+async def delete_webhook_endpoint(request: Request, caller: AuthenticatedCaller, endpoint_id: str) -> Response:
+    """Delete an endpoint, with what is owed to it and the record of what it got."""
+    await service.delete_endpoint(
+        context.get_database(request), organization_id=caller.organization_id, endpoint_id=endpoint_id
+    )
+    return envelope.respond_deleted(request, endpoint_id)
+
+
+async def test_webhook_endpoint(
+    request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.TestWebhookEndpoint | None = None
+) -> Response:
+    """Owe the endpoint a sample event (`data.test` is true), even while it is disabled."""
+    delivery = await service.test_endpoint(
+        context.get_database(request),
+        organization_id=caller.organization_id,
+        endpoint_id=endpoint_id,
+        event=(body or schemas.TestWebhookEndpoint()).event,
+    )
+    return envelope.respond_created(request, rendering.render_delivery(delivery))
+
+
+async def replay_events(
+    request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.ReplayEvents
+) -> Response:
+    """Make all events since a time due to this endpoint that it has chosen, whether or not it got them then."""
+    replay = await service.replay_events(
+        context.get_database(request),
+        organization_id=caller.organization_id,
+        endpoint_id=endpoint_id,
+        since=body.since,
+    )
+    answer = {
+        "id": endpoint_id,
+        "replayed_count": replay.count,
+        "has_more": replay.next_since is not None,
+        "next_since": values.to_wire_time(replay.next_since),
+    }
+    return envelope.respond_created(request, answer)

@@ -1,0 +1,58 @@
+"""Telling customers: a fact becomes a row in the transaction that makes it true, and is owed to who wants it."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import values
+from ringdown.webhooks import delivery_store, event_store, payload
+from ringdown.webhooks.models import Event, EventType
+
+
+async def record_event(
+    connection: AsyncConnection,
+    *,
+    organization_id: str,
+    event: EventType,
+    data: Mapping[str, object],
+    now_ms: int,
+    subject_id: str,
+) -> str:
+    """Store a fact in the caller's transaction, owed to the endpoints that have chosen it; returns its id.
+
+    `data` is the flat form (see `payload`); `subject_id` is what it is about. Facts of one subject are told in the
+    order of `now_ms`, so that it must not be less than that of the fact before.
+    """
+    [event_id] = await record_events(
+        connection, organization_id=organization_id, subject_id=subject_id, facts=[(event, data)], now_ms=now_ms
+    )
+    return event_id
+
+
+async def record_events(
+    connection: AsyncConnection,
+    *,
+    organization_id: str,
+    subject_id: str,
+    facts: Sequence[tuple[EventType, Mapping[str, object]]],
+    now_ms: int,
+) -> list[str]:
+    """`record_event` for several facts of one subject, in order."""
+    new_events = [_make_event(organization_id, subject_id, event, data, now_ms) for event, data in facts]
+    if await event_store.insert_events(connection, new_events):
+        await delivery_store.owe_to_all(connection, organization_id, new_events)
+    return [event.id for event in new_events]
+
+
+def _make_event(
+    organization_id: str, subject_id: str, event: EventType, data: Mapping[str, object], now_ms: int
+) -> Event:
+    event_id = values.new_id("evt")
+    return Event(
+        organization_id=organization_id,
+        id=event_id,
+        event=event,
+        subject_id=subject_id,
+        data=payload.serialize_data(event_id, event, data),
+        created_at=now_ms,
+    )

@@ -1,0 +1,92 @@
+"""What customers are told, and to whom: endpoints, events, deliveries and their attempts; pure values."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+EventType = Literal[
+    "call.started",
+    "call.joined",
+    "call.ended",
+    "call.analyzed",
+    "call.billed",
+    "call.failed",
+    "batch.status.changed",
+    "batch.completed",
+    "voice.training.completed",
+    "voice.training.failed",
+    "credits.low",
+]
+#: A parked delivery has failed for so long that it is not tried any more by itself.
+DeliveryStatus = Literal["pending", "delivered", "parked"]
+
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
+#: Stands for all types, those of later versions included.
+ALL_TYPES = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpoint:
+    """A customer's URL. Secrets are ciphertext; the old one is good until `old_secret_expires_at`."""
+
+    organization_id: str
+    id: str
+    url: str
+    description: str | None
+    event_types: tuple[str, ...]
+    is_enabled: bool
+    secret: str
+    created_at: int
+    updated_at: int
+    old_secret: str | None = None
+    old_secret_expires_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fact. `data` is the JSON text that is sent; `endpoint_id` is set for a test, which nobody else gets."""
+
+    organization_id: str
+    id: str
+    event: EventType
+    subject_id: str
+    data: str
+    created_at: int
+    endpoint_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An event that is owed to an endpoint. `subject_id` is what the event is about: its call, batch or voice."""
+
+    organization_id: str
+    id: str
+    endpoint_id: str
+    event_id: str
+    event: EventType
+    subject_id: str
+    status: DeliveryStatus
+    attempt_count: int
+    due_at: int
+    delivered_at: int | None
+    response_status: int | None
+    error: str | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAttempt:
+    """One request that was made for a delivery, counted from 1, and what came of it."""
+
+    number: int
+    started_at: int
+    duration_ms: int
+    response_status: int | None
+    response_body: str | None
+    error: str | None
+
+
+def is_chosen(event: str, event_types: Collection[str]) -> bool:
+    """Whether an endpoint with these types is told of an event of this type."""
+    return ALL_TYPES in event_types or event in event_types

@@ -1,0 +1,61 @@
+"""Endpoints and deliveries as the API shows them; pure."""
+
+from collections.abc import Sequence
+
+from ringdown import values
+from ringdown.webhooks import payload
+from ringdown.webhooks.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
+
+
+def render_endpoint(endpoint: WebhookEndpoint) -> dict[str, object]:
+    """The endpoint without its secret."""
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "description": endpoint.description,
+        "event_types": endpoint.event_types,
+        "enabled": endpoint.is_enabled,
+        "old_secret_expires_at": values.to_wire_time(endpoint.old_secret_expires_at),
+        "created_at": values.to_wire_time(endpoint.created_at),
+        "updated_at": values.to_wire_time(endpoint.updated_at),
+    }
+
+
+def render_delivery(delivery: Delivery) -> dict[str, object]:
+    """The delivery without its attempts."""
+    is_pending = delivery.status == "pending"
+    return {
+        "id": delivery.id,
+        "endpoint_id": delivery.endpoint_id,
+        "event_id": delivery.event_id,
+        "event": delivery.event,
+        "subject_id": delivery.subject_id,
+        "call_id": delivery.subject_id if delivery.event.startswith("call.") else None,
+        "status": delivery.status,
+        "attempt_count": delivery.attempt_count,
+        "next_attempt_at": values.to_wire_time(delivery.due_at) if is_pending else None,
+        "delivered_at": values.to_wire_time(delivery.delivered_at),
+        "response_status": delivery.response_status,
+        "error": delivery.error,
+        "created_at": values.to_wire_time(delivery.created_at),
+        "updated_at": values.to_wire_time(delivery.updated_at),
+    }
+
+
+def render_with_attempts(delivery: Delivery, event: Event, attempts: Sequence[DeliveryAttempt]) -> dict[str, object]:
+    """The delivery with the body that is sent and its attempts."""
+    return {
+        **render_delivery(delivery),
+        "body": payload.render_event(event),
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started_at": values.to_wire_time(attempt.started_at),
+                "duration_ms": attempt.duration_ms,
+                "response_status": attempt.response_status,
+                "response_body": attempt.response_body,
+                "error": attempt.error,
+            }
+            for attempt in attempts
+        ],
+    }

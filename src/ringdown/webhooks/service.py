@@ -1,0 +1,204 @@
+"""The use cases of webhooks: endpoints are made, changed, tested; what was owed is made due again."""
+
+import dataclasses
+import secrets
+import string
+from dataclasses import dataclass
+
+from ringdown import errors, outbound, values
+from ringdown.accounts import store as account_store
+from ringdown.config import Settings
+from ringdown.db.engine import Database
+from ringdown.outbound import OutboundError
+from ringdown.secret import SecretBox
+from ringdown.web import idempotency
+from ringdown.webhooks import delivery_store, endpoint_store, event_store, payload
+from ringdown.webhooks.models import ALL_TYPES, Delivery, Event, EventType, WebhookEndpoint
+from ringdown.webhooks.schemas import CreateWebhookEndpoint, RotateSecret, UpdateWebhookEndpoint
+
+#: Every event is stored once for each endpoint that wants it, in the transaction that makes it.
+MAX_ENDPOINTS = 20
+_SECRET_LENGTH = 32
+_ALPHABET = string.ascii_letters + string.digits
+# One transaction of a replay; other writers go on in between.
+_REPLAY_PAGE = 1000
+_MAX_REPLAYED = 100_000
+# One transaction of those that number events; more wait only when nobody has asked for long.
+_NUMBERED_AT_ONCE, _MAX_NUMBERINGS = 5000, 100
+
+
+async def create_endpoint(
+    database: Database, *, settings: Settings, box: SecretBox, organization_id: str, body: CreateWebhookEndpoint
+) -> tuple[WebhookEndpoint, str]:
+    """A new endpoint and its secret, which is known only now. Raises `ValidationFailed`."""
+    _check_url(body.url, private_allowed=settings.private_urls_allowed)
+    secret, now = body.secret or _make_secret(), values.now_ms()
+    endpoint = WebhookEndpoint(
+        organization_id=organization_id,
+        id=values.new_id("whe"),
+        url=body.url,
+        description=body.description,
+        event_types=tuple(body.event_types or [ALL_TYPES]),
+        is_enabled=body.enabled is not False,
+        secret=box.seal(secret),
+        created_at=now,
+        updated_at=now,
+    )
+    async with database.write() as connection:
+        await account_store.lock_organization(connection, organization_id)  # two must not both be the last
+        if await endpoint_store.count_endpoints(connection, organization_id) >= MAX_ENDPOINTS:
+            raise errors.invalid("url", f"an organization has at most {MAX_ENDPOINTS} endpoints; delete one first")
+        await idempotency.bind_resource(connection, endpoint.id)
+        await endpoint_store.insert_endpoint(connection, endpoint)
+    return endpoint, secret
+
+
+async def update_endpoint(
+    database: Database, *, settings: Settings, organization_id: str, endpoint_id: str, body: UpdateWebhookEndpoint
+) -> WebhookEndpoint:
+    """Change what the body names. Raises `NotFound` and `ValidationFailed`."""
+    changes: dict[str, object] = {}
+    if body.url is not None:
+        _check_url(body.url, private_allowed=settings.private_urls_allowed)
+        changes["url"] = body.url
+    if "description" in body.model_fields_set:
+        changes["description"] = body.description
+    if body.event_types is not None:
+        changes["event_types"] = tuple(body.event_types)
+    if body.enabled is not None:
+        changes["is_enabled"] = body.enabled
+    async with database.write() as connection:
+        present = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        if not changes:
+            return present
+        endpoint = dataclasses.replace(present, **changes, updated_at=values.now_ms())  # type: ignore[arg-type]
+        await endpoint_store.update_endpoint(connection, endpoint)
+    return endpoint
+
+
+async def rotate_secret(
+    database: Database, *, box: SecretBox, organization_id: str, endpoint_id: str, body: RotateSecret
+) -> tuple[WebhookEndpoint, str]:
+    """Give an endpoint a new secret; the one before stays good for the overlap. Raises `NotFound`."""
+    secret, now = body.secret or _make_secret(), values.now_ms()
+    async with database.write() as connection:
+        present = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        await idempotency.bind_resource(connection, endpoint_id)
+        endpoint = dataclasses.replace(
+            present,
+            secret=box.seal(secret),
+            old_secret=present.secret if body.overlap else None,
+            old_secret_expires_at=now + body.overlap if body.overlap else None,
+            updated_at=now,
+        )
+        await endpoint_store.update_endpoint(connection, endpoint)
+    return endpoint, secret
+
+
+async def delete_endpoint(database: Database, *, organization_id: str, endpoint_id: str) -> None:
+    """Delete an endpoint and all that is and was owed to it. Raises `NotFound`."""
+    async with database.write() as connection:
+        if not await endpoint_store.delete_endpoint(connection, organization_id, endpoint_id):
+            raise errors.NotFound("Webhook endpoint", endpoint_id)
+
+
+async def test_endpoint(database: Database, *, organization_id: str, endpoint_id: str, event: EventType) -> Delivery:
+    """Owe a sample of an event to one endpoint, even when it is disabled or has not chosen it. Raises `NotFound`."""
+    now, event_id = values.now_ms(), values.new_id("evt")
+    sample = Event(
+        organization_id=organization_id,
+        id=event_id,
+        event=event,
+        subject_id=event_id,
+        data=payload.serialize_data(event_id, event, payload.make_sample(event)),
+        created_at=now,
+        endpoint_id=endpoint_id,
+    )
+    async with database.write() as connection:
+        await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        await event_store.insert_events(connection, [sample])
+        await delivery_store.owe_again(connection, endpoint_id, [sample], now_ms=now)
+        owed = await delivery_store.find_owed(connection, organization_id, endpoint_id=endpoint_id, event_id=event_id)
+        if owed is None:
+            raise errors.NotFound("Webhook delivery", event_id)
+        await idempotency.bind_resource(connection, owed.id)
+    return owed
+
+
+async def replay_delivery(database: Database, *, organization_id: str, delivery_id: str) -> Delivery:
+    """Make a delivery due again, whatever became of it. Raises `NotFound`."""
+    async with database.write() as connection:
+        delivery = await delivery_store.get_delivery(connection, organization_id, delivery_id, lock=True)
+        return await delivery_store.make_due(connection, delivery, now_ms=values.now_ms())
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How many events were made due, and from when on there are more; None when these were all."""
+
+    count: int
+    next_since: int | None
+
+
+async def replay_events(database: Database, *, organization_id: str, endpoint_id: str, since: int) -> Replay:
+    """Make the events since a time due to an endpoint that it has chosen, whether or not it got them then.
+
+    At most 100,000, oldest first; a replay that is broken off may be repeated. Raises `NotFound`.
+    """
+    count, moment = 0, (since, "")
+    while True:
+        async with database.write() as connection:
+            endpoint = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+            found = await event_store.list_for_replay(
+                connection,
+                organization_id,
+                event_types=None if ALL_TYPES in endpoint.event_types else endpoint.event_types,
+                since=moment[0],
+                after_id=moment[1],
+                limit=_REPLAY_PAGE,
+            )
+            await delivery_store.owe_again(connection, endpoint_id, found, now_ms=values.now_ms())
+        count += len(found)
+        if len(found) < _REPLAY_PAGE:
+            return Replay(count, None)
+        moment = (found[-1].created_at, found[-1].id)
+        if count >= _MAX_REPLAYED:
+            return Replay(count, moment[0])
+
+
+async def number_events(database: Database, *, organization_id: str) -> None:
+    """Give the events that were committed since the last time their places in the order."""
+    async with database.read() as connection:
+        if not await event_store.has_unnumbered(connection, organization_id):
+            return
+    for _ in range(_MAX_NUMBERINGS):
+        async with database.write() as connection:
+            numbered = await event_store.number_events(connection, organization_id, limit=_NUMBERED_AT_ONCE)
+        if numbered < _NUMBERED_AT_ONCE:
+            return
+
+
+def _make_secret() -> str:
+    return "whsec_" + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
+
+
+def _check_url(url: str, *, private_allowed: bool) -> None:
+    try:
+        parsed = outbound.parse_url(url)
+    except OutboundError as error:
+        text = str(error).rstrip(".")
+        raise errors.invalid("url", f"is refused: {text[0].lower()}{text[1:]}") from None
+    if private_allowed:
+        return
+    if parsed.scheme != "https":
+        raise errors.invalid("url", "must begin with https:// unless private addresses are allowed")
+    if _is_private(parsed.host):
+        raise errors.invalid("url", "must not lead to a private address")
+
+
+def _is_private(host: str) -> bool:
+    """Whether the host is written as a private address; what a name leads to is checked when it is sent to."""
+    try:
+        return not outbound.is_public(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
