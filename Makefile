@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format lock bench clean
+.PHONY: run test check format client lock bench clean
 
 run: $(VENV)/runtime
 	@exec $(BIN)/ringdown serve --demo
@@ -26,6 +26,12 @@ check: $(VENV)/development
 format: $(VENV)/development
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Writes the client from the OpenAPI document; a test compares.
+client: $(VENV)/development
+	$(BIN)/python -m codegen.client
+	$(BIN)/ruff format --quiet src/ringdown/client/generated
+	$(BIN)/ruff check --quiet --fix src/ringdown/client/generated
 
 bench: $(VENV)/benchmark
 	$(BIN)/python -m benchmarks.first_call

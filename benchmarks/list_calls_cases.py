@@ -54,7 +54,7 @@ def list_cases(owner: Organization, batch_ids: Sequence[str]) -> list[Case]:
     ranges = [_make_range(begin, end) for begin, end in _RANGES]
     ranged = [{**ranges[place % len(ranges)], **one} for place, one in enumerate(variants)]
     batches = [{"batch_call_id": batch_id} for batch_id in batch_ids]
-    words = [{"search": word} for word in (texts.RARE, texts.MIDDLING, texts.FREQUENT)]
+    words = [{"q": word} for word in (texts.RARE, texts.MIDDLING, texts.FREQUENT)]
     searched = [{**one, "status": "completed", "direction": "outbound"} for one in words]
     return [
         *cases,

@@ -6,7 +6,6 @@ import json
 import shutil
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,12 +13,13 @@ from pathlib import Path
 
 import asyncpg
 
+from benchmarks import list_calls_loading as loading
 from benchmarks.list_calls_rows import CallMaker, Organization
 from ringdown.accounts import service as accounts
 from ringdown.accounts import store as account_store
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
-from ringdown.calls import tables
+from ringdown.calls import sealing
 from ringdown.config import Settings
 from ringdown.db import engine, migrate
 from ringdown.db.engine import Database, Dialect
@@ -35,7 +35,6 @@ _SERVER_OPTIONS = {
     # It is vacuumed once, when it is full: nothing else disturbs what is measured.
     "autovacuum": "off",
 }
-_COLUMNS = tuple(column.name for column in tables.calls.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,72 +127,24 @@ async def recreate(name: str, server: Server) -> None:
 
 
 async def _fill(settings: Settings, total: int) -> tuple[str, list[Organization]]:
-    url = settings.sqlalchemy_url
-    await migrate.migrate(url)
+    print(f"{format_count(total)} calls in {settings.sqlalchemy_url}", file=sys.stderr, flush=True)
+    await migrate.migrate(settings.sqlalchemy_url)
     maker = CallMaker(total)
-    with _telling(f"{total} calls and their turns"):
-        if settings.database_url is None:
-            load_sqlite(settings.data_dir / "ringdown.db", maker)
-        else:
-            await load_postgresql(settings.database_url, maker)
-    database = engine.open_database(url, statement_timeout_s=None)
+    path = settings.data_dir / "ringdown.db"
+    if settings.database_url is None:
+        loading.load_sqlite(path, maker)
+    else:
+        await loading.load_postgresql(settings.database_url, maker)
+    database = engine.open_database(settings.sqlalchemy_url, statement_timeout_s=None)
     try:
         key = await _add_owners(database, maker.organizations)
+        with loading.telling("counters"):
+            for organization in maker.organizations:
+                await sealing.seal_everything(database, organization.id)
     finally:
         await database.close()
+    await loading.finish(path, settings.database_url)
     return key, maker.organizations
-
-
-def load_sqlite(path: Path, maker: CallMaker) -> None:
-    """Insert the rows, with the indices made after them."""
-    connection = sqlite3.connect(path, isolation_level=None)
-    for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-500000"):
-        connection.execute(f"PRAGMA {pragma}").fetchall()
-    kept = "FROM sqlite_master WHERE type='index' AND sql IS NOT NULL AND tbl_name IN ('calls', 'turns')"
-    indices = connection.execute(f"SELECT name, sql {kept}").fetchall()
-    for name, _ in indices:
-        connection.execute(f"DROP INDEX {name}")
-    connection.execute("BEGIN")
-    for chunk in maker.make():
-        connection.executemany(_insert("calls", _COLUMNS), chunk.list_rows(_COLUMNS))
-        connection.executemany(_insert("turns", maker.turn_columns), chunk.turns)
-    connection.execute("COMMIT")
-    with _telling("its indices"):
-        for _, statement in indices:
-            connection.execute(statement)
-        connection.execute("ANALYZE")
-    connection.execute("PRAGMA journal_mode=WAL").fetchall()
-    connection.close()
-
-
-def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-
-
-async def load_postgresql(url: str, maker: CallMaker) -> None:
-    """Copy the rows, with the indices made after them."""
-    connection = await asyncpg.connect(url)
-    try:
-        indices = await connection.fetch(
-            "SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made FROM pg_index "
-            "WHERE indrelid IN ('calls'::regclass, 'turns'::regclass) "
-            "AND indexrelid NOT IN (SELECT conindid FROM pg_constraint)"
-        )
-        for index in indices:
-            await connection.execute(f"DROP INDEX {index['name']}")
-        async with connection.transaction():
-            # What is copied into a table that the same transaction emptied is not logged.
-            await connection.execute("TRUNCATE calls, turns")
-            for chunk in maker.make():
-                await connection.copy_records_to_table("calls", records=chunk.list_rows(_COLUMNS), columns=_COLUMNS)
-                await connection.copy_records_to_table("turns", records=chunk.turns, columns=maker.turn_columns)
-        with _telling("its indices"):
-            for index in indices:
-                await connection.execute(index["made"])
-        with _telling("its vacuum"):
-            await connection.execute("VACUUM (ANALYZE)")
-    finally:
-        await connection.close()
 
 
 async def _add_owners(database: Database, organizations: Sequence[Organization]) -> str:
@@ -201,9 +152,9 @@ async def _add_owners(database: Database, organizations: Sequence[Organization])
     table = account_store.organizations
     async with database.write() as connection:
         for owner in organizations:
-            rows = {"id": owner.id, "name": owner.id, "call_seq": owner.call_seq, "created_at": 0}
-            known = {"last_call_at": owner.last_call_at} if "last_call_at" in table.c else {}
-            await connection.execute(table.insert().values(rows | known))
+            row = {"id": owner.id, "name": owner.id, "created_at": 0}
+            counted = {"call_seq": owner.call_seq, "last_call_at": owner.last_call_at}
+            await connection.execute(table.insert().values(row | counted))
             for agent_id in owner.agent_ids:
                 agent = Agent(
                     organization_id=owner.id, id=agent_id, name=agent_id, status="active", voice_id="voice",
@@ -212,10 +163,3 @@ async def _add_owners(database: Database, organizations: Sequence[Organization])
                 await agent_store.insert_agent(connection, agent)
     _, key = await accounts.create_key(database, organization_id=organizations[0].id, name="benchmark")
     return key
-
-
-@contextmanager
-def _telling(what: str) -> Iterator[None]:
-    began_s = time.monotonic()
-    yield
-    print(f"  made {what} in {time.monotonic() - began_s:.0f} s", file=sys.stderr, flush=True)

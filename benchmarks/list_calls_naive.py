@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 
@@ -30,12 +31,12 @@ async def measure_middle(filled: Filled, filters: cases.Filters, *, repetitions:
     return statistics.median(times_ms)
 
 
-async def run(filled: Filled, statement: str, *, limit_s: float) -> Sequence[Sequence[object]] | None:
+async def run(filled: Filled, statement: str, *, limit_s: float) -> Sequence[Sequence[Any]] | None:
     """The rows; None when it took too long."""
     if filled.url is not None:
         connection = await asyncpg.connect(filled.url)
         try:
-            rows: Sequence[Sequence[object]] = await connection.fetch(statement, timeout=limit_s)
+            rows: Sequence[Sequence[Any]] = await connection.fetch(statement, timeout=limit_s)
         except TimeoutError:
             return None
         finally:
@@ -44,7 +45,7 @@ async def run(filled: Filled, statement: str, *, limit_s: float) -> Sequence[Seq
     return await asyncio.to_thread(_run_sqlite, filled, statement, limit_s)
 
 
-def _run_sqlite(filled: Filled, statement: str, limit_s: float) -> Sequence[Sequence[object]] | None:
+def _run_sqlite(filled: Filled, statement: str, limit_s: float) -> Sequence[Sequence[Any]] | None:
     connection = sqlite3.connect(filled.folder / "ringdown.db")
     timer = threading.Timer(limit_s, connection.interrupt)
     timer.start()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import list_calls_cases as cases
 from benchmarks.list_calls_cases import Case, Page
@@ -20,21 +21,49 @@ from ringdown.cli.preflight import find_free_port
 
 _HOST = "127.0.0.1"
 _START_S = 60.0
+_IDLE_S = 2.0
 _BATCH_PLACES = (0.2, 0.5, 0.8)
 
 
-@dataclass(frozen=True, slots=True)
 class Served:
     """The API of a database, with a kept connection; and the processes that work for it."""
 
-    filled: Filled
-    client: Client
-    pids: tuple[int, ...]
+    def __init__(self, filled: Filled, *, port: int, pids: Sequence[int]) -> None:
+        self.filled = filled
+        self._port = port
+        self._pids = pids
+        self._client: Client | None = None
+        self._asked_s = 0.0
+
+    async def connect(self) -> None:
+        """Make sure of a connection: the API closes one that is idle for some seconds."""
+        if self._client is not None and time.monotonic() - self._asked_s > _IDLE_S:
+            self.close()
+        if self._client is None:
+            self._client = await Client.connect(_HOST, self._port, self.filled.key)
+        self._asked_s = time.monotonic()
+
+    async def get(self, path: str) -> bytes:
+        """The body of a 200, by the connection that is there."""
+        assert self._client is not None
+        return await self._client.get(path)
+
+    async def read_page(self, path: str) -> dict[str, Any]:
+        """The parsed body of a 200."""
+        await self.connect()
+        body: dict[str, Any] = json.loads(await self.get(path))
+        return body
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def read_cpu_ms(self) -> float:
         """CPU milliseconds so far of the API and of the PostgreSQL server, which serves all databases."""
-        pids = [*self.pids[:1], *(child for pid in self.pids[1:] for child in list_children(pid))]
-        return sum(read_cpu_ms(pid) for pid in pids)
+        api, *servers = self._pids
+        return sum(read_cpu_ms(pid) for pid in (api, *(child for pid in servers for child in list_children(pid))))
 
 
 @dataclass(slots=True)
@@ -56,12 +85,11 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One page of one case, asked with each of its variants in turn; `total` is that of the first."""
+    """One page of one case, asked with each of its variants in turn."""
 
     case: Case
     page: Page
     paths: Sequence[str]
-    total: int
 
 
 def find_quantile(measured: Iterable[float], share: float) -> float:
@@ -90,58 +118,62 @@ async def serve(filled: Filled, *, server_pid: int | None) -> AsyncIterator[Serv
     if filled.url is not None:
         environment["RINGDOWN_DATABASE_URL"] = filled.url
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "ringdown.api", env=environment)
+    served = Served(filled, port=port, pids=(process.pid,) if server_pid is None else (process.pid, server_pid))
     try:
-        client = await _connect(port, filled.key)
-        yield Served(filled, client, (process.pid,) if server_pid is None else (process.pid, server_pid))
-        client.close()
+        await _await_start(served)
+        yield served
     finally:
+        served.close()
         if process.returncode is None:
             process.terminate()
         await process.wait()
 
 
-async def _connect(port: int, key: str) -> Client:
+async def _await_start(served: Served) -> None:
     async with asyncio.timeout(_START_S):
         while True:
             try:
-                return await Client.connect(_HOST, port, key)
+                return await served.connect()
             except OSError:
                 await asyncio.sleep(0.05)
 
 
 async def prepare(served: Served) -> list[Asked]:
     """The pages to ask for: where the middle and the end of each list are is asked first."""
-    total = await _find_total(served.client, cases.make_path({}))
-    batch_ids = [await _find_batch(served.client, int(total * share)) for share in _BATCH_PLACES]
+    total = await _find_total(served, cases.make_path({}))
+    batch_ids = [await _find_batch(served, int(total * share)) for share in _BATCH_PLACES]
     asked: list[Asked] = []
     for case in cases.list_cases(served.filled.organizations[0], batch_ids):
-        totals = [await _find_total(served.client, cases.make_path(filters)) for filters in case.variants]
+        # Where a total is not needed, nothing is asked before it is measured.
+        has_depth = case.pages != ("first",)
+        totals = [await _find_total(served, cases.make_path(filters)) if has_depth else 0 for filters in case.variants]
         for page in case.pages:
             pairs = zip(case.variants, totals, strict=True)
-            paths = [await _find_path(served.client, page, filters, total) for filters, total in pairs]
-            asked.append(Asked(case, page, paths, totals[0]))
+            asked.append(
+                Asked(case, page, [await _find_path(served, page, filters, total) for filters, total in pairs])
+            )
     return asked
 
 
-async def _find_total(client: Client, path: str) -> int:
-    return int(json.loads(await client.get(path))["pagination"]["total"])
+async def _find_total(served: Served, path: str) -> int:
+    return int((await served.read_page(path))["pagination"]["total"])
 
 
-async def _find_batch(client: Client, offset: int) -> str:
+async def _find_batch(served: Served, offset: int) -> str:
     """The batch of a call about there."""
-    body = json.loads(await client.get(cases.make_path({"direction": "outbound"}, offset=offset // 2)))
-    return next(str(call["metadata"]["campaign_id"]) for call in body["data"] if "campaign_id" in call["metadata"])
+    calls = (await served.read_page(cases.make_path({}, offset=offset)))["data"]
+    return next(str(call["metadata"]["campaign_id"]) for call in calls if "campaign_id" in call["metadata"])
 
 
-async def _find_path(client: Client, page: Page, filters: cases.Filters, total: int) -> str:
+async def _find_path(served: Served, page: Page, filters: cases.Filters, total: int) -> str:
     if page == "first":
         return cases.make_path(filters)
     offset = total // 2 if page in ("middle", "cursor") else max(total - 1, 0) // cases.LIMIT * cases.LIMIT
     path = cases.make_path(filters, offset=offset)
     if page != "cursor":
         return path
-    pagination = json.loads(await client.get(path))["pagination"]
-    return cases.make_path(filters, cursor=pagination["next_cursor"]) if pagination.get("next_cursor") else path
+    cursor = (await served.read_page(path))["pagination"].get("next_cursor")
+    return path if cursor is None else cases.make_path(filters, cursor=cursor)
 
 
 async def measure(
@@ -157,9 +189,10 @@ async def measure(
             for request in range(requests):
                 for place, served in enumerate(databases):
                     paths = asked[place][number].paths
+                    await served.connect()
                     cpu_ms[place] -= served.read_cpu_ms()
                     began_s = time.perf_counter()
-                    await served.client.get(paths[request % len(paths)])
+                    await served.get(paths[request % len(paths)])
                     times[place][number].wall_ms[-1].append((time.perf_counter() - began_s) * 1000)
                     cpu_ms[place] += served.read_cpu_ms()
             for own, spent in zip(times, cpu_ms, strict=True):

@@ -66,6 +66,10 @@ class Chunk:
         absent = [None] * len(self.calls["id"])
         return list(zip(*(self.calls.get(name, absent) for name in names), strict=True))
 
+    def pick(self, *names: str) -> Iterator[tuple[Any, ...]]:
+        """Some columns of the calls."""
+        return zip(*(self.calls[name] for name in names), strict=True)
+
 
 class CallMaker:
     """Makes `total` calls, in chunks; the same ones whenever it is asked."""
@@ -117,7 +121,9 @@ class CallMaker:
         live = np.arange(begin, begin + count) >= self._total - LIVE
         self._add_endings(calls, created_at, live)
         self._add_words(calls, begin)
-        return Chunk(calls, self._make_turns(calls))
+        chunk = Chunk(calls, [])
+        chunk.turns.extend(self._make_turns(chunk))
+        return chunk
 
     def _add_places(self, calls: dict[str, list[Any]], owners: Numbers, created_at: Numbers) -> None:
         """Seq, agent, batch, direction and numbers."""
@@ -136,7 +142,7 @@ class CallMaker:
             batch = wave + self._random.integers(0, _BATCHES_AT_ONCE, len(own))
             chosen = np.where(is_batch[own], batch_agents[batch], chosen)
             agents[own] = np.array(agent_ids, object)[chosen]
-            batches[own] = np.where(is_batch[own], ids[batch], None)
+            batches[own] = _only(is_batch[own], ids[batch])
             if len(own):
                 self._seqs[owner], self._last_at[owner] = int(seqs[own[-1]]), int(created_at[own[-1]])
         far, ours = (
@@ -172,32 +178,32 @@ class CallMaker:
         analysed = self._texts.choose_analyses(self._random, count)
         columns = {
             "status": np.where(live, waiting, np.where(talked, "completed", "failed")),
-            "ended_reason": np.where(live, None, reasons),
-            "outcome": np.where(live, None, outcomes),
-            "sentiment": np.where(talked, self._choose(_SENTIMENTS, count), None),
-            "started_at": np.where(talked, created_at + rings_ms, None),
-            "ended_at": np.where(live, None, ended_at),
+            "ended_reason": _only(~live, reasons),
+            "outcome": _only(~live, outcomes),
+            "sentiment": _only(talked, self._choose(_SENTIMENTS, count)),
+            "started_at": _only(talked, created_at + rings_ms),
+            "ended_at": _only(~live, ended_at),
             "updated_at": np.where(live, created_at, ended_at),
-            "duration_seconds": np.where(live, None, durations),
+            "duration_seconds": _only(~live, durations),
             "cost_credits": -(-durations // 6),
             "has_recording": talked,
-            "latency_p50_ms": np.where(talked, latency, None),
-            "latency_p95_ms": np.where(talked, latency * 2 - 150, None),
-            "media_quality": np.where(talked, np.array(self._qualities, object)[marks], None),
-            "analysis": np.where(talked, analysed, None),
+            "latency_p50_ms": _only(talked, latency),
+            "latency_p95_ms": _only(talked, latency * 2 - 150),
+            "media_quality": _only(talked, np.array(self._qualities, object)[marks]),
+            "analysis": _only(talked, analysed),
         }
         calls |= {name: column.tolist() for name, column in columns.items()}
 
     def _add_words(self, calls: dict[str, list[Any]], begin: int) -> None:
         summaries = self._texts.choose_summaries(self._random, len(calls["id"]), begin)
-        has = [at is not None and reason != "voicemail" for at, reason in _pairs(calls, "started_at", "ended_reason")]
-        calls["summary"] = [text if talked else None for text, talked in zip(summaries, has, strict=True)]
+        talked = zip(summaries, calls["started_at"], calls["ended_reason"], strict=True)
+        calls["summary"] = [text if at is not None and why != "voicemail" else None for text, at, why in talked]
 
-    def _make_turns(self, calls: dict[str, list[Any]]) -> list[tuple[Any, ...]]:
+    def _make_turns(self, chunk: Chunk) -> list[tuple[Any, ...]]:
         """Two turns of every other call that has a summary; the others are not to be transcribed."""
         chosen = [
             (owner, call_id)
-            for number, (owner, call_id, summary) in enumerate(_pairs(calls, "organization_id", "id", "summary"))
+            for number, (owner, call_id, summary) in enumerate(chunk.pick("organization_id", "id", "summary"))
             if summary is not None and number % 2 == 0
         ]
         spoken = self._texts.choose_sentences(self._random, 2 * len(chosen))
@@ -246,5 +252,8 @@ def _normalize(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _pairs(calls: dict[str, list[Any]], *names: str) -> Iterator[tuple[Any, ...]]:
-    return zip(*(calls[name] for name in names), strict=True)
+def _only(chosen: npt.NDArray[np.bool_], column: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """The column with None where it is not chosen."""
+    kept = np.full(len(column), None, object)
+    kept[chosen] = column[chosen]
+    return kept

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(
         None, description="Key of the secrets in the database; by default a file of the data folder."
     )
+    default_region: str = Field(
+        "US",
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166 country in which contacts' numbers without a country code are read.",
+    )
     allowed_destination_prefixes: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Beginnings of the numbers that may be called, as in +1,+44; none allows all."
     )
@@ -94,6 +99,12 @@ class Settings(BaseSettings):
     test_phone_enabled: bool = Field(True, description="Start the built-in test phone with `serve`.")
     test_phone_number: str = Field("+12025550142", description="The number that always reaches the test phone.")
     test_phone_port: int = Field(5062, ge=0, le=65535, description="SIP port of the built-in test phone.")
+
+    telnyx_api_key: SecretStr | None = Field(None, description="Key of the Telnyx account that buys numbers.")
+    telnyx_url: str | None = Field(None, description="Base URL of Telnyx' API, `/v2` included; by default its own.")
+    twilio_account_sid: str | None = Field(None, description="The Twilio account that buys numbers.")
+    twilio_auth_token: SecretStr | None = Field(None, description="Its auth token; required with the account.")
+    twilio_url: str | None = Field(None, description="Base URL of Twilio's APIs; by default their own hosts.")
 
     model_url: str | None = Field(None, description="Base URL of an OpenAI-compatible chat server.")
     model_key: SecretStr | None = Field(None, description="Its API key.")
@@ -160,6 +171,8 @@ class Settings(BaseSettings):
         ):
             if getattr(self, url) and not getattr(self, model):
                 raise ValueError(f"{model} is required with {url}")
+        if (self.twilio_account_sid is None) != (self.twilio_auth_token is None):
+            raise ValueError("twilio_account_sid and twilio_auth_token are required together")
         if self.sip_tls_port and not (self.sip_tls_certificate and self.sip_tls_private_key):
             raise ValueError("sip_tls_certificate and sip_tls_private_key are required with sip_tls_port")
         if self.public_host == "stun" and self.stun_server is None:

@@ -46,6 +46,7 @@ class Stop:
 
 
 Program = Callable[[Stop, Callable[[], None]], Awaitable[None]]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def load_settings(**changes: Any) -> Settings:
@@ -69,22 +70,25 @@ def _describe(error: ValidationError | SettingsError) -> str:
     return f"{where}: {first['msg'].removeprefix('Value error, ')}."
 
 
-def run_with_settings(program: Callable[[Settings, Stop, Callable[[], None]], Awaitable[None]]) -> None:
+def run_with_settings(
+    program: Callable[[Settings, Stop, Callable[[], None]], Awaitable[None]], *, loop_factory: LoopFactory | None = None
+) -> None:
     """Run `program(settings, stop, ready)` as `run_program` does, with the settings of the environment."""
     try:
         settings = load_settings()
     except CannotStart as error:
         fail(str(error))
-    run_program(lambda stop, ready: program(settings, stop, ready))
+    run_program(lambda stop, ready: program(settings, stop, ready), loop_factory=loop_factory)
 
 
-def run_program(program: Program) -> None:
+def run_program(program: Program, *, loop_factory: LoopFactory | None = None) -> None:
     """Run `program(stop, ready)` until it returns; it must return soon after `stop.asked`.
 
     What keeps it from starting is printed as one sentence, with exit status 1.
     """
     try:
-        asyncio.run(_run(program))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_run(program))
     except CannotStart as error:
         fail(str(error))
 

@@ -74,7 +74,7 @@ class FakeWebServer:
         writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        received = await _read_request(reader)
+        received = await read_request(reader)
         self.requests.append(received)
         answer = self.pages.get(received.target.partition("?")[0])
         if answer is None:
@@ -98,7 +98,8 @@ class FakeWebServer:
         return not is_cut
 
 
-async def _read_request(reader: asyncio.StreamReader) -> Received:
+async def read_request(reader: asyncio.StreamReader) -> Received:
+    """One whole request."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8").split("\r\n")
     method, target, _ = head[0].split(" ", 2)
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}

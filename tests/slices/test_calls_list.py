@@ -31,6 +31,7 @@ async def _add_calls(tenant: Tenant, count: int) -> list[Call]:
     calls = []
     for seq in range(1, count + 1):
         status = statuses[seq * 7 % 6]
+        direction = ("outbound", "inbound", "webrtc")[seq % 3]
         ended_reason = "cancelled" if seq % 6 == 5 and status == "failed" else endings.get(status)
         calls.append(
             await tenant.add_call(
@@ -38,8 +39,8 @@ async def _add_calls(tenant: Tenant, count: int) -> list[Call]:
                 status=status,
                 ended_reason=ended_reason,
                 agent_id=AGENTS[seq % 2],
-                direction=("outbound", "inbound", "webrtc")[seq % 3],
-                batch_call_id="batch_1" if seq % 4 == 0 else None,
+                direction=direction,
+                batch_call_id="batch_1" if direction == "outbound" and seq % 4 else None,
                 # Calls of one second: pages must still be in a total order.
                 created_at=START + seq // 3 * 1000,
             )
@@ -231,10 +232,20 @@ async def test_include_adds_the_transcripts_of_answered_calls(tenant: Tenant) ->
         ("cursor=nonsense", "cursor"),
         ("cursor=", "cursor"),
         ("cursor=%F0%9F%98%80", "cursor"),
-        ("contact_id=cnt_1", "contact_id"),
         ("sort=-created", "sort"),
-        ("q=refund", "q"),
-        ("metadata.a=1", "metadata.a"),
+        ("contact_id=", "contact_id"),
+        ("outcome=sold", "outcome"),
+        ("ended_reason=tired", "ended_reason"),
+        ("status=cancelled&ended_reason=busy", "ended_reason"),
+        ("min_duration=long", "min_duration"),
+        ("max_duration=-1", "max_duration"),
+        ("q=", "q"),
+        ("q=" + "a" * 201, "q"),
+        ("metadata=1", "metadata"),
+        ("metadatas.a=1", "metadatas.a"),
+        ("metadata[a=1", "metadata[a"),
+        ("metadata.a=1&metadata[a]=2", "metadata[a]"),
+        ("&".join(f"metadata.{number}=1" for number in range(11)), "metadata"),
         ("Status=queued", "Status"),
         ("status=queued&status=failed", "status"),
     ],

@@ -108,7 +108,9 @@ async def test_every_key_and_index_begins_with_the_organization() -> None:
         "ux_call_joins_token_hash",
         "ix_calls_queued",
         "ix_attempts_live",
+        "ix_webhook_deliveries_due",
         "ix_knowledge_chunks_words",
+        "ix_call_texts_words",
         "ux_knowledge_chunks_number",
     }
     leading = {

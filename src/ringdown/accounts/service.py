@@ -1,13 +1,19 @@
 """Use cases of organizations and keys: create, revoke, and recognise who sends a request."""
 
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
 from ringdown import values
-from ringdown.accounts import keys, store
+from ringdown.accounts import key_store, keys, preference_store, store
+from ringdown.accounts.preference_store import Preferences
 from ringdown.accounts.store import ApiKey, Organization
 from ringdown.db import engine
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, Forbidden, NotFound, Unauthorized, invalid
+from ringdown.web import idempotency
 from ringdown.web.context import Authenticate, Caller
 
 _log = structlog.get_logger(__name__)
@@ -57,9 +63,52 @@ async def create_key(
     )
     async with database.write() as connection:
         await store.get_organization(connection, organization_id)
+        await store.lock_organization(connection, organization_id)  # as renaming does: a name is taken once
         if not await store.insert_api_key(connection, key):
-            raise Conflict(f"An API key with this name exists: {key.name}", {"field": "name"})
+            raise _name_taken(key.name)
+        await idempotency.bind_resource(connection, key.id)
     return key, text
+
+
+async def update_key(database: Database, *, organization_id: str, key_id: str, changes: Mapping[str, Any]) -> ApiKey:
+    """Change name, `allow_list` (None: all) or `requests_per_minute` of a key. Raises `NotFound` and `Conflict`."""
+    wanted = {**changes, "allow_list": tuple(changes["allow_list"] or ())} if "allow_list" in changes else {**changes}
+    if wanted.get("name") is None:
+        wanted.pop("name", None)
+    async with database.write() as connection:
+        await store.lock_organization(connection, organization_id)
+        present = await key_store.get_key(connection, organization_id, key_id, lock=True)
+        key = dataclasses.replace(present, **wanted)
+        if key.name != present.name and await key_store.has_name(connection, organization_id, key.name):
+            raise _name_taken(key.name)
+        await key_store.update_key(connection, key)
+    return key
+
+
+async def delete_key(database: Database, *, organization_id: str, key_id: str) -> None:
+    """Revoke the key of this id at once. Raises `NotFound` when it is not in use."""
+    async with database.write() as connection:
+        key = await key_store.get_key(connection, organization_id, key_id, lock=True)
+        await key_store.update_key(connection, dataclasses.replace(key, revoked_at=values.now_ms()))
+
+
+async def update_organization(
+    database: Database, *, organization_id: str, changes: Mapping[str, Any]
+) -> tuple[Organization, Preferences]:
+    """Change the name or preferences of an organization. Raises `NotFound`."""
+    wanted = dict(changes)
+    name = wanted.pop("name", None)
+    async with database.write() as connection:
+        await store.lock_organization(connection, organization_id)
+        organization = await store.get_organization(connection, organization_id)
+        preferences = await preference_store.get_preferences(connection, organization_id)
+        if name is not None:
+            organization = dataclasses.replace(organization, name=name)
+            await store.rename_organization(connection, organization_id, name)
+        if changes:
+            preferences = dataclasses.replace(preferences, **wanted, updated_at=values.now_ms())
+            await preference_store.set_preferences(connection, organization_id, preferences)
+    return organization, preferences
 
 
 async def revoke_key(database: Database, *, organization_id: str, name_or_id: str) -> str:
@@ -115,6 +164,10 @@ async def _touch(database: Database, key: ApiKey) -> None:
     except engine.UNAVAILABLE as error:
         # Nice to know, never worth a refused request.
         _log.warning("api_key_touch_failed", key_id=key.id, error=str(error))
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(f"An API key with this name exists: {name}", {"field": "name"})
 
 
 def _check_name(name: str) -> str:

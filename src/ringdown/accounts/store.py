@@ -95,6 +95,11 @@ async def get_organization(connection: AsyncConnection, organization_id: str) ->
     return Organization(*row)
 
 
+async def rename_organization(connection: AsyncConnection, organization_id: str, name: str) -> None:
+    """Give an organization another name."""
+    await connection.execute(sa.update(organizations).where(organizations.c.id == organization_id).values(name=name))
+
+
 async def list_organizations(connection: AsyncConnection) -> list[Organization]:
     """All organizations, oldest first."""
     columns = organizations.c

@@ -68,15 +68,21 @@ async def list_agents(
 async def create_agent(request: Request, caller: AuthenticatedCaller, body: schemas.CreateAgent) -> Response:
     """Create an agent. It is `active` at once unless its `status` is `draft`."""
     settings, database = context.get_settings(request), context.get_database(request)
-    agent = await service.create_agent(database, settings=settings, organization_id=caller.organization_id, body=body)
-    return envelope.respond_created(request, await _render_alone(request, agent))
+    agent = await service.create_agent(
+        database,
+        settings=settings,
+        organization_id=caller.organization_id,
+        body=body,
+        changed_by=caller.key_id,
+    )
+    return envelope.respond_created(request, await render_alone(request, agent))
 
 
 async def get_agent(request: Request, caller: AuthenticatedCaller, agent_id: str) -> Response:
     """One agent with its phone numbers."""
     async with context.get_database(request).read() as connection:
         agent = await store.get_agent(connection, caller.organization_id, agent_id)
-    return envelope.respond(request, await _render_alone(request, agent))
+    return envelope.respond(request, await render_alone(request, agent))
 
 
 async def update_agent(
@@ -89,18 +95,22 @@ async def update_agent(
         organization_id=caller.organization_id,
         agent_id=agent_id,
         body=body,
+        changed_by=caller.key_id,
     )
-    return envelope.respond(request, await _render_alone(request, agent))
+    return envelope.respond(request, await render_alone(request, agent))
 
 
 async def publish_agent(request: Request, caller: AuthenticatedCaller, agent_id: str) -> Response:
     """Make a draft active, so that it can call and be called."""
     database = context.get_database(request)
-    agent = await service.publish_agent(database, organization_id=caller.organization_id, agent_id=agent_id)
-    return envelope.respond_created(request, await _render_alone(request, agent))
+    agent = await service.publish_agent(
+        database, organization_id=caller.organization_id, agent_id=agent_id, changed_by=caller.key_id
+    )
+    return envelope.respond_created(request, await render_alone(request, agent))
 
 
-async def _render_alone(request: Request, agent: Agent) -> dict[str, object]:
+async def render_alone(request: Request, agent: Agent) -> dict[str, object]:
+    """The agent as the API shows it."""
     async with context.get_database(request).read() as connection:
         [rendered] = await _render(connection, context.get_settings(request), agent.organization_id, [agent])
     return rendered

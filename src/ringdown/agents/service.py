@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
-from ringdown.agents import brains, conversion, flow_check, references, store
+from ringdown.agents import brains, conversion, flow_check, references, store, version_store, versions
 from ringdown.agents.models import BUILTIN_MODEL, DEFAULT_MODEL, Agent, Greeting
 from ringdown.agents.schemas import CreateAgent, UpdateAgent
 from ringdown.config import Settings
@@ -22,7 +22,9 @@ HasLiveCalls = Callable[[AsyncConnection, str, str], Awaitable[bool]]
 _FLOW_FIELDS = frozenset(("flow", "language_hint", "model", "tools", "transfer_numbers"))
 
 
-async def create_agent(database: Database, *, settings: Settings, organization_id: str, body: CreateAgent) -> Agent:
+async def create_agent(
+    database: Database, *, settings: Settings, organization_id: str, body: CreateAgent, changed_by: str | None = None
+) -> Agent:
     """A new agent, `active` unless it is to be a draft. Raises `ValidationFailed`."""
     changes = await _collect_changes(database, settings, organization_id, body, greeting=Greeting())
     now = values.now_ms()
@@ -33,13 +35,20 @@ async def create_agent(database: Database, *, settings: Settings, organization_i
     async with database.write() as connection:
         await idempotency.bind_resource(connection, agent.id)
         await store.insert_agent(connection, agent)
+        await versions.keep_first(connection, agent, changed_by=changed_by)
     return agent
 
 
 async def update_agent(
-    database: Database, *, settings: Settings, organization_id: str, agent_id: str, body: UpdateAgent
+    database: Database,
+    *,
+    settings: Settings,
+    organization_id: str,
+    agent_id: str,
+    body: UpdateAgent,
+    changed_by: str | None = None,
 ) -> Agent:
-    """Change what the body names.
+    """Change what the body names; the state before stays as a version.
 
     Raises `NotFound`, `ValidationFailed`, and `Conflict` when what the flow was checked with has changed meanwhile.
     """
@@ -57,10 +66,38 @@ async def update_agent(
         changes |= conversion.read_changes(body, greeting=present.greeting)
         agent = dataclasses.replace(present, **changes, updated_at=values.now_ms())
         await store.update_agent(connection, agent)
+        await versions.keep_next(connection, present, agent, changed_by=changed_by)
     return agent
 
 
-async def publish_agent(database: Database, *, organization_id: str, agent_id: str) -> Agent:
+async def restore_version(
+    database: Database, *, settings: Settings, organization_id: str, agent_id: str, number: int, changed_by: str | None
+) -> Agent:
+    """Give an agent the state of a version, which makes a new version; it stays active or draft as it is.
+
+    Raises `NotFound`, and `ValidationFailed` naming the voices, models, tools and knowledge bases that are gone.
+    """
+    async with database.read() as connection:
+        present = await store.get_agent(connection, organization_id, agent_id)
+        version = await version_store.get_version(connection, organization_id, agent_id, number)
+    wanted = versions.to_restored(version.agent, present)
+    body = versions.to_body(wanted)
+    await _collect_changes(database, settings, organization_id, body, greeting=wanted.greeting)
+    await _check_flow(database, settings, wanted, {"flow": wanted.flow})
+    async with database.write() as connection:
+        present = await store.get_agent(connection, organization_id, agent_id, lock=True)
+        if gone := await references.check_resources(connection, organization_id, body):
+            raise errors.ValidationFailed(gone)
+        agent = dataclasses.replace(versions.to_restored(version.agent, present), updated_at=values.now_ms())
+        await idempotency.bind_resource(connection, agent.id)
+        await store.update_agent(connection, agent)
+        await versions.keep_next(connection, present, agent, changed_by=changed_by, restored_from=number)
+    return agent
+
+
+async def publish_agent(
+    database: Database, *, organization_id: str, agent_id: str, changed_by: str | None = None
+) -> Agent:
     """Make a draft active; an active agent stays as it is. Raises `NotFound`."""
     async with database.write() as connection:
         present = await store.get_agent(connection, organization_id, agent_id, lock=True)
@@ -68,6 +105,7 @@ async def publish_agent(database: Database, *, organization_id: str, agent_id: s
             return present
         agent = dataclasses.replace(present, status="active", updated_at=values.now_ms())
         await store.update_agent(connection, agent)
+        await versions.keep_next(connection, present, agent, changed_by=changed_by)
     return agent
 
 
@@ -86,6 +124,7 @@ async def delete_agent(
             connection, organization_id=organization_id, agent_id=agent_id, updated_at=values.now_ms()
         )
         await store.delete_agent(connection, organization_id, agent_id)
+        await version_store.delete_versions(connection, organization_id, agent_id)
 
 
 async def _check_flow(database: Database, settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:

@@ -6,15 +6,45 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from ringdown.accounts.schemas import ApiKeyObject, NewApiKeyObject, OrganizationObject
 from ringdown.agents.schemas import AgentObject, AgentTemplateObject
+from ringdown.agents.version_api import AgentVersionDetailObject, AgentVersionObject
+from ringdown.batch_calls.answers import (
+    AdditionsObject,
+    BatchBulkDeleteObject,
+    BatchCallObject,
+    BatchContactObject,
+    CreatedBatchCallObject,
+)
+from ringdown.billing.schemas import CreditsObject, LedgerEntryObject, UsageObject
 from ringdown.calls.browser_api import BrowserCallObject
 from ringdown.calls.schemas import BulkDeleteObject, CallEventObject, CallObject, RecordingObject, TranscriptObject
+from ringdown.calls.trial_api import TestCallObject
+from ringdown.contacts.schemas import (
+    ContactObject,
+    DeletedContactsObject,
+    DncAddedObject,
+    DncCheckObject,
+    DncEntryObject,
+    DncImportObject,
+    FolderObject,
+    ImportObject,
+)
 from ringdown.knowledge.schemas import KnowledgeBaseObject, PassagesObject, SourceObject
+from ringdown.telephony.carrier_schemas import AvailableNumberObject, CredentialObject, WebhookUrlObject
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
 from ringdown.telephony.schemas import TrunkObject
 from ringdown.tools.schemas import ToolObject, ToolTestObject
 from ringdown.voices.api import VoiceObject
 from ringdown.web import auth, envelope, idempotency, route
+from ringdown.webhooks.schemas import (
+    EventObject,
+    ReplayObject,
+    WebhookDeliveryDetailObject,
+    WebhookDeliveryObject,
+    WebhookEndpointObject,
+    WebhookEndpointSecretObject,
+)
 
 TITLE = "Ringdown API"
 # Of the contract, not of the program.
@@ -34,6 +64,11 @@ _IDEMPOTENCY_KEY = {
 _REQUEST_ID = {"description": "Equal to `meta.request_id`.", "schema": {"type": "string"}}
 # What answers are made of; routes refer to them by name because answers do not pass through pydantic.
 _ANSWERS = (
+    AdditionsObject,
+    BatchBulkDeleteObject,
+    BatchCallObject,
+    BatchContactObject,
+    CreatedBatchCallObject,
     AgentNumbersObject,
     AgentObject,
     AgentTemplateObject,
@@ -47,11 +82,37 @@ _ANSWERS = (
     SourceObject,
     TranscriptObject,
     CallEventObject,
+    ContactObject,
+    DeletedContactsObject,
+    DncAddedObject,
+    DncCheckObject,
+    DncEntryObject,
+    DncImportObject,
+    FolderObject,
+    ImportObject,
     ToolObject,
     ToolTestObject,
     TrunkObject,
     UnassignedNumberObject,
     VoiceObject,
+    AgentVersionDetailObject,
+    AgentVersionObject,
+    ApiKeyObject,
+    CreditsObject,
+    EventObject,
+    LedgerEntryObject,
+    NewApiKeyObject,
+    OrganizationObject,
+    ReplayObject,
+    TestCallObject,
+    UsageObject,
+    WebhookDeliveryDetailObject,
+    WebhookDeliveryObject,
+    WebhookEndpointObject,
+    WebhookEndpointSecretObject,
+    AvailableNumberObject,
+    CredentialObject,
+    WebhookUrlObject,
 )
 
 router = route.new_public_router(tag="Operation")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from ringdown.api import app
+from ringdown.api import app, join
 from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.lifecycle import CannotStart
@@ -38,6 +38,8 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
             http="httptools",
             proxy_headers=False,
             server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=join.MAX_MESSAGE_BYTES,
             timeout_graceful_shutdown=_DRAIN_SECONDS,
         )
         server = _Server(config, ready)

@@ -67,9 +67,7 @@ async def list_contacts_by_status(
     # The page is found in the index alone; only its rows are read.
     page = sa.select(_columns.position).where(condition).order_by(_columns.position).limit(limit).offset(offset)
     positions = (await connection.execute(page)).scalars().all()
-    found = await _list(
-        connection, _is_of_batch(organization_id, batch_call_id) & _columns.position.in_(positions)
-    )
+    found = await _list(connection, _is_of_batch(organization_id, batch_call_id) & _columns.position.in_(positions))
     return found, total
 
 

@@ -5,7 +5,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from ringdown.batch_calls.models import BatchCall
-from ringdown.batch_calls.windows import Window, find_next_day, to_local
+from ringdown.batch_calls.windows import Window, find_day, to_local
 
 #: A schedule that would take longer is refused.
 MAX_DAYS = 3650
@@ -64,7 +64,7 @@ class Spreader:
     def _find_free(self, at_ms: int, zone: ZoneInfo) -> tuple[int, str]:
         place = self._window.find_opening(at_ms, zone)
         while not self._is_free(day := to_day(place, self._zone)):
-            place = self._window.find_opening(find_next_day(place, self._zone), zone)
+            place = self._window.find_opening(find_day(place, self._zone, later=1), zone)
         return place, day
 
     def _is_free(self, day: str) -> bool:

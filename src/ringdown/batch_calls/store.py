@@ -16,7 +16,7 @@ _columns = batch_calls.c
 
 
 def _from_row(row: sa.Row[Any]) -> BatchCall:
-    return msgspec.convert(dict(row._mapping), type=BatchCall)
+    return msgspec.convert({str(name): value for name, value in row._mapping.items()}, type=BatchCall)
 
 
 async def insert_batch_call(connection: AsyncConnection, batch: BatchCall) -> None:

@@ -72,7 +72,10 @@ batch_contacts = sa.Table(
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     # Nobody is in a batch twice. On SQLite the rows lie in the order of their key: one index less for each contact.
     sa.UniqueConstraint(
-        "organization_id", "batch_call_id", "phone_number", name="ux_batch_contacts_organization_id_batch_call_id_number"
+        "organization_id",
+        "batch_call_id",
+        "phone_number",
+        name="ux_batch_contacts_organization_id_batch_call_id_number",
     ),
     sa.Index("ix_batch_contacts_status", "organization_id", "batch_call_id", "status", "position"),
     sqlite_with_rowid=False,

@@ -80,10 +80,10 @@ def to_local(at_ms: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(zone)
 
 
-def find_next_day(at_ms: int, zone: ZoneInfo) -> int:
-    """The first instant of the day after, on this zone's calendar."""
-    tomorrow = to_local(at_ms, zone).date() + timedelta(days=1)
-    return _to_ms(datetime.combine(tomorrow, time(), zone))
+def find_day(at_ms: int, zone: ZoneInfo, *, later: int = 0) -> int:
+    """The first instant of the day, or of one so many days `later`, on this zone's calendar."""
+    day = to_local(at_ms, zone).date() + timedelta(days=later)
+    return _to_ms(datetime.combine(day, time(), zone))
 
 
 @functools.lru_cache(maxsize=4096)

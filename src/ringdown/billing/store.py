@@ -48,6 +48,9 @@ class LedgerEntry:
     created_at: int
 
 
+_COLUMNS = [ledger_entries.c[name] for name in LedgerEntry.__slots__]
+
+
 async def insert_entry(connection: AsyncConnection, entry: LedgerEntry) -> bool:
     """Append an entry; False when the call has its entry of this kind (hold, release, charge) already."""
     insert = (
@@ -70,20 +73,38 @@ async def list_call_entries(connection: AsyncConnection, organization_id: str, c
     """The entries of one call, oldest first."""
     columns = ledger_entries.c
     query = (
-        sa.select(
-            columns.id,
-            columns.organization_id,
-            columns.kind,
-            columns.amount,
-            columns.call_id,
-            columns.note,
-            columns.created_at,
-        )
+        sa.select(*_COLUMNS)
         # The bound kinds let both databases use the partial index.
         .where(columns.organization_id == organization_id, columns.call_id == call_id, _once_per_call)
         .order_by(columns.id)
     )
     return [LedgerEntry(*row) for row in await connection.execute(query)]
+
+
+async def list_entries(
+    connection: AsyncConnection,
+    organization_id: str,
+    *,
+    kind: EntryKind | None,
+    limit: int,
+    offset: int,
+) -> tuple[list[LedgerEntry], int]:
+    """A page of entries, newest first, and how many there are."""
+    columns = ledger_entries.c
+    condition = columns.organization_id == organization_id
+    if kind is not None:
+        condition &= columns.kind == kind
+    counted = sa.select(sa.func.count()).select_from(ledger_entries).where(condition)
+    total = int((await connection.execute(counted)).scalar_one())
+    page = sa.select(*_COLUMNS).where(condition).order_by(columns.id.desc()).limit(limit).offset(offset)
+    return [LedgerEntry(*row) for row in await connection.execute(page)], total
+
+
+async def sum_by_kind(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
+    """What the organization's entries of each kind come to."""
+    columns = ledger_entries.c
+    query = sa.select(columns.kind, sa.func.sum(columns.amount)).where(columns.organization_id == organization_id)
+    return {kind: int(total) for kind, total in await connection.execute(query.group_by(columns.kind))}
 
 
 async def sum_amounts(connection: AsyncConnection, organization_id: str) -> int:

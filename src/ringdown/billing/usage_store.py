@@ -105,11 +105,11 @@ async def insert_entry(connection: AsyncConnection, entry: UsageEntry) -> None:
     await connection.execute(_INSERT, row)
 
 
-async def list_organizations(connection: AsyncConnection) -> list[str]:
-    """The organizations that have entries that are not folded into days yet."""
-    organizations = account_store.organizations.c
-    has_entries = sa.exists().where(usage_entries.c.organization_id == organizations.id)
-    return list((await connection.execute(sa.select(organizations.id).where(has_entries))).scalars())
+async def has_many(connection: AsyncConnection, organization_id: str, *, count: int) -> bool:
+    """Whether at least `count` entries are not folded into days yet."""
+    entries = sa.select(sa.literal(1)).where(usage_entries.c.organization_id == organization_id)
+    found = await connection.execute(entries.limit(1).offset(count - 1))
+    return found.scalar() is not None
 
 
 async def fold_entries(connection: AsyncConnection, organization_id: str, *, limit: int) -> int:
@@ -120,7 +120,6 @@ async def fold_entries(connection: AsyncConnection, organization_id: str, *, lim
     ids = list((await connection.execute(chosen)).scalars())
     if not ids:
         return 0
-    # The first ids in order: entries that are committed meanwhile and stand between them are not among these.
     is_chosen = is_ours & usage_entries.c.call_id.in_(ids)
     keys = [usage_entries.c[name] for name in _KEY]
     sums = sa.select(*keys, *_sum_entries()).where(is_chosen).group_by(*keys)

@@ -54,7 +54,12 @@ Links = Annotated[CallLinks, Depends(get_links)]
 Recordings = Annotated[RecordingStore, Depends(get_recordings)]
 
 
-@router.get("", summary="List calls", responses=openapi.describe_list(_CALL, "Calls, newest first."))
+@router.get(
+    "",
+    summary="List calls",
+    responses=openapi.describe_list(_CALL, "Calls, newest first."),
+    openapi_extra=queries.OPENAPI,
+)
 async def list_calls(
     request: Request,
     query: Annotated[CallQuery, Depends(queries.read_query)],
@@ -67,7 +72,8 @@ async def list_calls(
 ) -> Response:
     """Calls in the order of `sort`, newest first by default.
 
-    `total` is exact; paging by cursor neither misses nor doubles a call.
+    `total` is exact, but for words, metadata and durations only up to 100,000; beyond that `pagination.total_exact` is
+    false. Paging by cursor neither misses nor doubles a call.
     """
     after = queries.find_place(query, page=page, cursor=cursor)
     async with context.get_database(request).read() as connection:
@@ -81,7 +87,13 @@ async def list_calls(
     next_cursor = None
     if found.has_more and found.calls:
         next_cursor = cursors.serialize_cursor(listing.find_place(found.calls[-1], query.sort), query)
-    pagination = Pagination(total=found.total, limit=page.limit, offset=found.offset, has_more=found.has_more)
+    pagination = Pagination(
+        total=found.total,
+        limit=page.limit,
+        offset=found.offset,
+        has_more=found.has_more,
+        total_exact=found.total_exact,
+    )
     return envelope.respond_page(request, rendered, pagination, next_cursor=next_cursor)
 
 

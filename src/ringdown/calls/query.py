@@ -1,15 +1,19 @@
 """The query parameters of the list of calls, in all documented spellings."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from ringdown import errors, values
 from ringdown.calls import cursor as cursors
+from ringdown.calls import words
 from ringdown.calls.cursor import Place
-from ringdown.calls.models import CallStatus, Direction, EndedReason
-from ringdown.calls.store.listing import CallQuery, Sort
+from ringdown.calls.models import CallStatus, Direction, EndedReason, Outcome
+from ringdown.calls.store.asked import CallQuery, Sort
+from ringdown.web import query as parameters
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
 
@@ -34,10 +38,44 @@ def _parse_time(value: object) -> int:
     return instant_ms
 
 
+def _parse_seconds(value: object) -> float:
+    text = str(value)
+    try:
+        return values.parse_duration_ms(int(text) if text.isdecimal() else text) / 1000
+    except ValueError:
+        raise ValueError('must be a duration such as "30s", "500ms" or whole seconds') from None
+
+
+def _restore_plus(value: object) -> object:
+    # A `+` that was not encoded is a space in a URL, and every number begins with one.
+    return f"+{value[1:]}" if isinstance(value, str) and value.startswith(" ") else value
+
+
 Time = Annotated[int, BeforeValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+Duration = Annotated[
+    float, BeforeValidator(_parse_seconds), WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(ms|s)?$"})
+]
+Number = Annotated[str, BeforeValidator(_restore_plus)]
+
+_MAX_PAIRS = 10
+_MAX_WORDS_LENGTH = 200
+_METADATA: dict[str, Any] = {
+    "name": "metadata",
+    "in": "query",
+    "required": False,
+    "style": "deepObject",
+    "explode": True,
+    "description": "Only calls whose metadata has these values: `metadata.<key>=value`, or `metadata[<key>]=value`. A "
+    "member of an object has a path as its key (`metadata.order.id`), a list matches by any of its entries, and a "
+    "value that is no string is written as JSON (`7`, `true`).",
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": _MAX_PAIRS},
+}
+#: What routes with `read_query` add to their description: the parameters whose names only the client knows.
+OPENAPI: dict[str, Any] = {"parameters": [_METADATA]}
 
 
 async def read_query(
+    request: Request,
     caller: AuthenticatedCaller,
     agent_id: Annotated[str | None, Query(description="Only calls of this agent.", min_length=1)] = None,
     status: Annotated[
@@ -52,8 +90,26 @@ async def read_query(
     campaign_id: Annotated[
         str | None, Query(description="Another name of `batch_call_id`.", min_length=1, deprecated=True)
     ] = None,
+    contact_id: Annotated[str | None, Query(description="Only calls to this contact.", min_length=1)] = None,
+    from_number: Annotated[Number | None, Query(description="Only calls from this number.", min_length=1)] = None,
+    to_number: Annotated[Number | None, Query(description="Only calls to this number.", min_length=1)] = None,
+    ended_reason: Annotated[EndedReason | None, Query(description="Only calls that ended like this.")] = None,
+    outcome: Annotated[Outcome | None, Query(description="Only calls that achieved this.")] = None,
     created_after: Annotated[Time | None, Query(description="Only calls created at this time or later.")] = None,
     created_before: Annotated[Time | None, Query(description="Only calls created before this time.")] = None,
+    min_duration: Annotated[
+        Duration | None, Query(description="Only calls that took this long or longer: `90s`, or seconds.")
+    ] = None,
+    max_duration: Annotated[Duration | None, Query(description="Only calls that took no longer than this.")] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            description="Only ended calls with all these words in transcript or summary, whatever their case and "
+            'accents; words in quotes (`"call me back"`) must stand next to each other.',
+            min_length=1,
+            max_length=_MAX_WORDS_LENGTH,
+        ),
+    ] = None,
     sort: Annotated[
         Sort, Query(description="The order. `-` is the greatest first; calls without the value come last.")
     ] = "-created_at",
@@ -61,18 +117,34 @@ async def read_query(
     """The dependency that reads the filters; asynchronous, as FastAPI gives others a thread each."""
     if batch_call_id is not None and campaign_id not in (None, batch_call_id):
         raise errors.invalid("campaign_id", "is another name of batch_call_id, which says something else; send one")
-    ended_reason: EndedReason | None = "cancelled" if status == "cancelled" else None
+    if status == "cancelled" and ended_reason not in (None, "cancelled"):
+        raise errors.invalid("ended_reason", "must be cancelled, as the status says, or be left out")
     return CallQuery(
         organization_id=caller.organization_id,
         agent_id=agent_id,
         status=None if status is None else _to_status(status),
-        ended_reason=ended_reason,
+        ended_reason="cancelled" if status == "cancelled" else ended_reason,
         direction=direction,
         batch_call_id=batch_call_id or campaign_id,
+        contact_id=contact_id,
+        from_number=from_number,
+        to_number=to_number,
+        outcome=outcome,
         created_after=created_after,
         created_before=created_before,
+        # Calls last whole seconds.
+        min_duration=None if min_duration is None else math.ceil(min_duration),
+        max_duration=None if max_duration is None else math.floor(max_duration),
+        metadata=_read_metadata(parameters.read_members(request, "metadata")),
+        phrases=() if q is None else words.parse_query(q),
         sort=sort,
     )
+
+
+def _read_metadata(pairs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if len(pairs) > _MAX_PAIRS:
+        raise errors.invalid("metadata", f"may have at most {_MAX_PAIRS} keys")
+    return tuple(sorted(pairs.items()))
 
 
 def _to_status(status: WireStatus) -> CallStatus:

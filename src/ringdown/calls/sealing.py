@@ -1,6 +1,7 @@
 """The use cases on counters of calls: sealing what is due, and rebuilding the counters of an organization."""
 
-from ringdown.calls.store import seals
+from ringdown.calls.store import seals, verification
+from ringdown.calls.store.verification import Verified
 from ringdown.db.engine import Database
 
 #: The kind of the job that seals, and how often it runs.
@@ -24,6 +25,12 @@ async def seal_due(database: Database) -> int:
 async def seal_everything(database: Database, organization_id: str) -> int:
     """Seal every full block of an organization, whether its calls have ended or not; returns how many."""
     return await _seal(database, organization_id, waits=False)
+
+
+async def verify(database: Database, organization_id: str) -> Verified:
+    """Count the calls of an organization's sealed blocks by brute force and compare its counters with that."""
+    async with database.read() as connection:
+        return await verification.verify_counters(connection, organization_id)
 
 
 async def rebuild(database: Database, organization_id: str) -> int:

@@ -13,9 +13,10 @@ from ringdown import errors, values
 from ringdown.accounts import store as account_store
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
-from ringdown.billing import ledger
+from ringdown.billing import ledger, usage_store
 from ringdown.billing import service as billing
-from ringdown.calls import ending
+from ringdown.billing.usage_store import UsageEntry
+from ringdown.calls import announcement, ending
 from ringdown.calls.lines import LineFull, Lines
 from ringdown.calls.models import (
     Call,
@@ -29,7 +30,7 @@ from ringdown.calls.models import (
     Transfer,
     UnfinishedCall,
 )
-from ringdown.calls.store import attempts, commands, events, turns
+from ringdown.calls.store import attempts, commands, events, search, turns
 from ringdown.calls.store import calls as store
 from ringdown.config import Settings
 from ringdown.db import wakeup
@@ -128,6 +129,7 @@ async def insert_call(connection: AsyncConnection, *, organization_id: str, **fi
     seq, now = await account_store.take_call_seq(connection, organization_id, values.now_ms())
     call = Call(organization_id=organization_id, seq=seq, created_at=now, updated_at=now, **fields)
     await store.insert_call(connection, call)
+    await announcement.announce_start(connection, call)
     return call
 
 
@@ -227,8 +229,10 @@ async def mark_answered(database: Database, *, organization_id: str, call_id: st
         if not call.is_live:
             return False
         changes = {"status": "in_progress", "started_at": started_at, "updated_at": values.now_ms()}
-        await store.update_call(connection, call, **changes)
+        answered = await store.update_call(connection, call, **changes)
         await attempts.set_state(connection, call, "answered")
+        if call.started_at is None:
+            await announcement.announce(connection, answered, ["call.joined"], before=call)
         return True
 
 
@@ -303,7 +307,11 @@ async def add_summary(database: Database, *, organization_id: str, call_id: str,
     False when nothing changes: it has one, was deleted, or has not ended.
     """
     async with database.write() as connection:
-        return await store.add_summary(connection, organization_id, call_id, summary=summary, now_ms=values.now_ms())
+        now = values.now_ms()
+        if not await store.add_summary(connection, organization_id, call_id, summary=summary, now_ms=now):
+            return False
+        await _index_text(connection, await store.get_call(connection, organization_id, call_id))
+        return True
 
 
 async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall, *, settings: Settings) -> Call:
@@ -318,6 +326,28 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
         call, finish, turns=stored[call.id] or finish.turns, cost_credits=cost, now_ms=values.now_ms()
     )
     ended = await store.update_call(connection, call, **changes)
+    await _index_text(connection, ended)
     await attempts.set_state(connection, call, "ended")
     await commands.delete_commands(connection, call)
+    await _record_usage(connection, ended)
+    await announcement.announce(connection, ended, announcement.list_ending(call, ended), before=call)
     return ended
+
+
+async def _record_usage(connection: AsyncConnection, ended: Call) -> None:
+    entry = UsageEntry(
+        organization_id=ended.organization_id,
+        call_id=ended.id,
+        ended_at=ended.ended_at or ended.updated_at,
+        agent_id=ended.agent_id,
+        number=ended.to_number if ended.direction == "inbound" else ended.from_number,
+        batch_call_id=ended.batch_call_id,
+        duration_seconds=ended.duration_seconds or 0,
+        credits=ended.cost_credits,
+    )
+    await usage_store.insert_entry(connection, entry)
+
+
+async def _index_text(connection: AsyncConnection, call: Call) -> None:
+    spoken = await turns.list_turns(connection, call.organization_id, [call.id])
+    await search.index_text(connection, call, [turn.text for turn in spoken[call.id]])

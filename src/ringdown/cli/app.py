@@ -13,9 +13,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from ringdown import lifecycle
+from ringdown.cli import calls as call_commands
 from ringdown.cli import credits as credit_commands
 from ringdown.cli import demo as demonstration
-from ringdown.cli import doctor, keys, models, numbers, trunks
+from ringdown.cli import doctor, keys, models, numbers, trunks, verify
 from ringdown.cli.database import check_current, check_reachable
 from ringdown.cli.first_run import Prepared
 from ringdown.cli.organization import DataDir
@@ -28,12 +29,14 @@ from ringdown.errors import RingdownError
 app = typer.Typer(
     name="ringdown", help="Self-hosted AI phone calls.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+app.add_typer(call_commands.app, name="calls")
 app.add_typer(keys.app, name="keys")
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(trunks.app, name="trunks")
 app.add_typer(models.app, name="models")
 app.add_typer(credit_commands.app, name="credits")
 app.command()(doctor.doctor)
+app.command()(verify.verify)
 
 T = TypeVar("T")
 

@@ -20,7 +20,6 @@ dnc_entries = sa.Table(
 )
 # PostgreSQL takes at most 32,767 parameters to a statement.
 _MAX_NAMED = 10_000
-_MAX_INSERTED = 1000
 
 
 async def find_blocked(connection: AsyncConnection, organization_id: str, numbers: Collection[str]) -> set[str]:
@@ -40,13 +39,14 @@ async def is_blocked(connection: AsyncConnection, organization_id: str, number: 
 
 
 async def insert_entries(connection: AsyncConnection, entries: Sequence[DncEntry]) -> int:
-    """Add numbers; those that are listed stay as they are. Returns how many are new."""
-    added = 0
-    for start in range(0, len(entries), _MAX_INSERTED):
-        rows = [dataclasses.asdict(entry) for entry in entries[start : start + _MAX_INSERTED]]
-        insert = engine.insert(connection, dnc_entries).values(rows).on_conflict_do_nothing()
-        added += (await connection.execute(insert)).rowcount
-    return added
+    """Add entries of one organization; numbers that are listed stay as they are. Returns how many are new."""
+    if not entries:
+        return 0
+    known = await find_blocked(connection, entries[0].organization_id, [entry.phone_number for entry in entries])
+    added = [dataclasses.asdict(entry) for entry in entries if entry.phone_number not in known]
+    if added:
+        await connection.execute(engine.insert(connection, dnc_entries).on_conflict_do_nothing(), added)
+    return len(added)
 
 
 async def find_entry(connection: AsyncConnection, organization_id: str, number: str) -> DncEntry | None:

@@ -15,9 +15,18 @@ MAX_CUSTOM_NAME_LENGTH = 100
 #: Of the custom fields of one contact, as JSON.
 MAX_CUSTOM_BYTES = 16 * 1024
 MAX_BULK_IDS = 1000
+#: Of an import that holds the contacts themselves instead of a file.
+MAX_INLINE_CONTACTS = 10_000
+#: Of a file: SQLite stores so many in a few seconds, in which nobody else can write.
+MAX_IMPORTED_ROWS = 250_000
+MAX_FILE_BYTES = 50 * 1024 * 1024
+#: How many refused rows an import lists.
+MAX_LISTED_ERRORS = 1000
 
 DEFAULT_FOLDER_NAME = "Default"
 
+#: How a call may have ended for the contact: the contract's words.
+Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
 FolderSort = Literal["name", "created_at", "contact_count"]
 SortOrder = Literal["asc", "desc"]
 

@@ -4,7 +4,9 @@ Whoever inserts, moves or deletes contacts holds the rows of their folders (`fol
 transaction ends: so numbers stay unique within a folder and `contact_count` exact, and nobody waits in a circle.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors
 from ringdown.contacts import folder_store
-from ringdown.contacts.models import Contact, ContactFilter, Folder
+from ringdown.contacts.models import MAX_CUSTOM_FIELDS, Contact, ContactFilter, Folder
 from ringdown.db import engine
 
 contacts = sa.Table(
@@ -52,15 +54,42 @@ contacts = sa.Table(
 )
 _FIELDS = [column for column in contacts.c if column.name != "search_text"]
 _NAMES = [column.name for column in _FIELDS]
+_ROW_NAMES = (*_NAMES, "search_text")
+# Calls are counted by `record_call` alone, which holds no folder.
+_NOT_UPDATED = ("organization_id", "id", "created_at", "last_call_outcome", "call_count", "last_called_at")
+_UPDATE_POSITIONS = [
+    *(at for at, name in enumerate(_ROW_NAMES) if name not in _NOT_UPDATED),
+    _ROW_NAMES.index("organization_id"),
+    _ROW_NAMES.index("id"),
+]
+_NUMBER_POSITION = _NAMES.index("phone_number")
 # PostgreSQL takes at most 32,767 parameters to a statement.
 _MAX_NAMED = 10_000
 
 
-def _to_row(contact: Contact) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(contact, name) for name in _NAMES}
+#: A contact as the driver takes it.
+Row = tuple[Any, ...]
+
+
+def make_row(contact: Contact) -> Row:
+    """The contact as `insert_rows` and `update_rows` take it; large imports make rows before they lock anything."""
     told = (contact.first_name, contact.last_name, contact.phone_number, contact.email)
-    row["search_text"] = " ".join(part for part in told if part).casefold()
-    return row
+    search_text = " ".join(part for part in told if part).casefold()
+    custom_fields = json.dumps(contact.custom_fields)
+    fields = [getattr(contact, name) if name != "custom_fields" else custom_fields for name in _NAMES]
+    return (*fields, search_text)
+
+
+def read_row(row: Sequence[Any]) -> Contact:
+    """The contact of a row of `make_row`."""
+    fields = dict(zip(_NAMES, row, strict=False))
+    return Contact(**{**fields, "custom_fields": json.loads(fields["custom_fields"])})
+
+
+def get_number(row: Sequence[Any]) -> str:
+    """The phone number of a row of `make_row`."""
+    number: str = row[_NUMBER_POSITION]
+    return number
 
 
 def _from_row(row: sa.Row[Any]) -> Contact:
@@ -69,23 +98,46 @@ def _from_row(row: sa.Row[Any]) -> Contact:
 
 async def insert_contacts(connection: AsyncConnection, added: Sequence[Contact]) -> None:
     """Store new contacts of one locked folder, whose numbers are known to be free in it."""
-    if not added:
-        return
-    await connection.execute(contacts.insert(), [_to_row(contact) for contact in added])
-    first = added[0]
-    await folder_store.add_to_count(connection, first.organization_id, first.folder_id, len(added))
+    if added:
+        rows = [make_row(contact) for contact in added]
+        await insert_rows(connection, added[0].organization_id, added[0].folder_id, rows)
+
+
+async def insert_rows(
+    connection: AsyncConnection, organization_id: str, folder_id: str, rows: Sequence[Sequence[Any]]
+) -> None:
+    """`insert_contacts` for rows of `make_row`, all of one folder."""
+    if rows:
+        # The driver takes the rows as they are; SQLAlchemy would spend more on each than the database does.
+        await connection.exec_driver_sql(_make_insert(connection.dialect.name), [tuple(row) for row in rows])
+        await folder_store.add_to_count(connection, organization_id, folder_id, len(rows))
 
 
 async def update_contacts(connection: AsyncConnection, changed: Sequence[Contact]) -> None:
     """Store contacts that exist; that they stay in their folder and their numbers are free is the caller's to know."""
-    if not changed:
-        return
-    ours = (contacts.c.organization_id == sa.bindparam("of_organization")) & (contacts.c.id == sa.bindparam("of_id"))
-    rows = [_to_row(contact) for contact in changed]
-    for row in rows:
-        row["of_organization"], row["of_id"] = row.pop("organization_id"), row.pop("id")
-    columns: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if not name.startswith("of_")}
-    await connection.execute(contacts.update().where(ours).values(columns), rows)
+    if changed:
+        rows = [make_row(contact) for contact in changed]
+        await connection.exec_driver_sql(
+            _make_update(connection.dialect.name), [tuple(row[at] for at in _UPDATE_POSITIONS) for row in rows]
+        )
+
+
+@cache
+def _make_insert(dialect_name: str) -> str:
+    places = ", ".join(_list_places(dialect_name))
+    return f"INSERT INTO contacts ({', '.join(_ROW_NAMES)}) VALUES ({places})"
+
+
+@cache
+def _make_update(dialect_name: str) -> str:
+    *changed, _organization, _contact = (_ROW_NAMES[at] for at in _UPDATE_POSITIONS)
+    *places, organization, contact = _list_places(dialect_name)[: len(_UPDATE_POSITIONS)]
+    changes = ", ".join(f"{name} = {place}" for name, place in zip(changed, places, strict=True))
+    return f"UPDATE contacts SET {changes} WHERE organization_id = {organization} AND id = {contact}"
+
+
+def _list_places(dialect_name: str) -> list[str]:
+    return ["?" if dialect_name == "sqlite" else f"${number}" for number, _ in enumerate(_ROW_NAMES, start=1)]
 
 
 async def move_contact(connection: AsyncConnection, contact: Contact, *, from_folder_id: str) -> None:
@@ -137,6 +189,18 @@ async def iterate_folder(
     if after_id is not None:
         query = query.where(contacts.c.id > after_id)
     return [_from_row(row) for row in await connection.execute(query)]
+
+
+async def list_custom_names(connection: AsyncConnection, organization_id: str, folder_id: str | None) -> list[str]:
+    """The names of the custom fields of a folder, or of all folders, at most 100 of them."""
+    if connection.dialect.name == "sqlite":
+        names = sa.func.json_each(contacts.c.custom_fields).table_valued("key")
+    else:
+        names = sa.func.json_object_keys(contacts.c.custom_fields).table_valued("key")
+    query = sa.select(names.c.key).select_from(contacts, names).where(_is_ours(organization_id)).distinct()
+    if folder_id is not None:
+        query = query.where(contacts.c.folder_id == folder_id)
+    return sorted((await connection.execute(query.limit(MAX_CUSTOM_FIELDS))).scalars())
 
 
 async def find_by_numbers(

@@ -1,14 +1,16 @@
 """One SIP call with its media: what was offered, what was agreed, who holds whom; knows no conversation."""
 
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ringdown.media import codecs
 from ringdown.media.session import Exchange, MediaSession, OnDigit
 from ringdown.media.stream import SrtpKeys, StreamSettings
 from ringdown.sip import network, sdp
 from ringdown.sip.call import Call
+from ringdown.sip.events import Event, ReferResult
 
 _SENDING = ("sendrecv", "sendonly")
 _RECEIVING = ("sendrecv", "recvonly")
@@ -26,6 +28,29 @@ class MediaTerms:
     """Whether audio may come from the address that signals, when the one in the SDP is a private one."""
 
 
+class FarEnd(Protocol):
+    """Whom the media goes to, as far as a talk needs to know: a SIP `Call`, whose words these are, or a browser."""
+
+    @property
+    def signalling_host(self) -> str:
+        """The address that it signals from."""
+
+    def events(self) -> AsyncIterator[Event]:
+        """What it does, until `Ended`."""
+
+    def allows(self, method: str) -> bool:
+        """Whether it takes such requests."""
+
+    async def refer(self, target: str, *, timeout_s: float) -> ReferResult:
+        """Have it call somebody else."""
+
+    async def reoffer(self, sdp: bytes) -> bytes:
+        """Its answer to another offer. Raises `ReofferFailed`."""
+
+    async def bye(self) -> None:
+        """Hang up. Safe twice."""
+
+
 class Leg:
     """The media side of one dialog. `address` is where the peer reaches our RTP.
 
@@ -34,7 +59,7 @@ class Leg:
 
     def __init__(self, media: MediaSession, *, terms: MediaTerms, address: tuple[str, int]) -> None:
         self.media = media
-        self.call: Call | None = None
+        self.call: FarEnd | None = None
         self.agreed: sdp.NegotiatedAudio | None = None
         self.is_holding = False
         """Whether we have put the far end on hold."""

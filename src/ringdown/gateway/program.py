@@ -19,6 +19,7 @@ from ringdown.gateway.services import Services
 from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.switchboard import Switchboard
 from ringdown.gateway.trunks import TrunkBook
+from ringdown.gateway.webrtc_server import JoinServer
 from ringdown.lifecycle import CannotStart
 from ringdown.media.clock import MediaClock
 from ringdown.outbound import OutboundClient
@@ -165,7 +166,7 @@ async def _carry_calls(
 ) -> None:
     left = await service.list_unfinished(services.database, gateway_id=gateway_id)
     switchboard = Switchboard(services, gateway_id=gateway_id)
-    async with asyncio.TaskGroup() as group:
+    async with JoinServer(switchboard, services.settings), asyncio.TaskGroup() as group:
         endless = [
             group.create_task(switchboard.claim_calls()),
             group.create_task(switchboard.take_calls(ringing)),

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -58,6 +58,11 @@ class CallRecord:
         self._early: list[bytes] = []
         self._quality: MediaQuality | None = None
         self.started_at: int | None = None
+
+    @property
+    def turns(self) -> Sequence[TranscriptTurn]:
+        """The turns that are over, in order."""
+        return self._turns
 
     async def keep_dialog(self, call: Call) -> None:
         """Store what is needed to end this SIP dialog after a crash; again, beside the call, whenever it changes.

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from ringdown.calls.models import CallCommand, ClaimedCall, Ending
-from ringdown.gateway import endings, routes
+from ringdown.gateway import endings, routes, webrtc_line
 from ringdown.gateway.dialling import Dialler, Failed
 from ringdown.gateway.leg import Leg, MediaTerms
 from ringdown.gateway.record import CallRecord
@@ -17,6 +17,7 @@ from ringdown.gateway.services import Services
 from ringdown.gateway.speech import Speech
 from ringdown.gateway.talk import Talk
 from ringdown.gateway.toolbox import CallToolBox
+from ringdown.gateway.webrtc_peer import Browser
 from ringdown.media.sockets import PortsExhausted
 from ringdown.sip.call import Call, IncomingCall
 from ringdown.sip.events import Answered, Ended, Rejected
@@ -25,6 +26,9 @@ from ringdown.telephony.models import Trunk
 from ringdown.voice.ports import ProviderError
 
 log = structlog.get_logger(__name__)
+
+# How soon a browser is told what its agent does.
+_TELL_INTERVAL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,10 @@ class CallSession:
     async def run_outbound(self) -> None:
         """Dial, talk, finish."""
         await self._run(self._dial())
+
+    async def run_browser(self, browser: Browser) -> None:
+        """Let a browser that has joined talk, finish."""
+        await self._run(self._meet(browser))
 
     async def run_inbound(self, incoming: IncomingCall) -> None:
         """Answer, talk, finish."""
@@ -213,6 +221,42 @@ class CallSession:
             except ValueError as error:
                 return _Course(endings.NO_COMMON_AUDIO, f"The answer to our offer cannot be used: {error}.")
         return _Course(await self._converse(speech))
+
+    # --- from a browser ----------------------------------------------------------------------------------------------
+
+    async def _meet(self, browser: Browser) -> _Course:
+        services = self._services
+        browser.welcome(self.call, agent_name=self._claimed.agent.name)
+        try:
+            speech = services.speech.find_speech(self._claimed.agent, on_note=self._note)
+            await self._toolbox.open()
+            leg = await webrtc_line.connect(services, browser, stop=self._hang_up)
+            if isinstance(leg, Failed):
+                return _Course(leg.ending, leg.reason)
+            self._leg = leg
+            return _Course(await self._talk_with(browser, speech))
+        finally:
+            await self._leave()
+            await browser.bye()
+
+    async def _talk_with(self, browser: Browser, speech: Speech) -> Ending:
+        telling = asyncio.create_task(self._tell(browser))
+        try:
+            return await self._converse(speech)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            self._tell_now(browser)
+
+    async def _tell(self, browser: Browser) -> None:
+        while True:
+            self._tell_now(browser)
+            await asyncio.sleep(_TELL_INTERVAL_S)
+
+    def _tell_now(self, browser: Browser) -> None:
+        if self._talk is not None:
+            conversation = self._talk.conversation
+            browser.follow(conversation.state, conversation.partial, self._record.turns)
 
     # --- both --------------------------------------------------------------------------------------------------------
 

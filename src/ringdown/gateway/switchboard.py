@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 
 import structlog
 
+from ringdown.calls import browser as browser_calls
 from ringdown.calls import live, service
 from ringdown.calls.lines import LineFull
 from ringdown.calls.models import Call, CallCommand, ClaimedCall, UnfinishedCall
@@ -16,6 +17,7 @@ from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.reception import Arrival
 from ringdown.gateway.services import Services
 from ringdown.gateway.session import CallSession
+from ringdown.gateway.webrtc_peer import TRY_LATER, UNKNOWN_LINK, Browser
 from ringdown.sip.call import Call as SipCall
 from ringdown.sip.call import IncomingCall
 from ringdown.telephony.models import Trunk
@@ -62,10 +64,11 @@ class Switchboard:
     def _room(self) -> int:
         return 0 if self._is_draining else self._services.settings.max_calls - self.live_calls
 
-    def _start(self, course: Coroutine[object, object, None]) -> None:
+    def _start(self, course: Coroutine[object, object, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(course)
         self._tasks.add(task)
         task.add_done_callback(self._note_end)
+        return task
 
     def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -142,6 +145,26 @@ class Switchboard:
             await self._hold(session, session.run_inbound(incoming))
         finally:
             await incoming.reject(500)  # nothing, unless a fault of ours got here
+
+    def join(self, token: str, browser: Browser) -> "asyncio.Task[None]":
+        """Let a browser talk in the call whose token it has, or refuse it; the task is over when that is."""
+        return self._start(self._join(token, browser, has_room=self._room > 0))
+
+    async def _join(self, token: str, browser: Browser, *, has_room: bool) -> None:
+        if not has_room:
+            browser.refuse(TRY_LATER, "at capacity" if not self._is_draining else "draining")
+            return
+        try:
+            claimed = await browser_calls.join_call(self._services.database, token=token, gateway_id=self._gateway_id)
+        except engine.UNAVAILABLE as error:
+            log.warning("join refused: database away", error=str(error))
+            browser.refuse(TRY_LATER, "try again later")
+            return
+        if claimed is None:
+            browser.refuse(UNKNOWN_LINK, "the link is unknown, used or expired")
+            return
+        session = CallSession(self._services, claimed)
+        await self._hold(session, session.run_browser(browser))
 
     def _is_full(self, trunk: Trunk | None) -> bool:
         if trunk is None or trunk.max_concurrent_calls is None:

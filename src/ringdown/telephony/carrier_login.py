@@ -1,6 +1,7 @@
 """Which account at a carrier a request means: sent with it, stored, or that of the settings."""
 
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +11,6 @@ from ringdown.errors import FieldError, ValidationFailed
 from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.telephony import carrier_store
 from ringdown.telephony.carrier import CarrierAccount, CarrierName
-from ringdown.telephony.carrier_schemas import CarrierLogin
 from ringdown.telephony.carrier_store import CarrierNumber, Credential
 
 _SETTINGS: dict[CarrierName, str] = {
@@ -18,6 +18,30 @@ _SETTINGS: dict[CarrierName, str] = {
     "twilio": "RINGDOWN_TWILIO_ACCOUNT_SID and RINGDOWN_TWILIO_AUTH_TOKEN",
 }
 _HINT = f"send api_key or credential_id, or set {_SETTINGS['telnyx']}, or {_SETTINGS['twilio']}"
+
+
+class LoginFields(Protocol):
+    """The fields of a request that say which account is meant."""
+
+    @property
+    def provider_type(self) -> Literal["telnyx", "twilio", "custom_sip"] | None:
+        """The carrier; `custom_sip` is none."""
+
+    @property
+    def api_key(self) -> str | None:
+        """Telnyx' key, or the auth token."""
+
+    @property
+    def account_sid(self) -> str | None:
+        """Twilio's name of the account."""
+
+    @property
+    def auth_token(self) -> str | None:
+        """Twilio's secret."""
+
+    @property
+    def credential_id(self) -> str | None:
+        """A stored login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +54,7 @@ class Login:
 
 
 async def choose_login(
-    connection: AsyncConnection, *, settings: Settings, box: SecretBox, organization_id: str, body: CarrierLogin
+    connection: AsyncConnection, *, settings: Settings, box: SecretBox, organization_id: str, body: LoginFields
 ) -> Login:
     """The account that a request means. Raises `ValidationFailed`, which names what is missing or of no use."""
     sent = [name for name in ("api_key", "account_sid", "auth_token") if getattr(body, name) is not None]
@@ -38,24 +62,23 @@ async def choose_login(
         if sent:
             raise ValidationFailed([FieldError(name, "must be absent with credential_id") for name in sent])
         return await _find_stored(connection, box, organization_id, body)
+    named: CarrierName | None = body.provider_type if body.provider_type != "custom_sip" else None
     if sent:
-        provider: CarrierName = body.provider_type or ("telnyx" if sent == ["api_key"] else "twilio")
+        provider: CarrierName = named or ("telnyx" if sent == ["api_key"] else "twilio")
         return Login(read_account(provider, body), is_sent=True)
-    wanted: tuple[CarrierName, ...] = ("telnyx", "twilio") if body.provider_type is None else (body.provider_type,)
+    wanted: tuple[CarrierName, ...] = ("telnyx", "twilio") if named is None else (named,)
     for name in wanted:
         account = read_settings(settings, name)
         if account is not None:
             return Login(account)
-    if body.provider_type is None:
+    if named is None:
         raise errors.invalid("provider_type", f"no carrier is configured: {_HINT}")
     raise errors.invalid(
         "api_key", f"is required: send it, name a stored login with credential_id, or set {_SETTINGS[wanted[0]]}"
     )
 
 
-async def _find_stored(
-    connection: AsyncConnection, box: SecretBox, organization_id: str, body: CarrierLogin
-) -> Login:
+async def _find_stored(connection: AsyncConnection, box: SecretBox, organization_id: str, body: LoginFields) -> Login:
     try:
         stored = await carrier_store.get_credential(connection, organization_id, body.credential_id or "")
     except errors.NotFound:
@@ -70,7 +93,9 @@ def read_account(provider: CarrierName, body: object) -> CarrierAccount:
     key, sid, token = (getattr(body, name) for name in ("api_key", "account_sid", "auth_token"))
     if provider == "telnyx":
         refused = [
-            FieldError(name, "belongs to twilio") for name, value in (("account_sid", sid), ("auth_token", token)) if value
+            FieldError(name, "belongs to twilio")
+            for name, value in (("account_sid", sid), ("auth_token", token))
+            if value
         ]
         if key is None:
             refused.insert(0, FieldError("api_key", "is required for telnyx"))

@@ -17,8 +17,16 @@ from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict
 from ringdown.secret import SecretBox
-from ringdown.telephony import carrier_login, carrier_store, number_service, schemas, service, sip_address, store
-from ringdown.telephony import trunk_store
+from ringdown.telephony import (
+    carrier_login,
+    carrier_store,
+    number_service,
+    schemas,
+    service,
+    sip_address,
+    store,
+    trunk_store,
+)
 from ringdown.telephony.carrier import (
     TITLES,
     CarrierAccount,
@@ -32,8 +40,8 @@ from ringdown.telephony.carrier import (
     to_refusal,
 )
 from ringdown.telephony.carrier_loading import Carriers
-from ringdown.telephony.carrier_login import Login
-from ringdown.telephony.carrier_schemas import CarrierLogin, PurchaseNumber, SearchNumbers
+from ringdown.telephony.carrier_login import Login, LoginFields
+from ringdown.telephony.carrier_schemas import PurchaseNumber, SearchNumbers
 from ringdown.telephony.carrier_store import CarrierConnection, CarrierNumber
 from ringdown.telephony.number_schemas import ImportNumber
 from ringdown.telephony.store import PhoneNumber
@@ -201,12 +209,15 @@ class CarrierNumbers:
 
     # --- import ------------------------------------------------------------------------------------------------------
 
-    async def import_number(self, *, organization_id: str, body: ImportNumber, login_body: CarrierLogin) -> PhoneNumber:
+    async def import_number(self, *, organization_id: str, body: ImportNumber) -> PhoneNumber:
         """Add a number of a carrier account; unless it has a trunk already, its calls are sent to us from now on.
 
         Raises `ValidationFailed`, `Conflict` when the installation has the number, and `CarrierUnavailable`.
         """
-        login = await self._choose_login(organization_id, login_body)
+        sent = [name for name in ("sip_server", "sip_username", "sip_password") if getattr(body, name) is not None]
+        if sent:
+            raise errors.ValidationFailed([errors.FieldError(name, "belongs to custom_sip") for name in sent])
+        login = await self._choose_login(organization_id, body)
         if body.trunk_id is None:
             self._require_public_url(login.account)
         await self._refuse_known(organization_id, body)
@@ -278,7 +289,7 @@ class CarrierNumbers:
 
     # --- shared ------------------------------------------------------------------------------------------------------
 
-    async def _choose_login(self, organization_id: str, body: CarrierLogin) -> Login:
+    async def _choose_login(self, organization_id: str, body: LoginFields) -> Login:
         async with self.database.read() as connection:
             return await carrier_login.choose_login(
                 connection, settings=self.settings, box=self.box, organization_id=organization_id, body=body

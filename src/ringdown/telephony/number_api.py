@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
 from ringdown.secret import SecretBox
+from ringdown.telephony import carrier_store, store
 from ringdown.telephony import number_schemas as schemas
 from ringdown.telephony import number_service as service
-from ringdown.telephony import store
+from ringdown.telephony.carrier_numbers import CarrierNumbers
+from ringdown.telephony.carrier_store import CarrierNumber
 from ringdown.telephony.number_service import RequireAgent
 from ringdown.telephony.store import PhoneNumber
 from ringdown.web import context, envelope, openapi, route
@@ -22,33 +25,43 @@ _MADE = openapi.describe_one(_NUMBER, "The number.", status=201)
 _ONE = openapi.describe_one(_NUMBER, "The number.")
 
 
-def new_router(box: SecretBox, require_agent: RequireAgent) -> APIRouter:
-    """The routes; `box` seals the credentials of imports, `require_agent` knows the agents."""
+def new_router(box: SecretBox, require_agent: RequireAgent, desk: CarrierNumbers) -> APIRouter:
+    """The routes; `box` seals the credentials of imports, `require_agent` knows the agents, `desk` the carriers."""
     router = route.new_router(prefix="/telephony", tag="Telephony")
     router.get("/numbers", summary="List phone numbers", responses=openapi.describe_list(_NUMBER, "Numbers."))(
         list_numbers
     )
-    _add_import(router, box)
+    _add_import(router, box, desk)
     _add_assignments(router, require_agent)
     router.get("/numbers/{number_id}", summary="Get a phone number", responses=_ONE)(get_number)
     router.put("/numbers/{number_id}", summary="Update a phone number", responses=_ONE, operation_id="replace_number")(
         update_number
     )
     router.patch("/numbers/{number_id}", summary="Update a phone number", responses=_ONE)(update_number)
-    router.delete("/numbers/{number_id}", summary="Delete a phone number", responses=openapi.describe_deleted())(
-        delete_number
-    )
+    deleted = {**openapi.describe_deleted(), **openapi.PROVIDER_FAILED}
+
+    @router.delete("/numbers/{number_id}", summary="Delete a phone number", responses=deleted)
+    async def delete_number(request: Request, caller: AuthenticatedCaller, number_id: str) -> Response:
+        """Remove a number; one that was bought here is given back to the carrier. The trunk and old calls stay."""
+        await desk.delete_number(organization_id=caller.organization_id, number_id=number_id)
+        return envelope.respond_deleted(request, number_id)
+
     return router
 
 
-def _add_import(router: APIRouter, box: SecretBox) -> None:
-    @router.post("/numbers/import", summary="Import a phone number", status_code=201, responses=_MADE)
+def _add_import(router: APIRouter, box: SecretBox, desk: CarrierNumbers) -> None:
+    made = {**_MADE, **openapi.PROVIDER_FAILED}
+
+    @router.post("/numbers/import", summary="Import a phone number", status_code=201, responses=made)
     async def import_number(request: Request, caller: AuthenticatedCaller, body: schemas.ImportNumber) -> Response:
-        """Add a number of yours, over a trunk that exists or with the SIP credentials of a new one."""
-        number = await service.import_number(
-            context.get_database(request), box=box, organization_id=caller.organization_id, body=body
-        )
-        return envelope.respond_created(request, _render(number))
+        """Add a number of yours: at Telnyx, at Twilio, on a trunk that exists, or with a new trunk."""
+        if body.provider_type in ("telnyx", "twilio"):
+            number = await desk.import_number(organization_id=caller.organization_id, body=body)
+        else:
+            number = await service.import_number(
+                context.get_database(request), box=box, organization_id=caller.organization_id, body=body
+            )
+        return envelope.respond_created(request, await render_alone(request, number))
 
 
 def _add_assignments(router: APIRouter, require_agent: RequireAgent) -> None:
@@ -63,7 +76,7 @@ def _add_assignments(router: APIRouter, require_agent: RequireAgent) -> None:
             assignment_type=body.assignment_type,
             require_agent=require_agent,
         )
-        return envelope.respond_created(request, _render(number))
+        return envelope.respond_created(request, await render_alone(request, number))
 
     unassigned = openapi.describe_one(_UNASSIGNED, "The number.", status=201)
 
@@ -78,7 +91,8 @@ def _add_assignments(router: APIRouter, require_agent: RequireAgent) -> None:
             assignment_type=body.assignment_type,
             require_agent=require_agent,
         )
-        shown = {**_render(number), "agent_id": None, "unassigned_at": values.to_wire_time(number.updated_at)}
+        rendered = await render_alone(request, number)
+        shown = {**rendered, "agent_id": None, "unassigned_at": values.to_wire_time(number.updated_at)}
         return envelope.respond_created(request, shown)
 
     listed = openapi.describe_one(_AGENT_NUMBERS, "The agent's numbers.")
@@ -89,10 +103,11 @@ def _add_assignments(router: APIRouter, require_agent: RequireAgent) -> None:
         async with context.get_database(request).read() as connection:
             await require_agent(connection, caller.organization_id, agent_id)
             numbers = await store.list_agent_numbers(connection, caller.organization_id, [agent_id])
+            rendered = await _render_all(connection, caller.organization_id, numbers)
         shown = {
             "agent_id": agent_id,
-            "inbound": _render_all([number for number in numbers if number.inbound_agent_id == agent_id]),
-            "outbound": _render_all([number for number in numbers if number.outbound_agent_id == agent_id]),
+            "inbound": [number for number in rendered if number["inbound_agent_id"] == agent_id],
+            "outbound": [number for number in rendered if number["outbound_agent_id"] == agent_id],
         }
         return envelope.respond(request, shown)
 
@@ -103,14 +118,15 @@ async def list_numbers(request: Request, caller: AuthenticatedCaller, page: Page
         numbers, total = await store.list_number_page(
             connection, caller.organization_id, limit=page.limit, offset=page.offset
         )
-    return envelope.respond_page(request, _render_all(numbers), page.describe(total=total, returned=len(numbers)))
+        rendered = await _render_all(connection, caller.organization_id, numbers)
+    return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(numbers)))
 
 
 async def get_number(request: Request, caller: AuthenticatedCaller, number_id: str) -> Response:
     """One number."""
     async with context.get_database(request).read() as connection:
         number = await store.get_number(connection, caller.organization_id, number_id)
-    return envelope.respond(request, _render(number))
+    return envelope.respond(request, await render_alone(request, number))
 
 
 async def update_number(
@@ -120,22 +136,24 @@ async def update_number(
     number = await service.update_number(
         context.get_database(request), organization_id=caller.organization_id, number_id=number_id, body=body
     )
-    return envelope.respond(request, _render(number))
+    return envelope.respond(request, await render_alone(request, number))
 
 
-async def delete_number(request: Request, caller: AuthenticatedCaller, number_id: str) -> Response:
-    """Remove a number from the organization; the trunk and old calls stay."""
-    await service.delete_number(
-        context.get_database(request), organization_id=caller.organization_id, number_id=number_id
-    )
-    return envelope.respond_deleted(request, number_id)
+async def render_alone(request: Request, number: PhoneNumber) -> dict[str, object]:
+    """A number as the API shows it."""
+    async with context.get_database(request).read() as connection:
+        [rendered] = await _render_all(connection, number.organization_id, [number])
+    return rendered
 
 
-def _render_all(numbers: Sequence[PhoneNumber]) -> list[dict[str, object]]:
-    return [_render(number) for number in numbers]
+async def _render_all(
+    connection: AsyncConnection, organization_id: str, numbers: Sequence[PhoneNumber]
+) -> list[dict[str, object]]:
+    known = await carrier_store.list_numbers(connection, organization_id, [number.id for number in numbers])
+    return [_render(number, known.get(number.id)) for number in numbers]
 
 
-def _render(number: PhoneNumber) -> dict[str, object]:
+def _render(number: PhoneNumber, ours: CarrierNumber | None) -> dict[str, object]:
     return {
         "id": number.id,
         "number": number.phone_number,
@@ -143,12 +161,13 @@ def _render(number: PhoneNumber) -> dict[str, object]:
         "friendly_name": number.friendly_name,
         "status": number.status,
         "organization_id": number.organization_id,
-        "is_trudy_managed": False,
+        "is_trudy_managed": ours is not None and ours.is_managed,
         "agent_id": number.inbound_agent_id or number.outbound_agent_id,
         "inbound_agent_id": number.inbound_agent_id,
         "outbound_agent_id": number.outbound_agent_id,
         "trunk_id": number.trunk_id,
-        "telephony_credential_id": None,
+        "telephony_credential_id": None if ours is None else ours.credential_id,
         "created_at": values.to_wire_time(number.created_at),
         "updated_at": values.to_wire_time(number.updated_at),
+        "provider_type": None if ours is None else ours.provider_type,
     }

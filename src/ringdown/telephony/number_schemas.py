@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ringdown import values
 from ringdown.telephony.schemas import Line, RequestBody
@@ -24,7 +24,8 @@ class ImportNumber(RequestBody):
     """A number that somebody else provides, and the trunk its calls take.
 
     `custom_sip` needs `sip_server`, `sip_username` and `sip_password`, which make a trunk or find the one that was
-    made from them; or name a trunk with `trunk_id`.
+    made from them; or name a trunk with `trunk_id`. A number of `telnyx` or `twilio` must be one of the account, and
+    its calls are sent here from now on, unless a `trunk_id` says over which trunk they come already.
     """
 
     phone_number: E164 = Field(description="`number` is another name of it.")
@@ -34,9 +35,10 @@ class ImportNumber(RequestBody):
     sip_server: str | None = Field(None, max_length=262, description="`host[:port]`.")
     sip_username: Line | None = None
     sip_password: Line | None = Field(None, description="Write-only.")
-    api_key: str | None = Field(None, description="Of `telnyx` and `twilio`.")
-    account_sid: str | None = Field(None, description="Of `twilio`.")
-    auth_token: str | None = Field(None, description="Of `twilio`.")
+    api_key: Line | None = Field(None, description="Of `telnyx`; of `twilio` another name of `auth_token`. Write-only.")
+    account_sid: Line | None = Field(None, description="Of `twilio`.")
+    auth_token: Line | None = Field(None, description="Of `twilio`; write-only.")
+    credential_id: str | None = Field(None, description="A stored login at `telnyx` or `twilio`.")
 
     @model_validator(mode="before")
     @classmethod
@@ -48,15 +50,6 @@ class ImportNumber(RequestBody):
         if renamed.setdefault("phone_number", number) != number:
             raise ValueError("number is another name of phone_number, which says something else; send one of them")
         return renamed
-
-    @field_validator("provider_type")
-    @classmethod
-    def _check_provider(cls, provider: ProviderType | None) -> ProviderType | None:
-        if provider in ("telnyx", "twilio"):
-            raise ValueError(
-                "must be custom_sip: numbers of Telnyx and Twilio are imported over a SIP trunk, see docs/trunks.md"
-            )
-        return provider
 
 
 class UpdateNumber(RequestBody):
@@ -90,14 +83,15 @@ class NumberObject(BaseModel):
     friendly_name: str | None
     status: Literal["active", "inactive", "pending"]
     organization_id: str
-    is_trudy_managed: bool = Field(description="Always false: the number is your own.")
+    is_trudy_managed: bool = Field(description="Whether it was bought here, and so is given back when deleted.")
     agent_id: str | None = Field(description="The agent it rings, else the one that calls from it.")
     inbound_agent_id: str | None
     outbound_agent_id: str | None
     trunk_id: str | None
-    telephony_credential_id: None
+    telephony_credential_id: str | None
     created_at: str
     updated_at: str
+    provider_type: Literal["telnyx", "twilio"] | None = Field(description="The carrier that has the number.")
 
 
 class UnassignedNumberObject(NumberObject):

@@ -17,7 +17,7 @@ from ringdown.telephony.store import PhoneNumber
 from ringdown.web import idempotency
 
 _SIP_FIELDS = ("sip_server", "sip_username", "sip_password")
-_OTHER_PROVIDERS_FIELDS = ("api_key", "account_sid", "auth_token")
+_CARRIER_FIELDS = ("api_key", "account_sid", "auth_token", "credential_id")
 
 
 class RequireAgent(Protocol):
@@ -101,7 +101,7 @@ def _check_import(body: ImportNumber) -> None:
     sent = [name for name in _SIP_FIELDS if getattr(body, name) is not None]
     refused = [
         FieldError(name, "belongs to telnyx and twilio; custom_sip takes sip_server, sip_username and sip_password")
-        for name in _OTHER_PROVIDERS_FIELDS
+        for name in _CARRIER_FIELDS
         if getattr(body, name) is not None
     ]
     if body.trunk_id is not None:

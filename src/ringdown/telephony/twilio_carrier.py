@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
 from twilio.http.http_client import TwilioHttpClient  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 from urllib3.exceptions import NewConnectionError
 
+import requests
 from ringdown.telephony.carrier import (
     AvailableNumber,
     CarrierAccount,
@@ -24,9 +24,20 @@ from ringdown.telephony.carrier import (
     clean_message,
 )
 
-_REASONS: dict[int, FailureReason] = {401: "credentials", 403: "credentials", 404: "absent", 408: "failed", 429: "failed"}
+_REASONS: dict[int, FailureReason] = {
+    401: "credentials",
+    403: "credentials",
+    404: "absent",
+    408: "failed",
+    429: "failed",
+}
 _CAPABILITIES = ("voice", "SMS", "MMS", "fax")
-_REGIONS = (("location", "locality"), ("rate_center", "rate_center"), ("state", "region"), ("country_code", "iso_country"))
+_REGIONS = (
+    ("location", "locality"),
+    ("rate_center", "rate_center"),
+    ("state", "region"),
+    ("country_code", "iso_country"),
+)
 
 
 @contextlib.contextmanager
@@ -75,13 +86,18 @@ class TwilioCarrier:
             found = list(listed.page(**{name: value for name, value in wanted.items() if value is not None}))
             return NumberOffers(tuple(_read_offer(each, kind) for each in found[begin:end]), len(found))
 
-    def buy_number(self, phone_number: str, *, reference: str) -> OwnedNumber:
+    def buy_number(self, phone_number: str, *, reference: str) -> OwnedNumber:  # noqa: ARG002 - of the port
         """Buy a number; Twilio sells a number once only."""
         with _translate():
             bought = self._client.incoming_phone_numbers.create(phone_number=phone_number)
             return OwnedNumber(_read(bought.sid), phone_number)
 
-    def find_number(self, phone_number: str, *, reference: str | None = None) -> OwnedNumber | None:
+    def find_number(
+        self,
+        phone_number: str,
+        *,
+        reference: str | None = None,  # noqa: ARG002 - of the port
+    ) -> OwnedNumber | None:
         """The number if the account has it."""
         with _translate():
             for owned in self._client.incoming_phone_numbers.page(phone_number=phone_number, page_size=50):
@@ -108,7 +124,13 @@ class TwilioCarrier:
             trunk.credentials_lists.create(credential_list_sid=logins.sid)
             return Connection(_read(trunk.sid), host)
 
-    def point_number(self, number_id: str, *, connection_id: str, voice_url: str) -> None:
+    def point_number(
+        self,
+        number_id: str,
+        *,
+        connection_id: str,  # noqa: ARG002 - of the port
+        voice_url: str,
+    ) -> None:
         """Let Twilio ask us what to do with calls to a number; a trunk or application of it would win over that."""
         with _translate():
             self._client.incoming_phone_numbers(number_id).update(

@@ -9,7 +9,7 @@ from ringdown.voice.answering import Answering
 from ringdown.voice.attempt import Attempt
 from ringdown.voice.detector import VoiceDetector
 from ringdown.voice.ear import Ear
-from ringdown.voice.events import ConversationEnd, ConversationReport, Event, Noted
+from ringdown.voice.events import ConversationEnd, ConversationReport, ConversationState, Event, Noted
 from ringdown.voice.floor import Floor
 from ringdown.voice.inactivity import InactivityClock
 from ringdown.voice.keypad import Keypad
@@ -77,6 +77,18 @@ class Conversation:
     def attach(self, wire: ports.Wire) -> None:
         """Measure the turns on the wire; `tick` is then called while `wire` tells of that tick."""
         self._ear.wire = wire
+
+    @property
+    def state(self) -> ConversationState:
+        """What the agent does."""
+        if self._floor.reply is not None:
+            return "speaking"
+        return "listening" if self._floor.attempt is None else "thinking"
+
+    @property
+    def partial(self) -> str:
+        """What the caller has said of a turn that goes on, where the recognizer tells."""
+        return self._ear.partial()
 
     # --- driven by the owner ------------------------------------------------------------------------------------
 

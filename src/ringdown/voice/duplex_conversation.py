@@ -9,7 +9,7 @@ from ringdown.voice.duplex_line import DuplexLine
 from ringdown.voice.duplex_log import DuplexLog
 from ringdown.voice.duplex_reply import DuplexReply
 from ringdown.voice.duplex_summary import write_summary
-from ringdown.voice.events import ConversationEnd, ConversationReport, Event, Noted
+from ringdown.voice.events import ConversationEnd, ConversationReport, ConversationState, Event, Noted
 from ringdown.voice.inactivity import InactivityClock
 from ringdown.voice.keypad import Keypad
 from ringdown.voice.reply import FRAME_MS
@@ -96,6 +96,18 @@ class DuplexConversation:
             on_turn=self._take_turn,
             on_reply_over=self._take_reply_over,
         )
+
+    @property
+    def state(self) -> ConversationState:
+        """What the agent does."""
+        if self._floor.reply is not None:
+            return "speaking"
+        return "thinking" if self._floor.is_owing else "listening"
+
+    @property
+    def partial(self) -> str:
+        """Nothing: the model's words of the caller come when they are whole."""
+        return ""
 
     # --- driven by the owner ------------------------------------------------------------------------------------
 

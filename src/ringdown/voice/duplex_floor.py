@@ -66,8 +66,12 @@ class DuplexFloor:
     def is_quiet(self) -> bool:
         """Whether nobody speaks, and nothing is about to be said."""
         is_idle = self.reply is None and not self._wanted and not self.is_caller_speaking
-        is_owed = self._line.is_expecting or self.tools.is_running
-        return is_idle and not is_owed and self._line.session is not None
+        return is_idle and not self.is_owing and self._line.session is not None
+
+    @property
+    def is_owing(self) -> bool:
+        """Whether the model is to answer, or one of its tools."""
+        return self._line.is_expecting or self.tools.is_running
 
     @property
     def is_deaf(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+ConversationState = Literal["listening", "thinking", "speaking"]
 EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_error", "stopped", "voicemail"]
 
 

@@ -21,6 +21,7 @@ class Pagination:
     limit: int
     offset: int
     has_more: bool
+    total_exact: bool = True
 
 
 def get_meta(request: Request) -> dict[str, Any]:
@@ -53,6 +54,8 @@ def respond_page(
         "offset": pagination.offset,
         "has_more": pagination.has_more,
     }
+    if not pagination.total_exact:
+        paging["total_exact"] = False
     if next_cursor is not None:
         paging["next_cursor"] = next_cursor
     return render({"data": data, "meta": get_meta(request), "pagination": paging})

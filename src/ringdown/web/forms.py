@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from fastapi import Request
-from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 
-from ringdown.errors import BadRequest, FieldError, ValidationFailed
+from ringdown.errors import FieldError, ValidationFailed
 from ringdown.web import body
 
 _MULTIPART = "multipart/form-data"
-_MAX_PARTS = 100
+_MAX_FILES = 10
+_MAX_FIELDS = 100
 _READ_BYTES = 256 * 1024
 _NUL = "\0"
 
@@ -34,11 +34,8 @@ class FormRequest(Request):
             yield piece
 
     async def read_form(self) -> FormData:
-        """The form; raises `BadRequest`, `PayloadTooLarge` or, for a NUL character, `ValidationFailed`."""
-        try:
-            form = await self.form(max_files=_MAX_PARTS, max_fields=_MAX_PARTS)
-        except FormParserError as error:
-            raise BadRequest(f"The form cannot be read: {error}") from None
+        """The form; what is none is a 400. Raises `PayloadTooLarge` or, for a NUL character, `ValidationFailed`."""
+        form = await self.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
         refused = [
             FieldError(name.replace(_NUL, ""), "must not contain NUL characters")
             for name, value in form.multi_items()

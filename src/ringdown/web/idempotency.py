@@ -77,7 +77,7 @@ async def begin(database: Database, claim: Claim) -> IdempotencyRow | None:
             if known.status is not None:
                 return known
             if known.started_at > now_at - IN_FLIGHT_MS:
-                raise Conflict(_IN_FLIGHT, {"header": HEADER})
+                raise Conflict(_IN_FLIGHT, {"header": HEADER, "reason": "in_flight"})
             if known.resource_id is not None:
                 raise Conflict(
                     f"The first request with this key created {known.resource_id}, but its answer was lost.",
@@ -105,7 +105,7 @@ async def bind_resource(connection: AsyncConnection, resource_id: str) -> None:
         values={"resource_id": resource_id},
     )
     if not is_held:
-        raise Conflict(_IN_FLIGHT, {"header": HEADER})
+        raise Conflict(_IN_FLIGHT, {"header": HEADER, "reason": "in_flight"})
 
 
 async def finish(database: Database, claim: Claim, response: Response | None) -> None:

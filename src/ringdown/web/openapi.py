@@ -19,6 +19,7 @@ _PAGINATION = {
         "offset": {"type": "integer"},
         "has_more": {"type": "boolean"},
         "next_cursor": {"type": "string"},
+        "total_exact": {"type": "boolean", "const": False, "description": "Only there when more match than are counted."},
     },
 }
 _DELETED = {

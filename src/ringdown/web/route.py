@@ -37,13 +37,13 @@ class PublicRoute(APIRoute):
 
     needs_key = False
     max_body_bytes = body.MAX_JSON_BYTES
-    #: Whether a body may be a form with files although the endpoint reads it by itself.
-    takes_form = False
+    #: How large a form with files may be that the endpoint reads by itself; 0 for an endpoint that reads none.
+    max_form_bytes = 0
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the contract's checks; FastAPI calls this once per route."""
         handle = super().get_route_handler()
-        known = query.list_parameters(self.dependant)
+        known = query.list_parameters(self.dependant, self.openapi_extra)
         shortcut: Shortcut | None = getattr(self.endpoint, _SHORTCUT, None)
 
         async def checked(request: Request) -> Response:
@@ -61,7 +61,7 @@ class PublicRoute(APIRoute):
         body.refuse_nul_in_url(request)
         query.refuse_unread(request, known)
         if isinstance(getattr(self.body_field, "field_info", None), params.Form) or (
-            self.takes_form and forms.is_multipart(request)
+            self.max_form_bytes and forms.is_multipart(request)
         ):
             return await self._check_form(request, handle)
         json_request = JsonRequest(_as_json(request), request.receive)
@@ -73,7 +73,7 @@ class PublicRoute(APIRoute):
 
     async def _check_form(self, request: Request, handle: _Handler) -> Response:
         form_request = FormRequest(request.scope, request.receive)
-        form_request.max_bytes = self.max_body_bytes
+        form_request.max_bytes = self.max_form_bytes or self.max_body_bytes
         try:
             await form_request.read_form()
             if self.needs_key and request.method == "POST" and idempotency.HEADER in request.headers:

@@ -20,7 +20,7 @@ router = route.new_router(prefix="/events", tag="Webhooks")
 
 
 @router.get("", summary="List events", responses=openapi.describe_list(_EVENT, "Events."))
-async def list_events(
+async def list_all_events(
     request: Request,
     caller: AuthenticatedCaller,
     page: PageQuery,

@@ -5,6 +5,7 @@ its `seq` after it was committed, from the first who asks for events in order: l
 """
 
 import dataclasses
+import functools
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -22,16 +23,6 @@ _FIELDS = [field.name for field in dataclasses.fields(Event)]
 _COLUMNS = [events.c[name] for name in _FIELDS]
 _is_unnumbered = events.c.seq.is_(None) & events.c.endpoint_id.is_(None)
 
-# Kept, because every call executes it. It tells whether anybody wants to be told, so that otherwise nothing is asked.
-_INSERT = events.insert().returning(
-    sa.exists()
-    .where(
-        tables.endpoints.c.organization_id == events.c.organization_id,
-        tables.endpoints.c.is_enabled.is_(True),
-    )
-    .label("is_wanted")
-)
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
@@ -45,8 +36,9 @@ class EventQuery:
 
 async def insert_events(connection: AsyncConnection, new_events: Sequence[Event]) -> bool:
     """Store events of one organization; whether it has an endpoint that is enabled."""
-    rows = [{name: getattr(event, name) for name in _FIELDS} for event in new_events]
-    return any((await connection.execute(_INSERT, rows)).scalars())
+    row = {f"{name}_{index}": getattr(event, name) for index, event in enumerate(new_events) for name in _FIELDS}
+    inserted = await connection.execute(_make_insert(len(new_events)), {**row, "owner": new_events[0].organization_id})
+    return any(inserted.scalars())
 
 
 async def get_event(connection: AsyncConnection, organization_id: str, event_id: str) -> Event:
@@ -133,6 +125,20 @@ async def list_for_replay(
         condition &= events.c.event.in_(event_types)
     page = sa.select(*_COLUMNS).where(condition).order_by(events.c.created_at, events.c.id).limit(limit)
     return [Event(**row._mapping) for row in await connection.execute(page)]
+
+
+@functools.cache
+def _make_insert(count: int) -> sa.TextClause:
+    """Stores `count` events; kept, because every call executes it.
+
+    It tells whether anybody wants to be told, so that otherwise no second statement asks. As text, because SQLAlchemy
+    cannot name the table of a column inside RETURNING.
+    """
+    rows = ", ".join(f"({', '.join(f':{name}_{index}' for name in _FIELDS)})" for index in range(count))
+    is_wanted = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.organization_id = :owner AND e.is_enabled)"
+    statement = sa.text(f"INSERT INTO events ({', '.join(_FIELDS)}) VALUES {rows} RETURNING {is_wanted}")
+    typed = [sa.bindparam(f"{name}_{index}", type_=events.c[name].type) for index in range(count) for name in _FIELDS]
+    return statement.bindparams(*typed)
 
 
 def _make_condition(query: EventQuery) -> sa.ColumnElement[bool]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from ringdown import values
-from ringdown.calls import browser, callback
+from ringdown.billing import service as billing
+from ringdown.calls import browser, callback, sealing
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
@@ -15,13 +16,15 @@ from ringdown.errors import RingdownError
 from ringdown.jobs import loop, queue
 from ringdown.jobs.store import Job
 from ringdown.web import idempotency
-from ringdown.worker import knowledge, reaper
+from ringdown.webhooks import service as webhooks
+from ringdown.worker import batches, knowledge, reaper
 
 log = structlog.get_logger(__name__)
 
 _REAP = "calls.reap"
 _FORGET = "idempotency.forget"
-_INTERVALS_MS = {_REAP: 5_000, _FORGET: 3_600_000}
+_TIDY = "records.tidy"
+_INTERVALS_MS = {_REAP: 5_000, _FORGET: 3_600_000, _TIDY: 60_000, sealing.JOB_KIND: sealing.INTERVAL_MS}
 
 
 async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -32,7 +35,8 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
             await queue.ensure_recurring(database, kind=kind, interval_ms=interval_ms)
         async with knowledge.open_handlers(settings, database) as of_knowledge:
             ready()
-            await loop.run_jobs(database, {**_list_handlers(settings, database), **of_knowledge}, asked)
+            handlers = {**_list_handlers(settings, database), **of_knowledge, **batches.list_handlers(database)}
+            await loop.run_jobs(database, handlers, asked)
     finally:
         await database.close()
 
@@ -48,6 +52,13 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
         async with database.write() as connection:
             await idempotency.delete_expired(connection, now_at=values.now_ms())
 
+    async def tidy(_job: Job) -> None:
+        await billing.fold_all_usage(database)
+        await webhooks.number_all_events(database)
+
+    async def seal(_job: Job) -> None:
+        await sealing.seal_due(database)
+
     async def call_back(job: Job) -> None:
         try:
             await callback.place_callback(
@@ -56,4 +67,4 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
         except RingdownError as refusal:  # a later try would be refused, too
             log.warning("callback not placed", call_id=job.payload["call_id"], reason=refusal.message)
 
-    return {_REAP: reap, _FORGET: forget, callback.JOB_KIND: call_back}
+    return {_REAP: reap, _FORGET: forget, _TIDY: tidy, sealing.JOB_KIND: seal, callback.JOB_KIND: call_back}

@@ -26,11 +26,24 @@ ALLOWED: dict[tuple[Action, BatchStatus], set[BatchStatus]] = {
     ("fail", "active"): {"failed"},
     ("fail", "paused"): {"failed"},
 }
-SCHEDULE = "schedule_type scheduled_at timezone start_time end_time working_days max_calls_per_day".split()
+SCHEDULE = (
+    "schedule_type",
+    "scheduled_at",
+    "timezone",
+    "start_time",
+    "end_time",
+    "working_days",
+    "max_calls_per_day",
+)
 DIALLING = (
-    "phone_number_ids phone_rotation_strategy max_concurrent_calls calls_per_second retry_failed retry_attempts"
-    " retry_delay_minutes"
-).split()
+    "phone_number_ids",
+    "phone_rotation_strategy",
+    "max_concurrent_calls",
+    "calls_per_second",
+    "retry_failed",
+    "retry_attempts",
+    "retry_delay_minutes",
+)
 STATES_OF_FIELDS: dict[str, set[str]] = (
     {name: set(BATCH_STATUSES) for name in ("name", "metadata")}
     | {name: {"draft", "scheduled", "active", "paused"} for name in DIALLING}

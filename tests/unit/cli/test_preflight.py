@@ -41,11 +41,13 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
         ("http_port", socket.SOCK_STREAM),
         ("sip_port", socket.SOCK_STREAM),
         ("sip_port", socket.SOCK_DGRAM),
+        ("webrtc_port", socket.SOCK_STREAM),
         ("test_phone_port", socket.SOCK_DGRAM),
     ],
 )
 def test_a_port_in_use_is_named_with_the_setting_that_changes_it(setting: str, kind: socket.SocketKind) -> None:
-    ports = {name: preflight.find_free_port("127.0.0.1") for name in ("http_port", "sip_port", "test_phone_port")}
+    names = ("http_port", "sip_port", "webrtc_port", "test_phone_port")
+    ports = {name: preflight.find_free_port("127.0.0.1") for name in names}
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", ports[setting]))
         if kind == socket.SOCK_STREAM:

@@ -12,7 +12,7 @@ from ringdown import errors
 from ringdown.calls import tables
 from ringdown.calls.counting import Facts
 from ringdown.calls.models import LIVE_STATUSES, Call
-from ringdown.calls.store import counts
+from ringdown.calls.store import counts, search
 from ringdown.telephony.models import Trunk
 
 calls = tables.calls
@@ -30,6 +30,7 @@ def to_call(row: sa.Row[Any]) -> Call:
 async def insert_call(connection: AsyncConnection, call: Call) -> None:
     """Store a new call."""
     await connection.execute(calls.insert().values(msgspec.to_builtins(call)))
+    await search.insert_metadata(connection, call)
 
 
 async def get_call(connection: AsyncConnection, organization_id: str, call_id: str, *, lock: bool = False) -> Call:
@@ -56,6 +57,8 @@ async def update_call(connection: AsyncConnection, call: Call, **changes: Any) -
     changed = dataclasses.replace(call, **changes)
     if (before := _to_facts(call)) != (after := _to_facts(changed)):
         counts.note_change(connection, call.organization_id, call.seq, before=before, after=after)
+    if "metadata" in changes:
+        await search.replace_metadata(connection, call, changed)
     return changed
 
 
@@ -81,6 +84,7 @@ async def list_ended_ids(connection: AsyncConnection, organization_id: str, call
 
 async def delete_calls(connection: AsyncConnection, organization_id: str, call_ids: Collection[str]) -> None:
     """Delete calls with their turns, events, attempts and commands to them."""
+    await search.forget_calls(connection, organization_id, call_ids)
     is_deleted = (calls.c.organization_id == organization_id) & calls.c.id.in_(call_ids)
     deleted = sa.delete(calls).where(is_deleted).returning(calls.c.seq, *(calls.c[name] for name in Facts._fields))
     for seq, *facts in await connection.execute(deleted):

@@ -152,7 +152,7 @@ async def _count_all(connection: Reader, asked: _Asked) -> _Everything:
     root = {"root": counting.find_node(0, counting.ROOT_LEVEL), "block_size": size}
     blocks, in_root, after = (await connection.execute(_count_everything(shape), parameters | root)).one()
     stretches = counting.decompose(1, LAST_SEQ, sealed_blocks=blocks)
-    found = [in_root, after] if blocks else [after]
+    found = [in_root or 0, after] if blocks else [after]
     counted = [Counted(stretch, int(calls)) for stretch, calls in zip(stretches, found, strict=True)]
     return _Everything(1, LAST_SEQ, blocks, counted)
 

@@ -82,6 +82,7 @@ class _Changes:
         changed = sorted(
             (owner, of_owner) for owner, of_owner in self.by_organization.items() if any(of_owner.values())
         )
+        self.by_organization = {}
         if self._connection.dialect.name == "postgresql":
             for owner, _ in changed:
                 await self._connection.execute(_SHARE, {"organization_id": owner})

@@ -1,127 +1,142 @@
-"""Lists of calls: filters, orders, exact totals and pages."""
+"""Lists of calls: any filter in any order, with totals and pages; each page is read in the way that suits it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import tables
 from ringdown.calls.cursor import Place
-from ringdown.calls.models import Call, CallStatus, Direction, EndedReason
+from ringdown.calls.models import Call
+from ringdown.calls.store import asked as asking
 from ringdown.calls.store import calls as rows
+from ringdown.calls.store import counted, scanned
+from ringdown.calls.store.asked import SORTED_BY, Asked
+from ringdown.calls.store.asked import CallQuery as CallQuery
+from ringdown.calls.store.asked import Sort as Sort
+from ringdown.calls.store.asked import find_place as find_place
 
 calls = tables.calls
 
-Sort = Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
-
-_SORTED_BY: Mapping[Sort, str] = {
-    "-duration_seconds": "duration_seconds",
-    "-cost_credits": "cost_credits",
-    "-latency_p50": "latency_p50_ms",
-}
-# In the place of a value that a call does not have.
-_UNKNOWN = -1
+#: Totals of words, metadata and durations are exact up to here.
+MAX_COUNTED = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallQuery:
-    """Which calls of an organization; None does not filter. `created_after` is inclusive, `created_before` is not."""
+@dataclass(frozen=True, slots=True)
+class SeqPage:
+    """Which calls stand on a page, by their `seq`, the number of calls before them and in the whole list.
 
-    organization_id: str
-    agent_id: str | None = None
-    status: CallStatus | None = None
-    ended_reason: EndedReason | None = None
-    direction: Direction | None = None
-    batch_call_id: str | None = None
-    created_after: int | None = None
-    created_before: int | None = None
-    sort: Sort = "-created_at"
+    A total that is not exact is the greatest that is counted; the number of calls before is no greater either.
+    """
+
+    seqs: Sequence[int]
+    offset: int
+    total: int
+    has_more: bool
+    total_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class CallPage:
-    """Some calls of a list, the number of calls before them and in the whole list: one snapshot."""
+    """The calls of a page, and the page."""
 
     calls: Sequence[Call]
     offset: int
     total: int
+    has_more: bool
+    total_exact: bool = True
 
-    @property
-    def has_more(self) -> bool:
-        """Whether calls follow this page."""
-        return self.offset + len(self.calls) < self.total
+
+def is_quick(query: CallQuery) -> bool:
+    """Whether a page of this list needs kept statements of bounded cost alone, whatever the number of calls."""
+    return query.is_counted and query.sort not in SORTED_BY
 
 
 async def list_calls(
     connection: AsyncConnection, query: CallQuery, *, limit: int, offset: int = 0, after: Place | None = None
 ) -> CallPage:
     """A page of calls in the order of `query.sort`: from `offset`, or after the call at `after`."""
-    condition = _matches(query)
-    rest = condition if after is None else condition & _follows(query.sort, after)
-    total, remaining = await _count(connection, condition, rest)
+    page = await find_page(connection, query, limit=limit, offset=offset, after=after)
+    found = await read_calls(connection, query.organization_id, page.seqs)
+    return CallPage(found, page.offset, page.total, page.has_more, page.total_exact)
+
+
+async def find_page(
+    connection: AsyncConnection, query: CallQuery, *, limit: int, offset: int = 0, after: Place | None = None
+) -> SeqPage:
+    """Which calls stand on a page: from `offset`, or after the call at `after`."""
+    if is_quick(query):
+        return await _find_counted(connection, query, limit=limit, offset=offset, after=after)
+    asked = await asking.ask(connection, query)
+    most = MAX_COUNTED + 1 if query.is_capped else None
+    total = await scanned.count_calls(connection, asked, limit=most)
     if after is not None:
-        offset = total - remaining
-    # The page is found on indexes alone where they allow it; whole rows are read for its calls only.
-    page = sa.select(calls.c.seq).where(rest).order_by(*_order(query.sort)).limit(limit)
+        offset = await _count_before(connection, asked, after, total=total)
+    # One more than wanted tells whether the list goes on, whatever its total.
+    seqs = await _find_seqs(connection, asked, limit=limit + 1, offset=offset if after is None else 0, after=after)
+    has_more = len(seqs) > limit
+    if total == most:
+        return SeqPage(seqs[:limit], min(offset, MAX_COUNTED), MAX_COUNTED, has_more, total_exact=False)
+    return SeqPage(seqs[:limit], offset, total, has_more)
+
+
+async def find_next(connection: AsyncConnection, query: CallQuery, *, limit: int, after: Place | None) -> Sequence[int]:
+    """The `seq` of each of the next calls after a place, or of the first ones; nothing is counted."""
+    if is_quick(query) and after is not None:
+        newest_first = query.sort != "created_at"
+        found, _, _ = await counted.find_seqs_after(
+            connection, query.counted_filter, limit=limit, after_seq=after.seq, newest_first=newest_first
+        )
+        return found
+    if is_quick(query):
+        return (await _find_counted(connection, query, limit=limit, offset=0, after=None)).seqs
+    return await _find_seqs(connection, await asking.ask(connection, query), limit=limit, offset=0, after=after)
+
+
+async def read_calls(connection: AsyncConnection, organization_id: str, seqs: Sequence[int]) -> list[Call]:
+    """The calls of these `seq`s, in this order."""
+    if not seqs:
+        return []
+    condition = (calls.c.organization_id == organization_id) & calls.c.seq.in_(seqs)
+    found: dict[int, sa.Row[Any]] = {row.seq: row for row in await connection.execute(calls.select().where(condition))}
+    return [rows.to_call(found[seq]) for seq in seqs]
+
+
+async def _find_counted(
+    connection: AsyncConnection, query: CallQuery, *, limit: int, offset: int, after: Place | None
+) -> SeqPage:
+    newest_first = query.sort != "created_at"
     if after is None:
-        page = page.offset(offset)
-    found = page.subquery()
-    select = (
-        calls.select()
-        .join(found, (calls.c.organization_id == query.organization_id) & (calls.c.seq == found.c.seq))
-        .order_by(*_order(query.sort))
-    )
-    page_calls = [rows.to_call(row) for row in await connection.execute(select)]
-    return CallPage(page_calls, offset, total)
+        seqs, total = await counted.find_seqs(
+            connection, query.counted_filter, limit=limit, offset=offset, newest_first=newest_first
+        )
+    else:
+        seqs, total, offset = await counted.find_seqs_after(
+            connection, query.counted_filter, limit=limit, after_seq=after.seq, newest_first=newest_first
+        )
+    return SeqPage(seqs, offset, total, offset + len(seqs) < total)
 
 
-def find_place(call: Call, sort: Sort) -> Place:
-    """Where a call stands in a list."""
-    name = _SORTED_BY.get(sort)
-    value = None if name is None else getattr(call, name)
-    return Place(call.seq, 0 if name is None else _UNKNOWN if value is None else value)
+async def _find_seqs(
+    connection: AsyncConnection, asked: Asked, *, limit: int, offset: int, after: Place | None
+) -> list[int]:
+    if asked.query.sort in SORTED_BY:
+        return await scanned.find_keyed_seqs(connection, asked, limit=limit, offset=offset, after=after)
+    rest = asked if after is None else _cut(asked, after, keeps_before=False)
+    return await scanned.find_seqs(connection, rest, limit=limit, offset=offset)
 
 
-async def _count(
-    connection: AsyncConnection, condition: sa.ColumnElement[bool], rest: sa.ColumnElement[bool]
-) -> tuple[int, int]:
-    counted = sa.func.count()
-    row = (await connection.execute(sa.select(counted, counted.filter(rest)).select_from(calls).where(condition))).one()
-    return row[0], row[1]
+async def _count_before(connection: AsyncConnection, asked: Asked, after: Place, *, total: int) -> int:
+    if asked.query.sort in SORTED_BY:
+        return await scanned.count_before(connection, asked, after, limit=total)
+    return await scanned.count_calls(connection, _cut(asked, after, keeps_before=True), limit=total)
 
 
-def _order(sort: Sort) -> tuple[sa.ColumnElement[Any], ...]:
-    """Calls of one value are newest first; those without a value come last."""
-    if sort == "created_at":
-        return (calls.c.seq.asc(),)
-    newest = calls.c.seq.desc()
-    return (newest,) if sort not in _SORTED_BY else (_key(sort).desc(), newest)
-
-
-def _follows(sort: Sort, place: Place) -> sa.ColumnElement[bool]:
-    if sort == "created_at":
-        return calls.c.seq > place.seq
-    is_older = calls.c.seq < place.seq
-    if sort not in _SORTED_BY:
-        return is_older
-    key = _key(sort)
-    return (key < place.key) | ((key == place.key) & is_older)
-
-
-def _key(sort: Sort) -> sa.ColumnElement[int]:
-    return sa.func.coalesce(calls.c[_SORTED_BY[sort]], _UNKNOWN)
-
-
-def _matches(query: CallQuery) -> sa.ColumnElement[bool]:
-    condition = calls.c.organization_id == query.organization_id
-    for name in ("agent_id", "status", "ended_reason", "direction", "batch_call_id"):
-        value = getattr(query, name)
-        if value is not None:
-            condition &= calls.c[name] == value
-    if query.created_after is not None:
-        condition &= calls.c.created_at >= query.created_after
-    if query.created_before is not None:
-        condition &= calls.c.created_at < query.created_before
-    return condition
+def _cut(asked: Asked, place: Place, *, keeps_before: bool) -> Asked:
+    """The part of a list in the order of time that stands before what follows a place, or follows it."""
+    is_older = (asked.query.sort == "created_at") == keeps_before
+    if is_older:
+        return asked.narrow(last=min(asked.last, place.seq - (not keeps_before)))
+    return asked.narrow(first=max(asked.first, place.seq + (not keeps_before)))

@@ -74,13 +74,17 @@ async def seal_blocks(connection: AsyncConnection, organization_id: str, *, wait
         return 0
     counted = await count_blocks(connection, organization_id, first=ready.first, blocks=ready.blocks)
     await counts.add_counts(connection, organization_id, counting.roll_up(counted))
+    await set_sealed_blocks(connection, organization_id, ready.first + ready.blocks)
+    return ready.blocks
+
+
+async def set_sealed_blocks(connection: AsyncConnection, organization_id: str, sealed_blocks: int) -> None:
+    """Tell that the first `sealed_blocks` blocks have their counts."""
     insert = engine.insert(connection, seals)
     upsert = insert.on_conflict_do_update(
         index_elements=["organization_id"], set_={"sealed_blocks": insert.excluded.sealed_blocks}
     )
-    sealed = {"organization_id": organization_id, "sealed_blocks": ready.first + ready.blocks}
-    await connection.execute(upsert, sealed)
-    return ready.blocks
+    await connection.execute(upsert, {"organization_id": organization_id, "sealed_blocks": sealed_blocks})
 
 
 async def count_blocks(

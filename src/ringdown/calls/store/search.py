@@ -1,8 +1,10 @@
 """What finds calls by words and metadata: written with the calls, and the conditions that ask it."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import search_tables, tables, words
@@ -83,22 +85,26 @@ def select_hits(
         quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
         expression = f"words : ({quoted})" + "".join(f' AND facts : "{token}"' for token in tokens)
         number = _full_text.c.rowid
-        condition = _full_text.c.call_words.op("MATCH")(expression) & number.between(*between)
-        return sa.select(number.op("&")(mask).label("seq")).where(condition), number
+        has_words = _full_text.c.call_words.op("MATCH", is_comparison=True)(expression)
+        return sa.select(number.op("&")(mask).label("seq")).where(has_words, number.between(*between)), number
     # A fence: whatever the planner thinks of the rest, it begins with the index.
-    hits = (
-        sa.select(texts.c.number)
-        .where(sa.text(f"{search_tables.LEXEMES} @@ CAST(:tsquery AS tsquery)"), *_list_holds(phrases, only_long=True))
-        .params(tsquery=_make_tsquery({word for phrase in phrases for word in phrase} | set(tokens), *between))
-        .offset(0)
-        .subquery("hits")
-    )
+    wanted = sa.cast(_make_tsquery({word for phrase in phrases for word in phrase} | set(tokens), *between), TSQUERY)
+    has_words = sa.literal_column(search_tables.LEXEMES).op("@@")(wanted)
+    hits = sa.select(texts.c.number).where(has_words, *_list_holds(phrases, only_long=True)).offset(0).subquery()
     return sa.select(hits.c.number.op("&")(mask).label("seq")).where(hits.c.number.between(*between)), hits.c.number
+
+
+def select_pair(
+    organization_id: str, pair: tuple[str, str], *, first: int, last: int
+) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+    """The `seq` of the calls from `first` to `last` that have this metadata, and by what to order them."""
+    condition = (pairs.c.organization_id == organization_id) & (pairs.c.pair == words.make_pair(*pair))
+    return sa.select(pairs.c.seq).where(condition, pairs.c.seq.between(first, last)), pairs.c.seq
 
 
 def hold(organization_id: str, seq: sa.ColumnElement[int], phrases: Collection[Phrase]) -> sa.ColumnElement[bool]:
     """Whether the call `seq` of a row at hand holds every phrase; for calls that are looked at anyway."""
-    held = sa.select(sa.literal_column("1")).where(
+    held: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
         texts.c.organization_id == organization_id, texts.c.seq == seq, *_list_holds(phrases)
     )
     return held.scalar_subquery() == sa.literal_column("1")
@@ -107,7 +113,7 @@ def hold(organization_id: str, seq: sa.ColumnElement[int], phrases: Collection[P
 def has_pair(organization_id: str, seq: sa.ColumnElement[int], pair: tuple[str, str]) -> sa.ColumnElement[bool]:
     """Whether the call `seq` of a row at hand has this metadata."""
     other = pairs.alias()
-    held = sa.select(sa.literal_column("1")).where(
+    held: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
         other.c.organization_id == organization_id, other.c.pair == words.make_pair(*pair), other.c.seq == seq
     )
     return held.scalar_subquery() == sa.literal_column("1")
@@ -115,12 +121,8 @@ def has_pair(organization_id: str, seq: sa.ColumnElement[int], pair: tuple[str, 
 
 def _list_holds(phrases: Collection[Phrase], *, only_long: bool = False) -> list[sa.ColumnElement[bool]]:
     padded = sa.literal(" ") + texts.c.words + sa.literal(" ")
-    # `replace` is the one function of that kind with the same name on both databases.
-    return [
-        sa.func.length(sa.func.replace(padded, f" {' '.join(phrase)} ", "")) < sa.func.length(padded)
-        for phrase in phrases
-        if len(phrase) > 1 or not only_long
-    ]
+    # Words are letters and digits: none is a wildcard.
+    return [padded.like(f"% {' '.join(phrase)} %") for phrase in phrases if len(phrase) > 1 or not only_long]
 
 
 def _make_tsquery(wanted: Collection[str], low: int, high: int) -> str:

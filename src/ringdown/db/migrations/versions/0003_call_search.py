@@ -28,7 +28,9 @@ def upgrade() -> None:
         "call_texts",
         sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("number", sa.BigInteger(), nullable=False, comment="of owner and seq: the row of the full-text index"),
+        sa.Column(
+            "number", sa.BigInteger(), nullable=False, comment="of owner and seq: the row of the full-text index"
+        ),
         sa.Column("facts", sa.Text(), nullable=False, comment="words for agent, status, direction and batch"),
         sa.Column("words", sa.Text(), nullable=False, comment="of transcript and summary in order, with single spaces"),
         sa.PrimaryKeyConstraint("organization_id", "seq"),
@@ -79,9 +81,7 @@ def _create_order_indexes() -> None:
 
 
 def _create_full_text() -> None:
-    op.execute(
-        "CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')"
-    )
+    op.execute("CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')")
     op.execute(
         "CREATE TRIGGER call_words_insert AFTER INSERT ON call_texts BEGIN"
         " INSERT INTO call_words(rowid, facts, words) VALUES (new.number, new.facts, new.words); END"

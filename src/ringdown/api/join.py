@@ -1,0 +1,78 @@
+"""Hands the WebSockets of browsers on to the gateway, so that all of Ringdown is behind one URL; reads nothing."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from ringdown.calls.browser import JOIN_PATH
+from ringdown.config import Settings
+
+log = structlog.get_logger(__name__)
+
+MAX_MESSAGE_BYTES = 128 * 1024
+_OPEN_TIMEOUT_S = 5
+_GONE, _TRY_LATER = 1001, 1013
+# What may not be sent as a code (RFC 6455 §7.4.1): nobody said anything, or the connection broke.
+_UNSPOKEN = (1005, 1006, 1015)
+
+router = APIRouter()
+
+
+@router.websocket(JOIN_PATH + "{token}")
+async def join(browser: WebSocket, token: str) -> None:
+    """A browser joins the call of its token."""
+    settings: Settings = browser.app.state.web.settings
+    await browser.accept()
+    try:
+        async with connect(_make_url(settings, token, browser.url.query), **_OPTIONS) as gateway:
+            await _first_of(_pass_in(browser, gateway), _pass_out(browser, gateway))
+            code, reason = gateway.close_code, gateway.close_reason
+    except (OSError, TimeoutError, WebSocketException) as error:
+        log.warning("no gateway takes browser calls", host=settings.webrtc_host, error=str(error))
+        code, reason = _TRY_LATER, "no gateway is there"
+    with suppress(RuntimeError):  # it was the browser that went
+        await browser.close(_GONE if code is None or code in _UNSPOKEN else code, reason)
+
+
+_OPTIONS: dict[str, Any] = {
+    "open_timeout": _OPEN_TIMEOUT_S,
+    "close_timeout": 2,
+    "max_size": MAX_MESSAGE_BYTES,
+    "compression": None,
+    "proxy": None,
+}
+
+
+def _make_url(settings: Settings, token: str, query: str) -> str:
+    host = f"[{settings.webrtc_host}]" if ":" in settings.webrtc_host else settings.webrtc_host
+    return f"ws://{host}:{settings.webrtc_port}{JOIN_PATH}{quote(token, safe='')}{'?' if query else ''}{query}"
+
+
+async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run all until one is done."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _pass_in(browser: WebSocket, gateway: ClientConnection) -> None:
+    with suppress(WebSocketDisconnect, ConnectionClosed, KeyError):  # KeyError: bytes where text belongs
+        while True:
+            await gateway.send(await browser.receive_text())
+
+
+async def _pass_out(browser: WebSocket, gateway: ClientConnection) -> None:
+    with suppress(ConnectionClosed, RuntimeError):  # RuntimeError: the browser has gone
+        async for text in gateway:
+            await browser.send_text(str(text))

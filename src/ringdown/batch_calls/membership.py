@@ -1,0 +1,165 @@
+"""Adds contacts to a batch call: from the request, by id, or a whole folder; copied, each number once."""
+
+import dataclasses
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import errors, values
+from ringdown.batch_calls import contact_store, store, zones
+from ringdown.batch_calls.models import BatchCall, BatchContact, NewContact, SkippedContact
+from ringdown.contacts import store as contacts_store
+from ringdown.contacts.models import Contact
+
+PAGE = 1000
+#: So many of those who were not added are described; all are counted.
+MAX_DESCRIBED = 1000
+# What people put between digits (ITU-T E.123).
+_SEPARATORS = re.compile(r"[\s().\-/]")
+_COPIED_FIELDS = ("company_name", "industry", "location", "pin_code", "keywords")
+_BAD_NUMBER = "must be a phone number in E.164 format, such as +12125551234"
+_BAD_ZONE = "has a time zone that is no IANA name, such as Europe/Berlin"
+_DUPLICATE = "is a duplicate: the batch call has this number already"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where contacts come from; all that are named are added, in this order."""
+
+    contacts: Sequence[NewContact] = ()
+    contact_ids: Sequence[str] = ()
+    folder_id: str | None = None
+
+
+@dataclass(slots=True)
+class Additions:
+    """How many were added, and how many not; the first of those are described."""
+
+    added_count: int = 0
+    failed_count: int = 0
+    skipped: list[SkippedContact] = field(default_factory=list)
+
+    def skip(self, index: int, contact: NewContact, reason: str) -> None:
+        """Count somebody who is not added."""
+        self.failed_count += 1
+        if len(self.skipped) < MAX_DESCRIBED:
+            self.skipped.append(SkippedContact(index, contact.phone_number, reason, contact.contact_id))
+
+
+async def add_contacts(
+    connection: AsyncConnection, batch: BatchCall, sources: Sources, *, now_ms: int
+) -> tuple[BatchCall, Additions]:
+    """Add contacts behind those of a locked batch call; memory for one page, whatever the size of the folder.
+
+    Raises `NotFound` (folder), `ValidationFailed` (contact ids).
+    """
+    additions, index = Additions(), 0
+    async for page in _iterate(connection, batch.organization_id, sources):
+        accepted = _check(page, index, additions)
+        index += len(page)
+        known = await contact_store.find_known_numbers(
+            connection, batch.organization_id, batch.id, numbers=[contact.phone_number for _, contact in accepted]
+        )
+        rows = list[BatchContact]()
+        for at, contact in accepted:
+            if contact.phone_number in known:
+                additions.skip(at, contact, _DUPLICATE)
+                continue
+            known.add(contact.phone_number)
+            rows.append(_to_row(batch, contact, position=batch.total_contacts + len(rows), now_ms=now_ms))
+        await contact_store.insert_contacts(connection, rows)
+        additions.added_count += len(rows)
+        batch = dataclasses.replace(batch, total_contacts=batch.total_contacts + len(rows), updated_at=now_ms)
+    if additions.added_count:
+        await store.update_batch_call(connection, batch)
+    return batch, additions
+
+
+async def _iterate(
+    connection: AsyncConnection, organization_id: str, sources: Sources
+) -> AsyncIterator[Sequence[NewContact]]:
+    for start in range(0, len(sources.contacts), PAGE):
+        yield sources.contacts[start : start + PAGE]
+    for start in range(0, len(sources.contact_ids), PAGE):
+        yield await _read_ids(connection, organization_id, sources.contact_ids, start)
+    if sources.folder_id is None:
+        return
+    await contacts_store.get_folder(connection, organization_id, sources.folder_id)
+    after_id = None
+    while page := await contacts_store.iterate_folder(
+        connection, organization_id, sources.folder_id, after_id=after_id, limit=PAGE
+    ):
+        yield [_copy(contact) for contact in page]
+        after_id = page[-1].id
+
+
+async def _read_ids(
+    connection: AsyncConnection, organization_id: str, contact_ids: Sequence[str], start: int
+) -> Sequence[NewContact]:
+    wanted = contact_ids[start : start + PAGE]
+    found = {
+        contact.id: contact
+        for contact in await contacts_store.list_contacts_by_ids(connection, organization_id, wanted)
+    }
+    absent = [
+        errors.FieldError(f"contact_ids.{index}", "there is no contact with this id")
+        for index, contact_id in enumerate(wanted, start)
+        if contact_id not in found
+    ]
+    if absent:
+        raise errors.ValidationFailed(absent)
+    return [_copy(found[contact_id]) for contact_id in wanted]
+
+
+def _check(page: Sequence[NewContact], first: int, additions: Additions) -> list[tuple[int, NewContact]]:
+    accepted = []
+    for index, contact in enumerate(page, first):
+        number = _SEPARATORS.sub("", contact.phone_number)
+        if not values.is_e164(number):
+            additions.skip(index, contact, _BAD_NUMBER)
+        elif contact.timezone is not None and zones.find_zone(contact.timezone) is None:
+            additions.skip(index, contact, _BAD_ZONE)
+        else:
+            accepted.append((index, dataclasses.replace(contact, phone_number=number)))
+    return accepted
+
+
+def _copy(contact: Contact) -> NewContact:
+    named = {name: getattr(contact, name) for name in _COPIED_FIELDS}
+    return NewContact(
+        phone_number=contact.phone_number,
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        email=contact.email,
+        custom_fields=to_texts({**named, **contact.custom_fields}),
+        timezone=contact.timezone,
+        contact_id=contact.id,
+    )
+
+
+def to_texts(fields: Mapping[str, object]) -> dict[str, str]:
+    """Custom fields as what they put into a prompt: texts as they are, other values as JSON, null not at all."""
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in fields.items()
+        if value is not None
+    }
+
+
+def _to_row(batch: BatchCall, contact: NewContact, *, position: int, now_ms: int) -> BatchContact:
+    return BatchContact(
+        organization_id=batch.organization_id,
+        batch_call_id=batch.id,
+        position=position,
+        contact_id=contact.contact_id or values.new_id("cnt"),
+        phone_number=contact.phone_number,
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        email=contact.email,
+        custom_fields=contact.custom_fields,
+        timezone=contact.timezone,
+        updated_at=now_ms,
+    )

@@ -1,0 +1,162 @@
+"""What is asked of the list of calls, and the SQL conditions that say it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.calls import tables
+from ringdown.calls.cursor import Place
+from ringdown.calls.models import CallStatus, Direction, EndedReason, Outcome
+from ringdown.calls.store import search
+from ringdown.calls.store.counted import CountedFilter
+from ringdown.calls.words import Phrase
+
+calls = tables.calls
+
+Sort = Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
+
+#: The columns that lists are sorted by, if not by time, and the index of each.
+SORTED_BY: Mapping[Sort, tuple[str, str]] = {
+    "-duration_seconds": ("duration_seconds", "ix_calls_by_duration"),
+    "-cost_credits": ("cost_credits", "ix_calls_by_cost"),
+    "-latency_p50": ("latency_p50_ms", "ix_calls_by_latency"),
+}
+#: Filters without counters, the most telling first, and the index of each.
+INDEXED: Mapping[str, str] = {
+    "contact_id": "ix_calls_contact",
+    "to_number": "ix_calls_to",
+    "from_number": "ix_calls_from",
+    "outcome": "ix_calls_outcome",
+}
+# In the place of a value that a call does not have.
+_UNKNOWN = -1
+_EQUAL = ("agent_id", "status", "ended_reason", "direction", "batch_call_id", *INDEXED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuery:
+    """Which calls of an organization; None does not filter. `created_after` is inclusive, `created_before` is not.
+
+    Durations are whole seconds, both inclusive; a call without one matches neither. Of `metadata` every pair must be
+    there, of `phrases` every one must have been said or stand in the summary.
+    """
+
+    organization_id: str
+    agent_id: str | None = None
+    status: CallStatus | None = None
+    ended_reason: EndedReason | None = None
+    direction: Direction | None = None
+    batch_call_id: str | None = None
+    contact_id: str | None = None
+    from_number: str | None = None
+    to_number: str | None = None
+    outcome: Outcome | None = None
+    created_after: int | None = None
+    created_before: int | None = None
+    min_duration: int | None = None
+    max_duration: int | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+    phrases: tuple[Phrase, ...] = ()
+    sort: Sort = "-created_at"
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether all its filters have counters."""
+        return not self.is_capped and all(getattr(self, name) is None for name in INDEXED)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether its total is exact only up to a limit."""
+        return bool(self.phrases or self.metadata) or self.has_duration
+
+    @property
+    def has_duration(self) -> bool:
+        """Whether it filters by duration."""
+        return self.min_duration is not None or self.max_duration is not None
+
+    @property
+    def counted_filter(self) -> CountedFilter:
+        """Its filters that have counters."""
+        return CountedFilter(**{field.name: getattr(self, field.name) for field in fields(CountedFilter)})
+
+
+class Sortable(Protocol):
+    """What a place in a list is made of."""
+
+    @property
+    def seq(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query within a range of `seq`, which its times were turned into; `owner` as `search.find_owner` found it."""
+
+    query: CallQuery
+    first: int
+    last: int
+    dialect: str
+    owner: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is clear already that no call matches."""
+        query = self.query
+        no_text = bool(query.phrases) and (self.owner is None or () in query.phrases)
+        return self.first > self.last or no_text
+
+    def narrow(self, **changes: Any) -> "Asked":
+        """The same with another `first` or `last`, or another filter."""
+        bounds = {name: changes.pop(name) for name in ("first", "last") if name in changes}
+        return replace(self, query=replace(self.query, **changes), **bounds)
+
+
+async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
+    """Turn the times of a query into a range of `seq`: `created_at` never falls as `seq` grows."""
+    in_organization = calls.c.organization_id == query.organization_id
+    newest = sa.select(calls.c.seq).where(in_organization).order_by(calls.c.seq.desc()).limit(1)
+    first, last = 1, (await connection.execute(newest)).scalar() or 0
+    if query.created_after is not None:
+        first = await _find_first(connection, query.organization_id, query.created_after) or last + 1
+    if query.created_before is not None:
+        after = await _find_first(connection, query.organization_id, query.created_before)
+        last = last if after is None else after - 1
+    owner = await search.find_owner(connection, query.organization_id) if query.phrases else None
+    return Asked(query=query, first=first, last=last, dialect=connection.dialect.name, owner=owner)
+
+
+async def _find_first(connection: AsyncConnection, organization_id: str, at: int) -> int | None:
+    condition = (calls.c.organization_id == organization_id) & (calls.c.created_at >= at)
+    query = sa.select(calls.c.seq).where(condition).order_by(calls.c.created_at, calls.c.seq).limit(1)
+    seq: int | None = (await connection.execute(query)).scalar()
+    return seq
+
+
+def find_place(call: Sortable, sort: Sort) -> Place:
+    """Where a call stands in a list."""
+    if sort not in SORTED_BY:
+        return Place(call.seq)
+    value = getattr(call, SORTED_BY[sort][0])
+    return Place(call.seq, _UNKNOWN if value is None else value)
+
+
+def key_of(sort: Sort) -> sa.ColumnElement[int]:
+    """What a list is sorted by, as its index has it."""
+    # Written out, so that it is the index's own expression.
+    return sa.literal_column(f"coalesce(calls.{SORTED_BY[sort][0]}, {_UNKNOWN})", sa.BigInteger)
+
+
+def match(asked: Asked, *, known: tuple[str, ...] = ()) -> list[sa.ColumnElement[bool]]:
+    """The conditions on columns of `calls`, but for those that are `known` to hold."""
+    query = asked.query
+    conditions = [
+        calls.c[name] == value for name in _EQUAL if name not in known and (value := getattr(query, name)) is not None
+    ]
+    duration = key_of("-duration_seconds")
+    if query.has_duration:
+        conditions.append(duration >= (query.min_duration or 0))
+    if query.max_duration is not None:
+        conditions.append(duration <= query.max_duration)
+    return conditions

@@ -1,0 +1,224 @@
+"""Lists of calls by filters and in orders that have no counters: how many there are, and which stand on a page.
+
+A list is read from what finds few rows: the words, a pair of metadata, or an index of `calls`. Where many calls match,
+the list is walked in its order instead, and each call on the way is looked at: a page of them is found soon.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown.calls import tables
+from ringdown.calls.cursor import Place
+from ringdown.calls.models import CALL_STATUSES
+from ringdown.calls.search_tables import RANGE_BITS
+from ringdown.calls.store import asked as asking
+from ringdown.calls.store import counted, search
+from ringdown.calls.store.asked import INDEXED, SORTED_BY, Asked
+
+calls, pairs = tables.calls, search.pairs
+
+#: So many matching calls are gathered and sorted; of more, the order is walked.
+GATHERED = 30_000
+
+
+async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int | None = None) -> int:
+    """How many calls match; counts no further than `limit`."""
+    if asked.is_empty:
+        return 0
+    if asked.query.is_counted:
+        return await counted.count_calls(connection, asked.query.counted_filter)
+    found = 0
+    for part in _split(asked, newest_first=True):
+        rows, _ = _select(part)
+        rows = rows if limit is None else rows.limit(limit - found)
+        query = sa.select(sa.func.count()).select_from(rows.subquery())
+        found += int((await connection.execute(query)).scalar_one())
+        if found == limit:
+            break
+    return found
+
+
+async def count_before(connection: AsyncConnection, asked: Asked, place: Place, *, limit: int | None = None) -> int:
+    """How many matching calls stand before what follows `place` in an order other than by time; at most `limit`."""
+    found = 0
+    for rows in await _list_parts(connection, asked):
+        key, seq = rows.selected_columns["key"], rows.selected_columns["seq"]
+        at = sa.literal(place.key, sa.BigInteger)
+        for hits in (rows.where(key > at), rows.where(key == at, seq >= place.seq)):
+            hits = hits if limit is None else hits.limit(limit - found)
+            query = sa.select(sa.func.count()).select_from(hits.subquery())
+            found += int((await connection.execute(query)).scalar_one())
+            if found == limit:
+                return found
+    return found
+
+
+async def find_seqs(connection: AsyncConnection, asked: Asked, *, limit: int, offset: int = 0) -> list[int]:
+    """The `seq` of each call of a page in the order of time; `asked` ends where a cursor stands."""
+    newest_first = asked.query.sort != "created_at"
+    if asked.is_empty:
+        return []
+    if _lacks_index_in_order(asked) and await count_calls(connection, asked, limit=GATHERED) < GATHERED:
+        all_rows = _select(asked)[0].offset(0).subquery()
+        order = all_rows.c.seq.desc() if newest_first else all_rows.c.seq.asc()
+        gathered = sa.select(all_rows.c.seq).order_by(order).limit(limit).offset(offset)
+        return list((await connection.execute(gathered)).scalars())
+    found: list[int] = []
+    for part in _split(asked, newest_first=newest_first):
+        if offset:
+            skipped = await count_calls(connection, part, limit=offset + 1)
+            if skipped <= offset:
+                offset -= skipped
+                continue
+        rows, place = _select(part)
+        page = rows.order_by(place.desc() if newest_first else place.asc()).limit(limit - len(found)).offset(offset)
+        found += list((await connection.execute(page)).scalars())
+        offset = 0
+        if len(found) == limit:
+            break
+    return found
+
+
+async def find_keyed_seqs(
+    connection: AsyncConnection, asked: Asked, *, limit: int, offset: int = 0, after: Place | None = None
+) -> list[int]:
+    """The `seq` of each call of a page in an order other than by time, from `offset` or after the call at a place."""
+    arms = [arm for rows in await _list_parts(connection, asked) for arm in _list_arms(rows, after, limit + offset)]
+    if not arms:
+        return []
+    found = sa.union_all(*(sa.select(arm.subquery()) for arm in arms)).subquery()
+    page = sa.select(found.c.seq).order_by(found.c.key.desc(), found.c.seq.desc()).limit(limit).offset(offset)
+    return list((await connection.execute(page)).scalars())
+
+
+async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Select[Any]]:
+    """For each status that a matching call has, its `seq` and `key` in no order."""
+    parts: list[sa.Select[Any]] = []
+    status = asked.query.status
+    for one in CALL_STATUSES if status is None else (status,):
+        part = asked.narrow(status=one)
+        matching = await count_calls(connection, part, limit=GATHERED)
+        if matching:
+            parts.append(_gather_keyed(part) if matching < GATHERED else _walk_keyed(part))
+    return parts
+
+
+def _list_arms(rows: sa.Select[Any], after: Place | None, limit: int) -> Iterator[sa.Select[Any]]:
+    """The first rows after a place: those with the same key, and those with a smaller one, each a range of an index."""
+    key, seq = rows.selected_columns["key"], rows.selected_columns["seq"]
+    order = (key.desc(), seq.desc())
+    if after is None:
+        yield rows.order_by(*order).limit(limit)
+        return
+    at = sa.literal(after.key, sa.BigInteger)
+    yield rows.where(key == at, seq < after.seq).order_by(*order).limit(limit)
+    yield rows.where(key < at).order_by(*order).limit(limit)
+
+
+def _gather_keyed(asked: Asked) -> sa.Select[Any]:
+    """All matching calls, found by what finds few."""
+    query = asked.query
+    key = asking.key_of(query.sort)
+    if query.phrases or query.metadata:
+        hits = _select_hits(asked)[0].offset(0).subquery()
+        sorted_by = sa.select(key).where(
+            calls.c.organization_id == query.organization_id, calls.c.seq == hits.c.seq, *_match_rest(asked)
+        )
+        rows = sa.select(hits.c.seq, sorted_by.scalar_subquery().label("key"))
+    else:
+        rows = _select_rows(asked).add_columns(key.label("key"))
+    # A fence: the order of a page does not change how its calls are found.
+    gathered = rows.offset(0).subquery()
+    return sa.select(gathered.c.seq, gathered.c.key).where(gathered.c.key.is_not(None))
+
+
+def _walk_keyed(asked: Asked) -> sa.Select[Any]:
+    """All matching calls of one status, found on the index of the order."""
+    query = asked.query
+    held = [search.has_pair(query.organization_id, calls.c.seq, pair) for pair in query.metadata]
+    if query.phrases:
+        held.append(search.hold(query.organization_id, calls.c.seq, query.phrases))
+    rows = sa.select(calls.c.seq, asking.key_of(query.sort).label("key"))
+    index = SORTED_BY[query.sort][1]
+    return _hint(rows.where(_is_within(asked), *asking.match(asked), *held), index)
+
+
+def _select(asked: Asked) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+    """The `seq` of all matching calls, and by what to order them in time."""
+    query = asked.query
+    if not query.phrases and not query.metadata:
+        return _select_rows(asked), calls.c.seq
+    rows, place = _select_hits(asked)
+    rest = _match_rest(asked)
+    if rest:
+        found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
+            calls.c.organization_id == query.organization_id, calls.c.seq == rows.selected_columns["seq"], *rest
+        )
+        rows = rows.where(found.scalar_subquery() == sa.literal_column("1"))
+    return rows, place
+
+
+def _select_hits(asked: Asked) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+    """The `seq` of the calls that match as far as words and metadata tell, and by what to order them in time."""
+    query, others = asked.query, asked.query.metadata
+    rows: sa.Select[tuple[int]]
+    place: sa.ColumnElement[int]
+    if query.phrases:
+        assert asked.owner is not None
+        facts = {name: value for name in search.FACTS if (value := getattr(query, name)) is not None}
+        rows, place = search.select_hits(
+            asked.dialect, owner=asked.owner, phrases=query.phrases, facts=facts, first=asked.first, last=asked.last
+        )
+    else:
+        rows, place = search.select_pair(query.organization_id, others[0], first=asked.first, last=asked.last)
+        others = others[1:]
+    seq = rows.selected_columns["seq"]
+    return rows.where(*(search.has_pair(query.organization_id, seq, pair) for pair in others)), place
+
+
+def _match_rest(asked: Asked) -> list[sa.ColumnElement[bool]]:
+    return asking.match(asked, known=search.FACTS if asked.query.phrases else ())
+
+
+def _select_rows(asked: Asked) -> sa.Select[tuple[int]]:
+    """The `seq` of all matching calls of a query without words and metadata."""
+    query = asked.query
+    rows = sa.select(calls.c.seq).where(_is_within(asked), *asking.match(asked))
+    index = next((index for name, index in INDEXED.items() if getattr(query, name) is not None), None)
+    if index is not None:
+        return _hint(rows, index)
+    return rows
+
+
+def _hint(rows: sa.Select[Any], index: str) -> sa.Select[Any]:
+    # SQLite knows little of how many rows an index finds; PostgreSQL knows, and has no hints.
+    return rows.with_hint(calls, f"INDEXED BY {index}", "sqlite")
+
+
+def _is_within(asked: Asked) -> sa.ColumnElement[bool]:
+    return (calls.c.organization_id == asked.query.organization_id) & calls.c.seq.between(asked.first, asked.last)
+
+
+def _lacks_index_in_order(asked: Asked) -> bool:
+    query = asked.query
+    has_index = query.phrases or query.metadata or any(getattr(query, name) is not None for name in INDEXED)
+    return query.has_duration and not has_index
+
+
+def _split(asked: Asked, *, newest_first: bool) -> Iterator[Asked]:
+    """The query in ranges that grow, in the order of the list: PostgreSQL reads all that an index finds at once."""
+    if asked.dialect == "sqlite" or not asked.query.phrases:
+        yield asked
+        return
+    low, high = asked.first >> RANGE_BITS, asked.last >> RANGE_BITS
+    width = 1
+    while low <= high:
+        near, far = (max(high - width + 1, low), high) if newest_first else (low, min(low + width - 1, high))
+        yield asked.narrow(
+            first=max(asked.first, near << RANGE_BITS), last=min(asked.last, (far + 1 << RANGE_BITS) - 1)
+        )
+        low, high = (low, near - 1) if newest_first else (far + 1, high)
+        width *= 2

@@ -1,0 +1,123 @@
+"""Agents. Generated from the OpenAPI document by `make client`; not edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any, Unpack
+
+from ringdown.client.generated import schemas as s
+from ringdown.client.pages import Page
+from ringdown.client.resource import AsyncResource, Resource
+from ringdown.client.transport import Operation, quote
+
+
+class Agents(Resource):
+    """Agents of the API."""
+
+    def list(self, **query: Unpack[s.ListAgentsQuery]) -> Page[s.AgentObject]:
+        """List agents."""
+        return self._transport.request_page(Operation(method="GET", path="/agents", query={**query}))
+
+    def iterate(self, **query: Unpack[s.ListAgentsQuery]) -> Iterator[s.AgentObject]:
+        """List agents: all pages."""
+        return self._iterate(Operation(method="GET", path="/agents", query={**query}))
+
+    def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
+        """Create an agent."""
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
+        )["data"]
+        return answer
+
+    def get(self, agent_id: str) -> s.AgentObject:
+        """Get an agent."""
+        answer: s.AgentObject = self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))[
+            "data"
+        ]
+        return answer
+
+    def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
+        """Update an agent."""
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body})
+        )["data"]
+        return answer
+
+    def delete(self, agent_id: str) -> dict[str, Any]:
+        """Delete an agent."""
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))[
+            "data"
+        ]
+        return answer
+
+    def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
+        """Publish an agent."""
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
+        )["data"]
+        return answer
+
+    def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
+        """List agent templates."""
+        answer: Sequence[s.AgentTemplateObject] = self._transport.request(
+            Operation(method="GET", path="/agent-templates")
+        )["data"]
+        return answer
+
+
+class AsyncAgents(AsyncResource):
+    """Agents of the API, for asyncio."""
+
+    async def list(self, **query: Unpack[s.ListAgentsQuery]) -> Page[s.AgentObject]:
+        """List agents."""
+        return await self._transport.request_page(Operation(method="GET", path="/agents", query={**query}))
+
+    def iterate(self, **query: Unpack[s.ListAgentsQuery]) -> AsyncIterator[s.AgentObject]:
+        """List agents: all pages."""
+        return self._iterate(Operation(method="GET", path="/agents", query={**query}))
+
+    async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
+        """Create an agent."""
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
+        return answer
+
+    async def get(self, agent_id: str) -> s.AgentObject:
+        """Get an agent."""
+        answer: s.AgentObject = (
+            await self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))
+        )["data"]
+        return answer
+
+    async def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
+        """Update an agent."""
+        answer: s.AgentObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body}))
+        )["data"]
+        return answer
+
+    async def delete(self, agent_id: str) -> dict[str, Any]:
+        """Delete an agent."""
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))
+        )["data"]
+        return answer
+
+    async def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
+        """Publish an agent."""
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
+            )
+        )["data"]
+        return answer
+
+    async def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
+        """List agent templates."""
+        answer: Sequence[s.AgentTemplateObject] = (
+            await self._transport.request(Operation(method="GET", path="/agent-templates"))
+        )["data"]
+        return answer

@@ -1,0 +1,1156 @@
+"""Shapes of requests and answers. Generated from the OpenAPI document by `make client`; not edited by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Required, TypedDict
+
+
+class AddDocument(TypedDict, total=False):
+    name: Required[str]
+    description: str | None
+    file: Required[FileBody]
+
+
+class AddText(TypedDict, total=False):
+    name: Required[str]
+    description: str | None
+    text: Required[str]
+    format: Literal["text", "markdown"]
+
+
+class AddWebPages(TypedDict, total=False):
+    name: Required[str]
+    description: str | None
+    urls: Required[list[str]]
+    max_depth: int
+    max_pages: int
+
+
+class AgentNumber(TypedDict, total=False):
+    id: Required[str]
+    phone_number: Required[str]
+
+
+class AgentNumbersObject(TypedDict, total=False):
+    agent_id: Required[str]
+    inbound: Required[list[NumberObject]]
+    outbound: Required[list[NumberObject]]
+
+
+class AgentObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    description: Required[str | None]
+    status: Required[Literal["draft", "creating", "active", "failed"]]
+    model: Required[str]
+    voice_id: Required[str]
+    voice_name: Required[str | None]
+    system_prompt: Required[str]
+    greeting: Required[str | None]
+    inactivity_message: Required[str | None]
+    inactivity_timeout: Required[int | None]
+    max_duration: Required[int]
+    temperature: Required[float]
+    tools: Required[list[str]]
+    knowledge_base_ids: Required[list[str]]
+    knowledge_bases: Required[list[str]]
+    inbound_phone_numbers: Required[list[AgentNumber]]
+    outbound_phone_numbers: Required[list[AgentNumber]]
+    created_at: Required[str]
+    updated_at: Required[str]
+    greeting_settings: Required[GreetingObject]
+    inactivity_messages: Required[list[InactivityMessageObject]]
+    join_timeout: Required[str]
+    recording_enabled: Required[bool]
+    language_hint: Required[str]
+    time_exceeded_message: Required[str | None]
+    initial_output_medium: Required[
+        Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"]
+    ]
+    vad_settings: Required[VadSettingsObject]
+    flow: Required[dict[str, Any] | None]
+    template_id: Required[str | None]
+    call_template_name: Required[str | None]
+    success_criteria: Required[str | None]
+    extraction_schema: Required[dict[str, Any] | None]
+    recognizer: Required[str | None]
+    fallbacks: Required[FallbacksObject]
+    languages: Required[list[str]]
+    voicemail_settings: Required[VoicemailSettingsObject]
+    screening_settings: Required[ScreeningSettingsObject]
+    transfer_number: Required[str | None]
+    transfer_numbers: Required[list[TransferNumberObject]]
+
+
+class AgentTemplateObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    description: Required[str]
+    category: Required[str]
+    system_prompt: Required[str]
+    greeting: Required[str | None]
+    flow: Required[dict[str, Any]]
+    is_active: Required[bool]
+
+
+class AssignNumber(TypedDict, total=False):
+    number_id: Required[str]
+    agent_id: Required[str]
+    assignment_type: Required[Literal["inbound", "outbound"]]
+
+
+class AuthenticationBody(TypedDict, total=False):
+    type: Literal["none", "bearer", "api_key", "basic"] | None
+    token: str | None
+    header: str | None
+    value: str | None
+    username: str | None
+    password: str | None
+    options: list[SecurityOptionBody] | None
+
+
+class AutomaticParameterBody(TypedDict, total=False):
+    name: Required[str]
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
+    knownValue: Literal["KNOWN_PARAM_CALL_ID"] | None
+    value: str | None
+
+
+class AvailableNumberObject(TypedDict, total=False):
+    phone_number: Required[str]
+    phone_number_type: Required[str | None]
+    range: Required[int | None]
+    region_information: Required[list[RegionObject]]
+    features: Required[list[str]]
+    cost_information: Required[CostObject | None]
+    provider: Required[str]
+
+
+class BrowserCallObject(TypedDict, total=False):
+    joinUrl: Required[str]
+    callId: Required[str]
+    agentName: Required[str]
+
+
+class BulkDelete(TypedDict, total=False):
+    ids: Required[list[str]]
+
+
+class BulkDeleteObject(TypedDict, total=False):
+    deleted_count: Required[int]
+    failed_count: Required[int]
+    deleted_ids: Required[list[str]]
+    failed_ids: Required[list[str]]
+
+
+class CallEventObject(TypedDict, total=False):
+    type: Required[str]
+    timestamp: Required[float]
+    created_at: Required[str]
+    data: Required[dict[str, Any]]
+
+
+CallObject = TypedDict(
+    "CallObject",
+    {
+        "id": "Required[str]",
+        "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
+        "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
+        "agent_id": "Required[str]",
+        "to": "Required[str | None]",
+        "from": "Required[str | None]",
+        "duration_seconds": "Required[int | None]",
+        "recording_url": "Required[str | None]",
+        "transcript_url": "Required[str | None]",
+        "summary": "Required[str | None]",
+        "cost_credits": "Required[int]",
+        "metadata": "Required[dict[str, Any]]",
+        "started_at": "Required[str | None]",
+        "ended_at": "Required[str | None]",
+        "created_at": "Required[str]",
+        "updated_at": "Required[str]",
+        "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
+        "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
+        "sentiment": "Required[str | None]",
+        "phone_number": "Required[str | None]",
+        "from_number": "Required[str | None]",
+        "to_number": "Required[str | None]",
+        "variables": "Required[dict[str, str]]",
+        "latency": "Required[LatencyObject]",
+        "analysis": "Required[dict[str, Any] | None]",
+        "trunk_id": "Required[str | None]",
+        "media_quality": "Required[QualityObject | None]",
+        "transfer": "Required[TransferObject | None]",
+        "transcript": "list[TurnObject] | None",
+    },
+    total=False,
+)
+
+
+class CallSettingsBody(TypedDict, total=False):
+    recording_enabled: bool | None
+    transcription_enabled: bool | None
+    greeting: str | None
+    max_duration: str | float | None
+    join_timeout: str | float | None
+
+
+class CostObject(TypedDict, total=False):
+    upfront_cost: Required[str | None]
+    monthly_cost: Required[str | None]
+    currency: Required[str | None]
+
+
+class CreateAgent(TypedDict, total=False):
+    name: Required[str]
+    voice_id: Required[str]
+    system_prompt: Required[str]
+    instructions: str
+    status: Literal["draft", "active"] | None
+    description: str | None
+    model: str | None
+    tools: list[str] | None
+    knowledge_bases: list[str] | None
+    knowledge_base_ids: list[str]
+    temperature: float | None
+    recording_enabled: bool | None
+    language_hint: str | None
+    join_timeout: str | float | None
+    max_duration: str | float | None
+    time_exceeded_message: str | None
+    greeting: str | None
+    greeting_settings: GreetingSettings | None
+    inactivity_message: str | None
+    inactivity_timeout: str | float | None
+    inactivity_messages: list[InactivityMessageBody] | None
+    initial_output_medium: Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"] | None
+    vad_settings: VadSettingsBody | None
+    flow: FlowBody | None
+    template_id: str | None
+    call_template_name: str | None
+    success_criteria: str | None
+    extraction_schema: dict[str, Any] | None
+    recognizer: str | None
+    fallbacks: FallbacksBody | None
+    languages: list[str] | None
+    voicemail_settings: VoicemailSettingsBody | None
+    screening_settings: ScreeningSettingsBody | None
+    transfer_number: str | None
+    transfer_numbers: list[TransferNumberBody] | None
+
+
+class CreateBrowserCall(TypedDict, total=False):
+    agent_id: Required[str]
+    call_settings: CallSettingsBody | None
+    variables: dict[str, str | float | bool] | None
+    context: dict[str, Any]
+    metadata: dict[str, JsonValue] | None
+
+
+class CreateCall(TypedDict, total=False):
+    agent_id: Required[str]
+    phone_number: Required[str]
+    to_number: str
+    from_number: str | None
+    direction: Literal["outbound"] | None
+    call_settings: CallSettingsBody | None
+    variables: dict[str, str | float | bool] | None
+    context: dict[str, Any]
+    metadata: dict[str, JsonValue] | None
+
+
+class CreateCredential(TypedDict, total=False):
+    provider_type: Required[Literal["telnyx", "twilio"]]
+    friendly_name: str | None
+    api_key: str | None
+    account_sid: str | None
+    auth_token: str | None
+
+
+class CreateKnowledgeBase(TypedDict, total=False):
+    name: Required[str]
+    description: str | None
+    file_content: str | None
+    file_name: str | None
+
+
+class CreateTool(TypedDict, total=False):
+    name: str | None
+    description: str | None
+    definition: DefinitionBody | None
+    type: Literal["http", "mcp"] | None
+    url: str | None
+    endpoint: str | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
+    headers: dict[str, str] | None
+    parameters: list[ParameterBody] | ObjectSchemaBody | None
+    authentication: AuthenticationBody | None
+    body_template: str | None
+    timeout_seconds: int | str | None
+    category: str | None
+    response_schema: dict[str, Any] | None
+
+
+class CreateTrunk(TypedDict, total=False):
+    name: Required[str]
+    hosts: Required[list[str | dict[str, Any]]]
+    transport: Literal["udp", "tcp", "tls"] | None
+    username: str | None
+    password: str | None
+    registers: bool | None
+    registration_expires_seconds: int | None
+    outbound_proxy: str | None
+    allowed_sources: list[str] | None
+    inbound_username: str | None
+    inbound_password: str | None
+    caller_id_form: Literal["from", "p_asserted_identity", "remote_party_id"] | None
+    number_format: Literal["e164", "e164_without_plus", "national", "international"] | None
+    number_prefix: str | None
+    default_region: str | None
+    codecs: list[Literal["PCMU", "PCMA", "G722", "OPUS"]] | None
+    srtp: Literal["off", "optional", "required"] | None
+    max_calls_per_second: float | None
+    max_concurrent_calls: int | None
+    session_timer: Literal["off", "accept", "request"] | None
+    session_expires_seconds: int | None
+    allowed_prefixes: list[str] | None
+    premium_allowed: bool | None
+    transfer: Literal["auto", "refer", "bridge"] | None
+    accepts_refer: bool | None
+    dtmf: Literal["auto", "rfc4733", "inband"] | None
+    nat: Literal["auto", "off"] | None
+    tls_ca: str | None
+    tls_certificate: str | None
+    tls_private_key: str | None
+    tls_server_name: str | None
+    tls_verify: bool | None
+    is_enabled: bool | None
+
+
+class CredentialObject(TypedDict, total=False):
+    id: Required[str]
+    provider_type: Required[Literal["telnyx", "twilio"]]
+    friendly_name: Required[str | None]
+    account_sid: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class DefinitionBody(TypedDict, total=False):
+    modelToolName: str | None
+    description: str | None
+    type: Literal["http", "mcp"] | None
+    http: HttpBody | None
+    url: str | None
+    base_url: str | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
+    headers: dict[str, str] | None
+    parameters: list[ParameterBody] | ObjectSchemaBody | None
+    dynamicParameters: list[ParameterBody] | None
+    staticParameters: list[StaticParameterBody] | None
+    automaticParameters: list[AutomaticParameterBody] | None
+    requirements: RequirementsBody | None
+    authTokens: dict[str, str] | None
+    authentication: AuthenticationBody | None
+    body_template: str | None
+    timeout: int | str | None
+    timeout_seconds: int | str | None
+    include: list[str] | None
+
+
+class FallbacksBody(TypedDict, total=False):
+    recognizers: list[str]
+    models: list[str]
+    voices: list[str]
+
+
+class FallbacksObject(TypedDict, total=False):
+    recognizers: Required[list[str]]
+    models: Required[list[str]]
+    voices: Required[list[str]]
+
+
+class FileBody(TypedDict, total=False):
+    filename: Required[str]
+    content_type: str | None
+    data: Required[str]
+
+
+class FlowBody(TypedDict, total=False):
+    start: Required[str]
+    nodes: Required[dict[str, NodeBody]]
+    summary: str | None
+    outcome: (
+        Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
+        | dict[
+            str,
+            dict[
+                str,
+                Literal[
+                    "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+                ],
+            ],
+        ]
+        | None
+    )
+    keywords: dict[str, KeywordBody] | None
+
+
+class GatewayStatusObject(TypedDict, total=False):
+    gateway_id: Required[str]
+    registration: Required[Literal["off", "registering", "registered", "refused", "failed"]]
+    registration_error: Required[str | None]
+    is_reachable: Required[bool | None]
+    round_trip_ms: Required[float | None]
+    last_error: Required[str | None]
+    live_calls: Required[int]
+    checked_at: Required[str]
+
+
+class GreetingObject(TypedDict, total=False):
+    first_speaker: Required[Literal["agent", "user"]]
+    text: Required[str | None]
+    prompt: Required[str | None]
+    delay: Required[str]
+    uninterruptible: Required[bool]
+    fallback_delay: Required[str | None]
+    fallback_text: Required[str | None]
+    fallback_prompt: Required[str | None]
+
+
+class GreetingSettings(TypedDict, total=False):
+    first_speaker: Literal["agent", "user"]
+    text: str | None
+    prompt: str | None
+    delay: str | float
+    uninterruptible: bool
+    fallback_delay: str | float | None
+    fallback_text: str | None
+    fallback_prompt: str | None
+
+
+class HeaderKeyBody(TypedDict, total=False):
+    name: Required[str]
+    value: str | None
+
+
+class HttpAuthBody(TypedDict, total=False):
+    scheme: str
+    value: str | None
+
+
+class HttpBody(TypedDict, total=False):
+    url: str | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
+    baseUrlPattern: str | None
+    httpMethod: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
+
+
+class ImportNumber(TypedDict, total=False):
+    phone_number: Required[str]
+    provider_type: Literal["telnyx", "twilio", "custom_sip"] | None
+    friendly_name: str | None
+    trunk_id: str | None
+    sip_server: str | None
+    sip_username: str | None
+    sip_password: str | None
+    api_key: str | None
+    account_sid: str | None
+    auth_token: str | None
+    credential_id: str | None
+
+
+class InactivityMessageBody(TypedDict, total=False):
+    duration: Required[str | float]
+    message: Required[str]
+    endBehavior: Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
+    end_behavior: str
+
+
+class InactivityMessageObject(TypedDict, total=False):
+    duration: Required[str]
+    message: Required[str]
+    endBehavior: Required[
+        Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
+    ]
+
+
+class KeywordBody(TypedDict, total=False):
+    phrases: Required[list[str]]
+    key: str | None
+    next: str | None
+
+
+class KnowledgeBaseObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    description: Required[str | None]
+    status: Required[Literal["processing", "ready", "failed"]]
+    source_count: Required[int]
+    chunk_count: Required[int]
+    embedding_model: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class LatencyObject(TypedDict, total=False):
+    p50_ms: Required[int | None]
+    p95_ms: Required[int | None]
+
+
+class ListenBody(TypedDict, total=False):
+    kind: Required[Literal["free", "yes_no", "choice", "digits", "date", "message"]]
+    options: dict[str, list[str]] | None
+    min: int | None
+    max: int | None
+    max_seconds: int | None
+
+
+class NodeBody(TypedDict, total=False):
+    say: str | None
+    listen: ListenBody | None
+    slot: str | None
+    confirm: str | None
+    keypad: dict[str, str] | None
+    reprompt: str | None
+    max_reprompts: int | None
+    next: str | dict[str, str] | None
+    on_failure: str | None
+    end: Literal["hang_up", "transfer", "take_message"] | None
+    transfer_to: str | None
+    mode: Literal["blind", "attended"] | None
+    tool: NodeToolBody | None
+    by: str | None
+    send_digits: str | None
+
+
+class NodeToolBody(TypedDict, total=False):
+    name: Required[str]
+    arguments: dict[str, Any] | None
+    result: str | dict[str, str] | None
+
+
+class NumberObject(TypedDict, total=False):
+    id: Required[str]
+    number: Required[str]
+    phone_number: Required[str]
+    friendly_name: Required[str | None]
+    status: Required[Literal["active", "inactive", "pending"]]
+    organization_id: Required[str]
+    is_trudy_managed: Required[bool]
+    agent_id: Required[str | None]
+    inbound_agent_id: Required[str | None]
+    outbound_agent_id: Required[str | None]
+    trunk_id: Required[str | None]
+    telephony_credential_id: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+    provider_type: Required[Literal["telnyx", "twilio"] | None]
+
+
+class ObjectSchemaBody(TypedDict, total=False):
+    type: Literal["object"]
+    properties: dict[str, Any]
+    required: list[str]
+    additionalProperties: bool
+    description: str | None
+
+
+class ParameterBody(TypedDict, total=False):
+    name: Required[str]
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
+    schema: dict[str, Any] | None
+    required: bool
+    type: (
+        Literal["string", "integer", "number", "boolean", "array", "object", "null"]
+        | list[Literal["string", "integer", "number", "boolean", "array", "object", "null"]]
+        | None
+    )
+    description: str | None
+    default: Any
+    enum: list[Any] | None
+    items: dict[str, Any] | None
+    properties: dict[str, Any] | None
+
+
+class PassageObject(TypedDict, total=False):
+    source_id: Required[str]
+    source_name: Required[str]
+    knowledge_base_id: Required[str]
+    text: Required[str]
+    score: Required[float]
+    position: Required[int]
+    title: Required[str | None]
+    url: Required[str | None]
+
+
+class PassagesObject(TypedDict, total=False):
+    query: Required[str]
+    passages: Required[list[PassageObject]]
+
+
+class PurchaseNumber(TypedDict, total=False):
+    provider_type: Literal["telnyx", "twilio"] | None
+    api_key: str | None
+    account_sid: str | None
+    auth_token: str | None
+    credential_id: str | None
+    phone_number: Required[str]
+    friendly_name: str | None
+
+
+class QualityObject(TypedDict, total=False):
+    codec: Required[str]
+    is_encrypted: Required[bool]
+    packets_received: Required[int]
+    packets_lost: Required[int]
+    loss_percent: Required[float]
+    jitter_ms: Required[float]
+    round_trip_ms: Required[float | None]
+    remote_loss_percent: Required[float | None]
+    mos: Required[float | None]
+
+
+class QueryKnowledge(TypedDict, total=False):
+    query: Required[str]
+    limit: int
+
+
+class RecordingObject(TypedDict, total=False):
+    call_id: Required[str]
+    recording_url: Required[str]
+    format: Required[Literal["mp3"]]
+    duration_seconds: Required[int | None]
+
+
+class RegionObject(TypedDict, total=False):
+    region_type: Required[str]
+    region_name: Required[str]
+
+
+class RequirementBody(TypedDict, total=False):
+    headerApiKey: HeaderKeyBody | None
+    httpAuth: HttpAuthBody | None
+    queryApiKey: HeaderKeyBody | None
+
+
+class RequirementsBody(TypedDict, total=False):
+    httpSecurityOptions: SecurityOptionsBody | None
+
+
+class ScreeningSettingsBody(TypedDict, total=False):
+    name: str | None
+    reason: str | None
+
+
+class ScreeningSettingsObject(TypedDict, total=False):
+    name: Required[str | None]
+    reason: Required[str | None]
+
+
+class SearchNumbers(TypedDict, total=False):
+    provider_type: Literal["telnyx", "twilio"] | None
+    api_key: str | None
+    account_sid: str | None
+    auth_token: str | None
+    credential_id: str | None
+    country_code: str
+    locality: str | None
+    area_code: str | None
+    administrative_area: str | None
+    phone_number_type: Literal["local", "toll_free", "mobile", "national"] | None
+    page: int
+    page_size: int
+
+
+class SecurityOptionBody(TypedDict, total=False):
+    requirements: dict[str, RequirementBody]
+
+
+class SecurityOptionsBody(TypedDict, total=False):
+    options: list[SecurityOptionBody]
+
+
+class SendDigits(TypedDict, total=False):
+    digits: Required[str]
+
+
+class SourceObject(TypedDict, total=False):
+    id: Required[str]
+    knowledge_base_id: Required[str]
+    kind: Required[Literal["document", "web", "text"]]
+    name: Required[str]
+    description: Required[str | None]
+    status: Required[Literal["processing", "ready", "failed"]]
+    progress: Required[float]
+    error: Required[str | None]
+    warnings: Required[list[str]]
+    chunk_count: Required[int]
+    embedded_chunk_count: Required[int]
+    filename: Required[str | None]
+    content_type: Required[str | None]
+    size_bytes: Required[int | None]
+    urls: Required[list[str] | None]
+    max_depth: Required[int | None]
+    max_pages: Required[int | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class StaticParameterBody(TypedDict, total=False):
+    name: Required[str]
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
+    value: Any
+
+
+class ToolObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    type: Required[Literal["http", "mcp"]]
+    description: Required[str]
+    url: Required[str | None]
+    method: Required[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
+    headers: Required[dict[str, str | None]]
+    body_template: Required[str | None]
+    timeout_seconds: Required[float]
+    created_at: Required[str]
+    updated_at: Required[str]
+    definition: Required[dict[str, Any]]
+    category: Required[str | None]
+    response_schema: Required[dict[str, Any] | None]
+
+
+class ToolTestObject(TypedDict, total=False):
+    status: Required[int | None]
+    duration_ms: Required[int]
+    is_error: Required[bool]
+    response: Required[str]
+    request: Required[dict[str, Any] | None]
+
+
+class ToolTrial(TypedDict, total=False):
+    arguments: dict[str, Any]
+    context: dict[str, str]
+    tool: str | None
+
+
+class TranscriptObject(TypedDict, total=False):
+    call_id: Required[str]
+    transcript: Required[list[TurnObject]]
+    summary: Required[str | None]
+
+
+class TransferCall(TypedDict, total=False):
+    phone_number: Required[str]
+    to: str
+    to_number: str
+    mode: Literal["blind", "attended"]
+    introduction: str | None
+    timeout: str | float | None
+
+
+class TransferNumberBody(TypedDict, total=False):
+    name: Required[str]
+    phone_number: Required[str]
+    mode: Literal["blind", "attended"]
+
+
+class TransferNumberObject(TypedDict, total=False):
+    name: Required[str]
+    phone_number: Required[str]
+    mode: Required[Literal["blind", "attended"]]
+
+
+class TransferObject(TypedDict, total=False):
+    to: Required[str]
+    mode: Required[Literal["blind", "attended"]]
+    status: Required[Literal["requested", "ringing", "talking", "connected", "failed"]]
+    reason: Required[str | None]
+
+
+class TrunkHostBody(TypedDict, total=False):
+    host: Required[str]
+    port: int | None
+    priority: int
+    weight: int
+
+
+class TrunkHostObject(TypedDict, total=False):
+    host: Required[str]
+    port: Required[int | None]
+    priority: Required[int]
+    weight: Required[int]
+
+
+class TrunkObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    origin: Required[Literal["api", "toml"]]
+    is_enabled: Required[bool]
+    hosts: Required[list[TrunkHostObject]]
+    transport: Required[Literal["udp", "tcp", "tls"]]
+    username: Required[str | None]
+    has_password: Required[bool]
+    registers: Required[bool]
+    registration_expires_seconds: Required[int]
+    outbound_proxy: Required[str | None]
+    allowed_sources: Required[list[str]]
+    inbound_username: Required[str | None]
+    has_inbound_password: Required[bool]
+    caller_id_form: Required[Literal["from", "p_asserted_identity", "remote_party_id"]]
+    number_format: Required[Literal["e164", "e164_without_plus", "national", "international"]]
+    number_prefix: Required[str]
+    default_region: Required[str]
+    codecs: Required[list[Literal["PCMU", "PCMA", "G722", "OPUS"]]]
+    srtp: Required[Literal["off", "optional", "required"]]
+    max_calls_per_second: Required[float | None]
+    max_concurrent_calls: Required[int | None]
+    session_timer: Required[Literal["off", "accept", "request"]]
+    session_expires_seconds: Required[int]
+    allowed_prefixes: Required[list[str]]
+    premium_allowed: Required[bool]
+    transfer: Required[Literal["auto", "refer", "bridge"]]
+    accepts_refer: Required[bool]
+    dtmf: Required[Literal["auto", "rfc4733", "inband"]]
+    nat: Required[Literal["auto", "off"]]
+    tls_ca: Required[str | None]
+    tls_certificate: Required[str | None]
+    has_tls_private_key: Required[bool]
+    tls_server_name: Required[str | None]
+    tls_verify: Required[bool]
+    status: Required[TrunkStatusObject]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class TrunkStatusObject(TypedDict, total=False):
+    registration: Required[Literal["off", "registering", "registered", "refused", "failed"] | None]
+    registration_error: Required[str | None]
+    is_reachable: Required[bool | None]
+    round_trip_ms: Required[float | None]
+    last_error: Required[str | None]
+    live_calls: Required[int]
+    checked_at: Required[str | None]
+    gateways: Required[list[GatewayStatusObject]]
+
+
+class TurnLatencyObject(TypedDict, total=False):
+    total_ms: Required[int]
+    endpoint_ms: Required[int]
+    recognition_ms: Required[int]
+    model_ms: Required[int]
+    speech_ms: Required[int]
+    playout_ms: Required[int]
+
+
+class TurnObject(TypedDict, total=False):
+    speaker: Required[Literal["agent", "contact"]]
+    text: Required[str]
+    timestamp: Required[float]
+    end_timestamp: Required[float]
+    interrupted: Required[bool]
+    latency: Required[TurnLatencyObject | None]
+
+
+class UnassignNumber(TypedDict, total=False):
+    number_id: Required[str]
+    assignment_type: Required[Literal["inbound", "outbound"]]
+
+
+class UnassignedNumberObject(TypedDict, total=False):
+    id: Required[str]
+    number: Required[str]
+    phone_number: Required[str]
+    friendly_name: Required[str | None]
+    status: Required[Literal["active", "inactive", "pending"]]
+    organization_id: Required[str]
+    is_trudy_managed: Required[bool]
+    agent_id: Required[None]
+    inbound_agent_id: Required[str | None]
+    outbound_agent_id: Required[str | None]
+    trunk_id: Required[str | None]
+    telephony_credential_id: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+    provider_type: Required[Literal["telnyx", "twilio"] | None]
+    unassigned_at: Required[str]
+
+
+class UpdateAgent(TypedDict, total=False):
+    name: str | None
+    voice_id: str | None
+    system_prompt: str | None
+    instructions: str
+    status: Literal["draft", "active"] | None
+    description: str | None
+    model: str | None
+    tools: list[str] | None
+    knowledge_bases: list[str] | None
+    knowledge_base_ids: list[str]
+    temperature: float | None
+    recording_enabled: bool | None
+    language_hint: str | None
+    join_timeout: str | float | None
+    max_duration: str | float | None
+    time_exceeded_message: str | None
+    greeting: str | None
+    greeting_settings: GreetingSettings | None
+    inactivity_message: str | None
+    inactivity_timeout: str | float | None
+    inactivity_messages: list[InactivityMessageBody] | None
+    initial_output_medium: Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"] | None
+    vad_settings: VadSettingsBody | None
+    flow: FlowBody | None
+    template_id: str | None
+    call_template_name: str | None
+    success_criteria: str | None
+    extraction_schema: dict[str, Any] | None
+    recognizer: str | None
+    fallbacks: FallbacksBody | None
+    languages: list[str] | None
+    voicemail_settings: VoicemailSettingsBody | None
+    screening_settings: ScreeningSettingsBody | None
+    transfer_number: str | None
+    transfer_numbers: list[TransferNumberBody] | None
+
+
+class UpdateCall(TypedDict, total=False):
+    call_settings: CallSettingsBody | None
+    variables: dict[str, str | float | bool] | None
+    context: dict[str, Any]
+    metadata: dict[str, JsonValue] | None
+
+
+class UpdateCredential(TypedDict, total=False):
+    friendly_name: str | None
+    api_key: str | None
+    auth_token: str | None
+
+
+class UpdateKnowledgeBase(TypedDict, total=False):
+    name: str | None
+    description: str | None
+
+
+class UpdateNumber(TypedDict, total=False):
+    friendly_name: str | None
+    trunk_id: str | None
+
+
+class UpdateTool(TypedDict, total=False):
+    name: str | None
+    description: str | None
+    definition: DefinitionBody | None
+    type: Literal["http", "mcp"] | None
+    url: str | None
+    endpoint: str | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
+    headers: dict[str, str] | None
+    parameters: list[ParameterBody] | ObjectSchemaBody | None
+    authentication: AuthenticationBody | None
+    body_template: str | None
+    timeout_seconds: int | str | None
+    category: str | None
+    response_schema: dict[str, Any] | None
+
+
+class UpdateTrunk(TypedDict, total=False):
+    name: str | None
+    hosts: list[str | dict[str, Any]] | None
+    transport: Literal["udp", "tcp", "tls"] | None
+    username: str | None
+    password: str | None
+    registers: bool | None
+    registration_expires_seconds: int | None
+    outbound_proxy: str | None
+    allowed_sources: list[str] | None
+    inbound_username: str | None
+    inbound_password: str | None
+    caller_id_form: Literal["from", "p_asserted_identity", "remote_party_id"] | None
+    number_format: Literal["e164", "e164_without_plus", "national", "international"] | None
+    number_prefix: str | None
+    default_region: str | None
+    codecs: list[Literal["PCMU", "PCMA", "G722", "OPUS"]] | None
+    srtp: Literal["off", "optional", "required"] | None
+    max_calls_per_second: float | None
+    max_concurrent_calls: int | None
+    session_timer: Literal["off", "accept", "request"] | None
+    session_expires_seconds: int | None
+    allowed_prefixes: list[str] | None
+    premium_allowed: bool | None
+    transfer: Literal["auto", "refer", "bridge"] | None
+    accepts_refer: bool | None
+    dtmf: Literal["auto", "rfc4733", "inband"] | None
+    nat: Literal["auto", "off"] | None
+    tls_ca: str | None
+    tls_certificate: str | None
+    tls_private_key: str | None
+    tls_server_name: str | None
+    tls_verify: bool | None
+    is_enabled: bool | None
+
+
+class VadSettingsBody(TypedDict, total=False):
+    turn_endpoint_delay: str | float
+    minimum_turn_duration: str | float
+    minimum_interruption_duration: str | float
+    frame_activation_threshold: float
+
+
+class VadSettingsObject(TypedDict, total=False):
+    turn_endpoint_delay: Required[str]
+    minimum_turn_duration: Required[str]
+    minimum_interruption_duration: Required[str]
+    frame_activation_threshold: Required[float]
+
+
+class VoiceObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    provider: Required[str]
+    type: Required[Literal["reference", "custom"]]
+    language: Required[str | None]
+    status: Required[Literal["training", "active", "failed"]]
+    created_at: Required[str | None]
+    updated_at: Required[str | None]
+
+
+class VoicemailSettingsBody(TypedDict, total=False):
+    detection: bool
+    action: Literal["hang_up", "leave_message", "continue"]
+    message: str | None
+
+
+class VoicemailSettingsObject(TypedDict, total=False):
+    detection: Required[bool]
+    action: Required[Literal["hang_up", "leave_message", "continue"]]
+    message: Required[str | None]
+
+
+class WebhookUrlObject(TypedDict, total=False):
+    agent_id: Required[str]
+    webhook_url: Required[str]
+    sip_uri: Required[str]
+
+
+class ListCallsQuery(TypedDict, total=False):
+    cursor: str
+    include: Literal["transcript"]
+    agent_id: str
+    status: Literal[
+        "queued", "ringing", "in_progress", "completed", "failed", "created", "in-progress", "ended", "cancelled"
+    ]
+    direction: Literal["inbound", "outbound", "webrtc"]
+    batch_call_id: str
+    campaign_id: str
+    contact_id: str
+    from_number: str
+    to_number: str
+    ended_reason: Literal[
+        "user_hangup",
+        "agent_hangup",
+        "transferred",
+        "voicemail",
+        "inactivity",
+        "max_duration",
+        "no_answer",
+        "busy",
+        "declined",
+        "invalid_destination",
+        "unreachable",
+        "cancelled",
+        "dnc_blocked",
+        "outside_window",
+        "no_phone_number_configured",
+        "insufficient_credits",
+        "no_media",
+        "provider_error",
+        "carrier_error",
+        "internal_error",
+        "recovered_after_crash",
+    ]
+    outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
+    created_after: str
+    created_before: str
+    min_duration: str
+    max_duration: str
+    q: str
+    sort: Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
+    limit: int
+    offset: int
+    metadata: dict[str, str]
+
+
+class ListEventsQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
+class ListAgentsQuery(TypedDict, total=False):
+    status: Literal["draft", "creating", "active", "failed"]
+    name: str
+    limit: int
+    offset: int
+
+
+class ListKnowledgeBasesQuery(TypedDict, total=False):
+    name: str
+    limit: int
+    offset: int
+
+
+class ListSourcesQuery(TypedDict, total=False):
+    status: Literal["processing", "ready", "failed"]
+    limit: int
+    offset: int
+
+
+class ListNumbersQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
+class ListTrunksQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
+class ListToolsQuery(TypedDict, total=False):
+    name: str
+    limit: int
+    offset: int
+
+
+JsonValue = Any

@@ -1,0 +1,230 @@
+"""The Python client against the real API, and against one that fails."""
+
+import asyncio
+import dataclasses
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codegen import client as codegen
+from ringdown.accounts import service as accounts
+from ringdown.api import server
+from ringdown.client import ApiError, AsyncClient, Client, ConnectionFailed
+from ringdown.client import transport as client_transport
+from ringdown.client.transport import Operation
+from ringdown.config import Settings
+from ringdown.db import engine
+
+_AGENT: dict[str, Any] = {"name": "Front desk", "system_prompt": "Be kind.", "voice_id": "espeak:en-us"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Api:
+    """Where the API is, and a key for it."""
+
+    url: str
+    key: str
+
+
+@pytest.fixture
+async def api(sqlite_url: str, settings: Settings) -> AsyncIterator[Api]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    folder = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///")).parent
+    changes = {"http_port": port, "data_dir": folder, "database_url": None, "rate_limit_enabled": False}
+    bound = settings.model_copy(update=changes)
+    database = engine.open_database(bound.sqlalchemy_url)
+    organization = await accounts.create_organization(database, name="Ours")
+    _, key = await accounts.create_key(database, organization_id=organization.id, name="client")
+    await database.close()
+    asked, is_ready = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(bound, asked=asked, ready=is_ready.set))
+        await asyncio.wait_for(is_ready.wait(), 30)
+        yield Api(f"http://127.0.0.1:{port}", key)
+        asked.set()
+
+
+async def test_both_clients_do_the_same(api: Api) -> None:
+    def use() -> list[str]:
+        with Client(api.url, key=api.key) as client:
+            agent = client.agents.create(**{**_AGENT, "name": "Waiting"})
+            changed = client.agents.update(agent["id"], description="night shift")
+            assert changed["description"] == "night shift"
+            assert client.agents.get(agent["id"]) == changed
+            return [listed["name"] for listed in client.agents.list(limit=1)]
+
+    assert await asyncio.to_thread(use) == ["Waiting"]
+    async with AsyncClient(api.url + "/api/public/v1/", key=api.key) as client:
+        agent = await client.agents.create(**_AGENT)
+        page = await client.agents.list(name="DESK")
+        assert (page.total, [listed["id"] for listed in page]) == (1, [agent["id"]])
+        assert await client.agents.delete(agent["id"]) == {"id": agent["id"], "deleted": True}
+        with pytest.raises(ApiError) as refused:
+            await client.agents.get(agent["id"])
+    assert (refused.value.status, refused.value.code) == (404, "not_found")
+    assert refused.value.details["id"] == agent["id"]
+    assert str(refused.value.request_id).startswith("req_")
+
+
+async def test_an_iterator_goes_through_all_pages(api: Api) -> None:
+    async with AsyncClient(api.url, key=api.key) as client:
+        for number in range(7):
+            await client.agents.create(**{**_AGENT, "name": f"Agent {number}"})
+        names = [agent["name"] async for agent in client.agents.iterate(limit=3)]
+        agent_id = (await client.agents.list(limit=1)).data[0]["id"]
+        placed = [await client.calls.create(agent_id=agent_id, phone_number="+12025550142") for _ in range(5)]
+        listed = [call["id"] async for call in client.calls.iterate(limit=2, status="failed")]
+
+    assert names == [f"Agent {number}" for number in reversed(range(7))]
+    assert listed == [call["id"] for call in reversed(placed)]
+
+    def iterate() -> list[str]:
+        with Client(api.url, key=api.key) as waiting:
+            return [call["id"] for call in waiting.calls.iterate(limit=2, status="failed")]
+
+    assert await asyncio.to_thread(iterate) == listed
+
+
+async def test_a_request_that_is_sent_twice_with_one_key_creates_one(api: Api) -> None:
+    async with AsyncClient(api.url, key=api.key) as client:
+        made = [await client.agents.create(idempotency_key="once", **_AGENT) for _ in range(2)]
+        assert made[0] == made[1]
+        assert (await client.agents.list()).total == 1
+
+
+async def test_refused_values_are_named(api: Api) -> None:
+    async with AsyncClient(api.url, key=api.key) as client:
+        with pytest.raises(ApiError, match="limit: must be a whole number from 1 to 100") as refused:
+            await client.calls.list(limit=0)
+    assert refused.value.details["field"] == "limit"
+
+
+@contextmanager
+def _serve(answer: Callable[[BaseHTTPRequestHandler, int], tuple[int, object, dict[str, str]] | None]) -> Iterator[str]:
+    """A server whose answers the test decides by the number of the request; None breaks the connection."""
+    count = iter(range(1, 100))
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            decided = answer(self, next(count))
+            if decided is None:
+                self.close_connection = True
+                return
+            status, document, headers = decided
+            body = json.dumps(document).encode() if not isinstance(document, bytes) else document
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.server_port}"
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the client would have waited."""
+    waits: list[float] = []
+
+    async def note(delay_s: float) -> None:
+        waits.append(delay_s)
+
+    monkeypatch.setattr(client_transport.time, "sleep", waits.append)
+    monkeypatch.setattr(client_transport.asyncio, "sleep", note)
+    return waits
+
+
+_MADE = {"data": {"id": "agt_1"}, "meta": {}}
+
+
+async def test_a_post_is_sent_again_with_the_same_key(no_waits: list[float]) -> None:
+    keys: list[str | None] = []
+
+    def answer(request: BaseHTTPRequestHandler, number: int) -> tuple[int, object, dict[str, str]] | None:
+        keys.append(request.headers["x-idempotency-key"])
+        return {1: None, 2: (503, b"<html>", {}), 3: (429, {}, {"retry-after": "7"})}.get(number, (201, _MADE, {}))
+
+    with _serve(answer) as url, Client(url, key="k") as client:
+        assert client.agents.create(**_AGENT) == {"id": "agt_1"}
+    assert len(keys) == 4
+    assert len(set(keys)) == 1
+    assert keys[0]
+    assert no_waits[2] == 7
+
+    keys.clear()
+    with _serve(answer) as url:
+        async with AsyncClient(url, key="k") as client_of_loop:
+            assert await client_of_loop.agents.create(**_AGENT) == {"id": "agt_1"}
+    assert len(keys) == 4
+
+
+def test_an_api_that_stays_away_is_told(no_waits: list[float]) -> None:
+    with _serve(lambda _request, _number: (502, b"<html>Bad gateway", {})) as url, Client(url, key="k") as client:
+        with pytest.raises(ApiError, match="not the API's") as refused:
+            client.agents.list()
+        assert refused.value.status == 502
+    assert len(no_waits) == 3
+    with Client(url, key="k", tries=1) as client, pytest.raises(ConnectionFailed):
+        client.agents.list()
+
+
+def test_a_deletion_that_may_have_been_done_is_not_sent_again(no_waits: list[float]) -> None:
+    with _serve(lambda _request, _number: None) as url, Client(url, key="k") as client:
+        with pytest.raises(ConnectionFailed):
+            client.agents.delete("agt_1")
+    assert no_waits == []
+
+
+def test_parameters_are_written_as_the_api_reads_them() -> None:
+    paths: list[str] = []
+
+    def answer(request: BaseHTTPRequestHandler, _number: int) -> tuple[int, object, dict[str, str]]:
+        paths.append(request.path)
+        return 200, {"data": [], "meta": {}, "pagination": {"total": 0}}, {}
+
+    with _serve(answer) as url, Client(url, key="k") as client:
+        query = {"metadata": {"order": "7 & 8"}, "enabled": True, "tags": ["a", "b"], "status": None}
+        client._transport.request_page(Operation(method="GET", path="/calls", query=query))
+        client.agents.get("../calls/x?y")
+    assert paths == [
+        "/api/public/v1/calls?metadata.order=7+%26+8&enabled=true&tags=a&tags=b",
+        "/api/public/v1/agents/..%2Fcalls%2Fx%3Fy",
+    ]
+
+
+def test_the_generated_files_are_those_of_the_document(tmp_path: Path) -> None:
+    """`make client` mends it."""
+    for name, text in codegen.make_files(codegen.make_document()).items():
+        (tmp_path / name).write_text(text)
+    root = codegen.FOLDER.parents[3]
+    ruff = [sys.executable, "-m", "ruff"]
+    rules = f'extend = "{root / "pyproject.toml"}"\nlint.ignore = ["E501", "A001", "A002", "A003"]'
+    (tmp_path / "ruff.toml").write_text(rules)
+    subprocess.run([*ruff, "format", "-q", tmp_path], check=True)
+    subprocess.run([*ruff, "check", "-q", "--fix", tmp_path], check=False)
+    for path in sorted(tmp_path.glob("*.py")):
+        assert path.read_text() == (codegen.FOLDER / path.name).read_text(), path.name
+    assert {path.name for path in codegen.FOLDER.glob("*.py")} == {path.name for path in tmp_path.glob("*.py")}
