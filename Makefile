@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format client lock bench clean
+.PHONY: run test check format generate lock bench clean
 
 run: $(VENV)/runtime
 	@exec $(BIN)/ringdown serve --demo
@@ -27,8 +27,9 @@ format: $(VENV)/development
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Writes the client from the OpenAPI document; a test compares.
-client: $(VENV)/development
+# Writes the client and the reference from the OpenAPI document; a test compares.
+generate: $(VENV)/development
+	$(BIN)/python -m codegen.reference
 	$(BIN)/python -m codegen.client
 	$(BIN)/ruff format --quiet src/ringdown/client/generated
 	$(BIN)/ruff check --quiet --fix src/ringdown/client/generated

@@ -15,6 +15,7 @@ TEXT_COLUMNS = ("organization_id", "seq", "number", "facts", "words")
 PAIR_COLUMNS = ("organization_id", "pair", "seq")
 
 _make_fact = functools.lru_cache(100_000)(words.make_fact)
+_make_pair = functools.lru_cache(10_000)(words.make_pair)
 _join_words = functools.lru_cache(200_000)(words.join_words)
 _SHOWN = {"campaign_id": "batch_call_id", "contact_id": "contact_id"}
 
@@ -41,7 +42,7 @@ def list_pairs(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
             yield owner, pair, seq
         for name, value in zip(_SHOWN, shown, strict=True):
             if value is not None:
-                yield owner, words.make_pair(name, value), seq
+                yield owner, _make_pair(name, value), seq
 
 
 @functools.cache

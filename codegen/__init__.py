@@ -1,1 +1,1 @@
-"""Makes source files of the product from its OpenAPI document; `make client` runs it, a test compares."""
+"""Makes source files of the product from its OpenAPI document; `make generate` runs it, a test compares."""

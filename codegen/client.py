@@ -14,7 +14,7 @@ from ringdown.config import Settings
 from ringdown.db import engine
 
 FOLDER = Path(__file__).parent.parent / "src/ringdown/client/generated"
-_NOTE = "Generated from the OpenAPI document by `make client`; not edited by hand."
+_NOTE = "Generated from the OpenAPI document by `make generate`; not edited by hand."
 
 
 def make_document() -> Mapping[str, Any]:

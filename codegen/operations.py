@@ -1,5 +1,6 @@
 """The operations of an OpenAPI document as methods of the client."""
 
+import keyword
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ class Method:
                 is_file = schema.get("format") == "binary" or "contentMediaType" in schema
                 is_required = key in self.form.get("required", ())
                 kind = "File" if is_file else to_type(schema)
-                parameters.append(f"{key}: {kind}" if is_required else f"{key}: {kind} | None = None")
+                optional = f"{key}: {kind.removesuffix(' | None')} | None = None"
+                parameters.append(f"{key}: {kind}" if is_required else optional)
         elif self.verb == "POST":
             parameters += ["*", "idempotency_key: str | None = None"]
         if self.body is not None:
@@ -177,6 +179,7 @@ def _find_reference(schema: Mapping[str, Any]) -> str | None:
 def _shorten(operation_id: str, group: str) -> str:
     """`list_calls` of the calls is `list`."""
     for noun in (group, group.removesuffix("s")):
-        if operation_id.endswith(f"_{noun}"):
-            return operation_id.removesuffix(f"_{noun}")
+        shortened = operation_id.removesuffix(f"_{noun}")
+        if shortened != operation_id and not keyword.iskeyword(shortened):
+            return shortened
     return operation_id

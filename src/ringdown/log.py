@@ -14,7 +14,7 @@ PERSONAL = "pii."
 _OWN_WORDS = frozenset({"event", "exception", "stack"})
 
 # Libraries that tell every step, with URLs and so with numbers in them; only their warnings are for an operator.
-_TALKATIVE = ("alembic", "httpcore2", "httpx", "httpx2", "openai", "uvicorn")
+_TALKATIVE = ("aioice", "aiortc", "alembic", "httpcore2", "httpx", "httpx2", "openai", "uvicorn", "websockets")
 
 
 def configure(settings: Settings) -> None:

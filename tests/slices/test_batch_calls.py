@@ -180,7 +180,7 @@ async def test_retrying_alone_means_two_more_attempts(tenant: Tenant, agent: Age
         ({"phone_rotation_strategy": "sideways"}, "phone_rotation_strategy", "round_robin"),
         ({"phone_number_ids": ["num_absent"]}, "phone_number_ids.0", "no active phone number"),
         ({"retry_failed": False, "retry_attempts": 1}, "retry_attempts", "contradict"),
-        ({"retry_delay_minutes": 0}, "retry_delay_minutes.0", "1"),
+        ({"retry_delay_minutes": [30, 0]}, "retry_delay_minutes.1", "1"),
     ],
 )
 async def test_what_cannot_be_is_refused_by_name(

@@ -10,11 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ringdown import values
-from ringdown.calls import service, words
+from ringdown.calls import words
 from ringdown.calls.models import Call, TranscriptTurn
-from ringdown.calls.store import calls as call_store
-from ringdown.calls.store import listing, scanned, search
-from ringdown.db.engine import Database
+from ringdown.calls.store import asked as asked_of_lists
+from ringdown.calls.store import search
 from tests.slices.conftest import BASE, Tenant
 
 AGENTS = ("agt_0000000000000000000000000a", "agt_0000000000000000000000000b")
@@ -27,7 +26,9 @@ TEXTS = (
     "The back office will call.",
     "",
 )
-QUERIES = ("refund", "REFUND please", '"call me back"', '"back call"', "muller", "STRASSE", "退款", "call back", "zebra")
+QUERIES = (
+    "refund", "REFUND please", '"call me back"', '"back call"', "muller", "STRASSE", "退款", "call back", "zebra",
+)  # fmt: skip
 METADATA: tuple[dict[str, object], ...] = (
     {},
     {"tier": "gold", "count": 7},
@@ -174,7 +175,7 @@ async def test_any_filter_in_any_order_and_page_is_what_brute_force_finds(
     asked = {**query, "sort": sort, "limit": str(limit)}
     with pytest.MonkeyPatch.context() as patch:
         if walks:  # as if many calls matched
-            patch.setattr(scanned, "GATHERED", 1)
+            patch.setattr(asked_of_lists, "FEW", 1)
         page = await _fetch(tenant, **asked, offset=str(offset))
         assert [call["id"] for call in page["data"]] == expected[offset : offset + limit]
         assert page["pagination"] == {

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from codegen import client as codegen
+from codegen import reference
 from ringdown.accounts import service as accounts
 from ringdown.api import server
 from ringdown.client import ApiError, AsyncClient, Client, ConnectionFailed
@@ -192,9 +193,12 @@ def test_an_api_that_stays_away_is_told(no_waits: list[float]) -> None:
 
 
 def test_a_deletion_that_may_have_been_done_is_not_sent_again(no_waits: list[float]) -> None:
-    with _serve(lambda _request, _number: None) as url, Client(url, key="k") as client:
-        with pytest.raises(ConnectionFailed):
-            client.agents.delete("agt_1")
+    with (
+        _serve(lambda _request, _number: None) as url,
+        Client(url, key="k") as client,
+        pytest.raises(ConnectionFailed),
+    ):
+        client.agents.delete("agt_1")
     assert no_waits == []
 
 
@@ -215,16 +219,22 @@ def test_parameters_are_written_as_the_api_reads_them() -> None:
     ]
 
 
-def test_the_generated_files_are_those_of_the_document(tmp_path: Path) -> None:
-    """`make client` mends it."""
+def test_the_generated_client_is_that_of_the_document(tmp_path: Path) -> None:
+    """`make generate` mends it."""
     for name, text in codegen.make_files(codegen.make_document()).items():
         (tmp_path / name).write_text(text)
-    root = codegen.FOLDER.parents[3]
-    ruff = [sys.executable, "-m", "ruff"]
-    rules = f'extend = "{root / "pyproject.toml"}"\nlint.ignore = ["E501", "A001", "A002", "A003"]'
+    rules = f'extend = "{codegen.FOLDER.parents[3] / "pyproject.toml"}"\nlint.ignore = ["E501", "A001", "A002", "A003"]'
     (tmp_path / "ruff.toml").write_text(rules)
-    subprocess.run([*ruff, "format", "-q", tmp_path], check=True)
-    subprocess.run([*ruff, "check", "-q", "--fix", tmp_path], check=False)
-    for path in sorted(tmp_path.glob("*.py")):
-        assert path.read_text() == (codegen.FOLDER / path.name).read_text(), path.name
-    assert {path.name for path in codegen.FOLDER.glob("*.py")} == {path.name for path in tmp_path.glob("*.py")}
+    for arguments in (["format", "-q"], ["check", "-q", "--fix"]):
+        subprocess.run([sys.executable, "-m", "ruff", *arguments, tmp_path], check=True)
+    assert _read(tmp_path, "*.py") == _read(codegen.FOLDER, "*.py")
+
+
+def test_the_generated_reference_is_that_of_the_document() -> None:
+    """`make generate` mends it."""
+    made = {name: text.rstrip() for name, text in reference.make_files(codegen.make_document()).items()}
+    assert made == {name: text.rstrip() for name, text in _read(reference.FOLDER, "*.md").items()}
+
+
+def _read(folder: Path, pattern: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.glob(pattern)}

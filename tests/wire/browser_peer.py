@@ -4,9 +4,7 @@ import asyncio
 import contextlib
 import fractions
 import json
-import wave
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import aioice.ice
@@ -20,7 +18,6 @@ from websockets.exceptions import ConnectionClosed
 
 _RATE_HZ = 48_000
 _FRAME = _RATE_HZ // 50
-_SPEECH = Path(__file__).parent.parent / "data" / "speech.wav"
 _PATIENCE_S = 30.0
 
 
@@ -28,15 +25,6 @@ def make_tone(frequency_hz: float, seconds: float, *, volume: float = 0.3) -> np
     """A sine at 48 kHz."""
     times = np.arange(int(seconds * _RATE_HZ)) / _RATE_HZ
     return (32767 * volume * np.sin(2 * np.pi * frequency_hz * times)).astype(np.int16)
-
-
-def read_speech() -> np.ndarray[Any, np.dtype[np.int16]]:
-    """The recorded sentence at 48 kHz."""
-    with wave.open(str(_SPEECH)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-        factor = _RATE_HZ // file.getframerate()
-    places = np.arange(len(samples) * factor) / factor
-    return np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
 
 
 class Microphone(MediaStreamTrack):
@@ -52,6 +40,11 @@ class Microphone(MediaStreamTrack):
 
     def say(self, samples: np.ndarray[Any, np.dtype[np.int16]]) -> None:
         self._waiting = np.concatenate((self._waiting, samples))
+
+    async def wait_until_said(self) -> None:
+        async with asyncio.timeout(_PATIENCE_S):
+            while len(self._waiting):
+                await asyncio.sleep(0.05)
 
     async def recv(self) -> AudioFrame:
         loop = asyncio.get_running_loop()

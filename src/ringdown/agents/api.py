@@ -12,6 +12,7 @@ from ringdown.agents.service import HasLiveCalls
 from ringdown.config import Settings
 from ringdown.telephony import store as number_store
 from ringdown.voices import catalog
+from ringdown.voices import store as voice_store
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
@@ -120,7 +121,8 @@ async def _render(
     connection: AsyncConnection, settings: Settings, organization_id: str, agents: Sequence[Agent]
 ) -> list[dict[str, object]]:
     numbers = await number_store.list_agent_numbers(connection, organization_id, [agent.id for agent in agents])
-    voice_names = {voice.id: voice.name for voice in catalog.list_voices(settings)}
+    own_voices = await voice_store.list_usable(connection, organization_id, [agent.voice_id for agent in agents])
+    voice_names = {voice.id: voice.name for voice in (*catalog.list_voices(settings), *own_voices)}
     return [
         conversion.render_agent(
             agent,

@@ -16,13 +16,19 @@ from ringdown.providers import registry
 from ringdown.tools import store as tool_store
 from ringdown.tools.models import BUILTIN_NAMES
 from ringdown.voices import catalog
+from ringdown.voices.catalog import Voice
 
 
-def read_providers(settings: Settings, body: UpdateAgent) -> tuple[dict[str, Any], list[FieldError]]:
-    """The fields of `Agent` that name voices, models and recognizers, and what is wrong with them."""
+def read_providers(
+    settings: Settings, body: UpdateAgent, *, own_voices: Sequence[Voice] = ()
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """The fields of `Agent` that name voices, models and recognizers, and what is wrong with them.
+
+    `own_voices` are those that the organization imported or cloned.
+    """
     changes, refused = dict[str, Any](), list[FieldError]()
     if body.voice_id is not None:
-        changes["voice_id"] = _find_voice(settings, body.voice_id, "voice_id", refused)
+        changes["voice_id"] = _find_voice(settings, own_voices, body.voice_id, field="voice_id", refused=refused)
     if "model" in body.model_fields_set:
         changes["model"] = model = DEFAULT_MODEL if body.model is None else body.model
         if brains.find_model(settings, model) is None:
@@ -33,12 +39,19 @@ def read_providers(settings: Settings, body: UpdateAgent) -> tuple[dict[str, Any
         refused.append(FieldError("recognizer", f"is not a known recognizer; known are: {', '.join(recognizers)}"))
     if "fallbacks" in body.model_fields_set:
         wanted = body.fallbacks or FallbacksBody()
-        changes["fallbacks"] = _read_fallbacks(settings, wanted, recognizers=recognizers, refused=refused)
+        changes["fallbacks"] = _read_fallbacks(
+            settings, wanted, recognizers=recognizers, own_voices=own_voices, refused=refused
+        )
     return changes, refused
 
 
 def _read_fallbacks(
-    settings: Settings, body: FallbacksBody, *, recognizers: Collection[str], refused: list[FieldError]
+    settings: Settings,
+    body: FallbacksBody,
+    *,
+    recognizers: Collection[str],
+    own_voices: Sequence[Voice],
+    refused: list[FieldError],
 ) -> Fallbacks:
     models = [provider.name for provider in registry.read_providers(settings).list("language_model")]
     named = (("recognizers", body.recognizers, recognizers), ("models", body.models, models))
@@ -49,13 +62,16 @@ def _read_fallbacks(
             if name not in known
         )
     voices = [
-        _find_voice(settings, name, f"fallbacks.voices.{index}", refused) for index, name in enumerate(body.voices)
+        _find_voice(settings, own_voices, name, field=f"fallbacks.voices.{index}", refused=refused)
+        for index, name in enumerate(body.voices)
     ]
     return Fallbacks(recognizers=tuple(body.recognizers), models=tuple(body.models), voices=tuple(voices))
 
 
-def _find_voice(settings: Settings, name: str, field: str, refused: list[FieldError]) -> str:
-    voice = catalog.find_voice(settings, name)
+def _find_voice(
+    settings: Settings, own: Sequence[Voice], name: str, *, field: str, refused: list[FieldError]
+) -> str:
+    voice = catalog.find_voice(settings, name, own=own)
     if voice is not None:
         return voice.id
     known = ", ".join(known.alias for known in catalog.list_voices(settings))

@@ -14,6 +14,7 @@ from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.telephony import store as number_store
 from ringdown.tools import store as tool_store
+from ringdown.voices import store as voice_store
 from ringdown.web import idempotency
 
 #: Tells whether calls that have not ended use an agent: `(connection, organization_id, agent_id)`.
@@ -146,8 +147,9 @@ async def _collect_changes(
     database: Database, settings: Settings, organization_id: str, body: UpdateAgent, *, greeting: Greeting
 ) -> dict[str, Any]:
     changes = conversion.read_changes(body, greeting=greeting)
-    named, refused = references.read_providers(settings, body)
     async with database.read() as connection:
+        own_voices = await voice_store.list_usable(connection, organization_id)
+        named, refused = references.read_providers(settings, body, own_voices=own_voices)
         refused.extend(await references.check_resources(connection, organization_id, body))
     if refused:
         raise errors.ValidationFailed(refused)

@@ -30,6 +30,7 @@ from ringdown.telephony.carrier_numbers import CarrierNumbers
 from ringdown.tools import api as tools_api
 from ringdown.tools.runner import ToolRunner
 from ringdown.voices import api as voices_api
+from ringdown.voices.preview import Previews
 from ringdown.web import setup
 from ringdown.webhooks import api as webhook_api
 from ringdown.webhooks import delivery_api, event_api
@@ -64,7 +65,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
             documents=DocumentStore.open(settings), embedder=embedding.open_embedder(read_providers(settings))
         ),
         *contacts_api.routers,
-        voices_api.router,
+        voices_api.new_router(Previews(settings)),
         carrier_api.new_router(agent_store.get_agent, desk),
         credential_api.new_router(box),
         number_api.new_router(box, agent_store.get_agent, desk),
@@ -82,6 +83,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.include_router(calls_api.transcript_router)
     app.include_router(recording_api.router)
     app.include_router(join.router)
+    app.include_router(join.client_router)
     app.include_router(health.router)
     app.include_router(reference.router)
     app.include_router(document.router, prefix=BASE_PATH)

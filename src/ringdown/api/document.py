@@ -35,7 +35,7 @@ from ringdown.telephony.carrier_schemas import AvailableNumberObject, Credential
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
 from ringdown.telephony.schemas import TrunkObject
 from ringdown.tools.schemas import ToolObject, ToolTestObject
-from ringdown.voices.api import VoiceObject
+from ringdown.voices.schemas import VoiceObject
 from ringdown.web import auth, envelope, idempotency, route
 from ringdown.webhooks.schemas import (
     EventObject,

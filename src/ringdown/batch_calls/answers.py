@@ -1,6 +1,6 @@
 """The JSON of batch calls: what answers say."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -103,7 +103,3 @@ class BatchBulkDeleteObject(BaseModel):
     failed_count: int
     deleted_ids: list[str]
     failed_ids: list[str]
-
-
-#: The documentation's samples call an active batch call `running`.
-BatchStatusFilter = BatchStatus | Literal["running"]

@@ -58,18 +58,20 @@ async def add_contacts(
     """
     additions, index = Additions(), 0
     async for page in _iterate(connection, batch.organization_id, sources):
-        accepted = _check(page, index, additions)
-        index += len(page)
-        known = await contact_store.find_known_numbers(
-            connection, batch.organization_id, batch.id, numbers=[contact.phone_number for _, contact in accepted]
-        )
+        read = [_read(contact) for contact in page]
+        numbers = [contact.phone_number for contact, refusal in read if refusal is None]
+        known = await contact_store.find_known_numbers(connection, batch.organization_id, batch.id, numbers=numbers)
         rows = list[BatchContact]()
-        for at, contact in accepted:
-            if contact.phone_number in known:
-                additions.skip(at, contact, _DUPLICATE)
-                continue
-            known.add(contact.phone_number)
-            rows.append(_to_row(batch, contact, position=batch.total_contacts + len(rows), now_ms=now_ms))
+        for contact, refusal in read:
+            if refusal is None and contact.phone_number in known:
+                refusal = _DUPLICATE
+            if refusal is None:
+                known.add(contact.phone_number)
+                position = batch.total_contacts + len(rows)
+                rows.append(_to_row(batch, contact, position=position, now_ms=now_ms))
+            else:
+                additions.skip(index, contact, refusal)
+            index += 1
         await contact_store.insert_contacts(connection, rows)
         additions.added_count += len(rows)
         batch = dataclasses.replace(batch, total_contacts=batch.total_contacts + len(rows), updated_at=now_ms)
@@ -114,17 +116,14 @@ async def _read_ids(
     return [_copy(found[contact_id]) for contact_id in wanted]
 
 
-def _check(page: Sequence[NewContact], first: int, additions: Additions) -> list[tuple[int, NewContact]]:
-    accepted = []
-    for index, contact in enumerate(page, first):
-        number = _SEPARATORS.sub("", contact.phone_number)
-        if not values.is_e164(number):
-            additions.skip(index, contact, _BAD_NUMBER)
-        elif contact.timezone is not None and zones.find_zone(contact.timezone) is None:
-            additions.skip(index, contact, _BAD_ZONE)
-        else:
-            accepted.append((index, dataclasses.replace(contact, phone_number=number)))
-    return accepted
+def _read(contact: NewContact) -> tuple[NewContact, str | None]:
+    """The contact with its number in E.164, or why it cannot be added."""
+    number = _SEPARATORS.sub("", contact.phone_number)
+    if not values.is_e164(number):
+        return contact, _BAD_NUMBER
+    if contact.timezone is not None and zones.find_zone(contact.timezone) is None:
+        return contact, _BAD_ZONE
+    return dataclasses.replace(contact, phone_number=number), None
 
 
 def _copy(contact: Contact) -> NewContact:

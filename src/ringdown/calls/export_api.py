@@ -46,7 +46,7 @@ async def export_calls(
     has_transcripts = include == "transcript"
     pages = export.read_pages(context.get_database(request), query, has_transcripts=has_transcripts)
     # Before the answer begins: what fails here is still told as an error.
-    first = await anext(pages, [])
+    first: Sequence[Told] = await anext(pages, [])
     head = export.write_head(kind, has_transcripts=has_transcripts)
     return StreamingResponse(
         _write(head, first, pages, lambda page: export.write_page(kind, page, links)),

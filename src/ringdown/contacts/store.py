@@ -194,9 +194,10 @@ async def iterate_folder(
 async def list_custom_names(connection: AsyncConnection, organization_id: str, folder_id: str | None) -> list[str]:
     """The names of the custom fields of a folder, or of all folders, at most 100 of them."""
     if connection.dialect.name == "sqlite":
-        names = sa.func.json_each(contacts.c.custom_fields).table_valued("key")
+        names = sa.func.json_each(contacts.c.custom_fields).table_valued("key", joins_implicitly=True)
     else:
-        names = sa.func.json_object_keys(contacts.c.custom_fields).table_valued("key")
+        found = sa.func.json_object_keys(contacts.c.custom_fields)
+        names = found.table_valued("key", joins_implicitly=True).render_derived()
     query = sa.select(names.c.key).select_from(contacts, names).where(_is_ours(organization_id)).distinct()
     if folder_id is not None:
         query = query.where(contacts.c.folder_id == folder_id)

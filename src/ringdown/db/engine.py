@@ -7,6 +7,7 @@ from typing import Any, Literal
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ringdown.db.direct import DirectConnection, DirectReader, PostgresqlReader, SqliteReader
@@ -154,6 +155,13 @@ def insert_for(dialect_name: str, table: sa.Table) -> sqlite.Insert | postgresql
     return sqlite.insert(table) if dialect_name == "sqlite" else postgresql.insert(table)
 
 
+class _SqliteCompiler(SQLiteCompiler):
+    """Writes the hints of statements, such as `INDEXED BY`, which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: sa.FromClause, text: str | None) -> str | None:
+        return text
+
+
 def _open_sqlite(sqlalchemy_url: str) -> Database:
     # One writing connection: the writers of this process queue first come, first served, in the pool instead of
     # sleeping in SQLite's busy handler, which is neither fair nor prompt.
@@ -167,6 +175,8 @@ def _open_sqlite(sqlalchemy_url: str) -> Database:
     reader = _create_engine(
         sqlalchemy_url, pool_size=8, max_overflow=8, pool_timeout=_POOL_TIMEOUT_SECONDS, hide_parameters=True
     )
+    for of_file in (writer, reader):
+        of_file.sync_engine.dialect.statement_compiler = _SqliteCompiler
     sa.event.listen(writer.sync_engine, "connect", _prepare_sqlite)
     sa.event.listen(writer.sync_engine, "begin", _begin_sqlite_write)
     sa.event.listen(reader.sync_engine, "connect", _prepare_sqlite_reader)

@@ -136,7 +136,7 @@ class CallSession:
         route = self._find_route()
         if isinstance(route, _Course):
             return route
-        speech = services.speech.find_speech(agent, on_note=self._note)  # nobody is rung by an agent without a voice
+        speech = await services.speech.open_speech(services.database, agent, on_note=self._note)  # nobody is rung by an agent without a voice
         await self._toolbox.open()
         self._leg = await services.open_leg_to(route)
         dialler = Dialler(
@@ -188,7 +188,8 @@ class CallSession:
         services = self._services
         try:
             await self._record.keep_dialog(incoming)
-            speech = services.speech.find_speech(self._claimed.agent, on_note=self._note)
+            agent = self._claimed.agent
+            speech = await services.speech.open_speech(services.database, agent, on_note=self._note)
             await self._toolbox.open()
             terms = MediaTerms() if self.trunk is None else routes.build_terms(self.trunk)
             self._leg = leg = await services.open_leg(terms, peer_host=incoming.source[0])
@@ -228,7 +229,8 @@ class CallSession:
         services = self._services
         browser.welcome(self.call, agent_name=self._claimed.agent.name)
         try:
-            speech = services.speech.find_speech(self._claimed.agent, on_note=self._note)
+            agent = self._claimed.agent
+            speech = await services.speech.open_speech(services.database, agent, on_note=self._note)
             await self._toolbox.open()
             leg = await webrtc_line.connect(services, browser, stop=self._hang_up)
             if isinstance(leg, Failed):

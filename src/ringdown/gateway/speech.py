@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from ringdown.agents import brains
 from ringdown.agents.models import BUILTIN_MODEL, Agent
 from ringdown.config import Settings
+from ringdown.db.engine import Database
 from ringdown.lifecycle import CannotStart
 from ringdown.providers.fallback import FallbackModel, FallbackRecognizer, FallbackSpeaker, OnNote, ProviderHealth
 from ringdown.providers.opening import OpenProviders
 from ringdown.providers.registry import ProviderSettings, read_providers
 from ringdown.voice.ports import LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech
 from ringdown.voices import catalog
+from ringdown.voices import store as voice_store
 from ringdown.voices.catalog import Voice
 
 
@@ -80,14 +82,24 @@ class SpeechProviders:
         """Stop the child processes and close the connections."""
         await self._providers.close()
 
-    def find_speech(self, agent: Agent, *, on_note: OnNote | None = None) -> Speech:
+    async def open_speech(self, database: Database, agent: Agent, *, on_note: OnNote | None = None) -> Speech:
+        """`find_speech` with the voices that the agent's organization imported or cloned."""
+        names = (agent.voice_id, *agent.fallbacks.voices)
+        unknown = [name for name in names if catalog.find_voice(self._settings, name) is None]
+        own: Sequence[Voice] = ()
+        if unknown:
+            async with database.read() as connection:
+                own = await voice_store.list_usable(connection, agent.organization_id, unknown)
+        return self.find_speech(agent, own=own, on_note=on_note)
+
+    def find_speech(self, agent: Agent, *, own: Sequence[Voice] = (), on_note: OnNote | None = None) -> Speech:
         """What `agent` hears, thinks and speaks with, each with its fallbacks; for one call.
 
         What is not configured any more is left out.
         """
         notes = _Notes()
         notes.listener = on_note
-        voices = self._list_voices(agent)
+        voices = self._list_voices(agent, [voice for voice in own if catalog.is_speakable(self._settings, voice)])
         duplex = self._find_duplex(agent)
         return Speech(
             recognizer=self._find_recognizer(agent, notes),
@@ -127,9 +139,9 @@ class SpeechProviders:
 
     # --- speaks ------------------------------------------------------------------------------------------------------
 
-    def _list_voices(self, agent: Agent) -> Sequence[Voice]:
+    def _list_voices(self, agent: Agent, own: Sequence[Voice]) -> Sequence[Voice]:
         settings = self._settings
-        found = [catalog.find_voice(settings, name) for name in (agent.voice_id, *agent.fallbacks.voices)]
+        found = [catalog.find_voice(settings, name, own=own) for name in (agent.voice_id, *agent.fallbacks.voices)]
         if found[0] is None:
             found[0] = catalog.list_voices(settings)[0]
         return list(dict.fromkeys(voice for voice in found if voice is not None))

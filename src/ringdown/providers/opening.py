@@ -1,6 +1,8 @@
 """Opens configured providers as the ports of the conversation; their processes and clients are shared by all calls."""
 
+import asyncio
 import contextlib
+import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from ringdown.providers.openai_realtime import OpenAIRealtime
 from ringdown.providers.openai_speech import OpenAISpeech
 from ringdown.providers.openai_transcription import OpenAITranscription
 from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
-from ringdown.providers.registry import OWN_VOICE, ProviderBook, ProviderKind, ProviderSettings
+from ringdown.providers.registry import OWN_VOICE, STUDIO_TYPES, ProviderBook, ProviderKind, ProviderSettings
 from ringdown.providers.sherpa_voice import SherpaVoice
 from ringdown.voice.ports import Expectation, LanguageModel, SpeechToSpeech, SpeechToText, TextToSpeech
 
@@ -38,7 +40,7 @@ def check_parameters(provider: ProviderSettings) -> None:
             raise ValueError(f"Provider {provider.name} in ringdown.toml: parameters.{error}") from None
     elif provider.type == "openai":
         _refuse_unknown(provider, openai_parameters.find_parameters(provider.kind))
-    elif provider.type in ("espeak", "pocketsphinx"):
+    elif provider.type in ("espeak", "pocketsphinx", *STUDIO_TYPES):
         _refuse_unknown(provider, frozenset())
 
 
@@ -59,6 +61,11 @@ def _load_pipecat(provider: ProviderSettings) -> Any:
     except ModuleNotFoundError as error:
         raise ValueError(f"Provider {provider.name} in ringdown.toml: {_PIPECAT_MISSING}") from error
     return pipecat_services
+
+
+def _load_studio(provider: ProviderSettings) -> Any:
+    """The module that speaks by the vendor's own package."""
+    return importlib.import_module(f"ringdown.providers.{provider.type}_speech")
 
 
 class OpenProviders:
@@ -90,6 +97,8 @@ class OpenProviders:
                 await self._start_pocketsphinx(provider)
             elif provider.type == "sherpa":
                 await self._start_sherpa(provider)
+            elif provider.type in STUDIO_TYPES:  # their packages take long to import: not in the middle of a call
+                await asyncio.to_thread(_load_studio, provider)
 
     async def close(self) -> None:
         """Stop the child processes and close the connections."""
@@ -112,7 +121,8 @@ class OpenProviders:
         """A voice of the provider of this name, for a language (BCP-47) where the provider must be told."""
         provider = self._find("text_to_speech", name)
         make = partial(self._make_speaker, provider, voice, language)
-        key = voice if provider.service is None else f"{voice} {language}"
+        is_told = provider.service is not None or provider.type in STUDIO_TYPES
+        key = f"{voice} {language}" if is_told else voice
         speaker: TextToSpeech = self._keep(provider, key, make)
         return speaker
 
@@ -176,6 +186,9 @@ class OpenProviders:
             return speaker
         if provider.type == "sherpa":
             return self._make_sherpa_voice(provider, voice)
+        if provider.type in STUDIO_TYPES:
+            studio: TextToSpeech = _load_studio(provider).open_speech(provider, voice=voice, language=language)
+            return studio
         return OpenAISpeech(
             base_url=provider.base_url,
             api_key=provider.secret,

@@ -27,11 +27,15 @@ _KINDS: Mapping[str, tuple[ProviderKind, ...]] = {
     "openai": PROVIDER_KINDS,
     "pocketsphinx": ("speech_to_text",),
     "espeak": ("text_to_speech",),
+    "elevenlabs": ("text_to_speech",),
+    "cartesia": ("text_to_speech",),
     "sherpa": ("speech_to_text", "text_to_speech"),
     "pipecat": ("speech_to_text", "language_model", "text_to_speech", "speech_to_speech"),
 }
 _FILE = "ringdown.toml"
-_TYPES = "openai, pocketsphinx, espeak, sherpa, pipecat:<service>"
+_TYPES = "openai, pocketsphinx, espeak, elevenlabs, cartesia, sherpa, pipecat:<service>"
+#: Types whose voices are imported and cloned by organizations; a table need not name any.
+STUDIO_TYPES = ("elevenlabs", "cartesia")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SERVICE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*(:[A-Za-z0-9_]+)?")
 _ENVIRONMENT = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
@@ -80,7 +84,7 @@ class ProviderSettings(BaseModel):
 
     def list_voices(self) -> Sequence[ProviderVoice]:
         """Its voices; one whose voices are not named has the one that it speaks with by itself."""
-        if self.kind != "text_to_speech" or self.voices:
+        if self.kind != "text_to_speech" or self.voices or self.type in STUDIO_TYPES:
             return self.voices
         return (ProviderVoice(voice=OWN_VOICE, name=self.name),)
 
@@ -146,6 +150,8 @@ class ProviderSettings(BaseModel):
             raise ValueError(f"model is required with type {self.type}")
         if not self.voices and self.kind == "text_to_speech" and self.type in ("openai", "espeak"):
             raise ValueError(f"voices is required with type {self.type}")
+        if self.type in STUDIO_TYPES and self.key is None:
+            raise ValueError(f"key is required with type {self.type}")
         if self.voices and self.kind not in ("text_to_speech", "speech_to_speech"):
             raise ValueError(f"voices are unknown to a {self.kind} provider")
         return self

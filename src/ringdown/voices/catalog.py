@@ -1,10 +1,12 @@
-"""The voices an agent may speak with: those of the configured providers, then those of the offline voice."""
+"""The voices of the installation: those of the configured providers, then those of the offline voice.
+
+An organization's own voices (`store`) are looked up beside them, as `own`.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringdown import errors
 from ringdown.config import Settings
 from ringdown.providers import registry
 from ringdown.providers.registry import ProviderSettings
@@ -118,17 +120,14 @@ def _list_voices_of(provider: ProviderSettings) -> Sequence[Voice]:
     ]
 
 
-def find_voice(settings: Settings, name: str) -> Voice | None:
+def find_voice(settings: Settings, name: str, *, own: Sequence[Voice] = ()) -> Voice | None:
     """The voice of this id or alias."""
-    return next((voice for voice in list_voices(settings) if name in (voice.id, voice.alias)), None)
+    return next((voice for voice in (*list_voices(settings), *own) if name in (voice.id, voice.alias)), None)
 
 
-def get_voice(settings: Settings, voice_id: str) -> Voice:
-    """The voice of this id or alias; raises `NotFound`."""
-    voice = find_voice(settings, voice_id)
-    if voice is None:
-        raise errors.NotFound("Voice", voice_id)
-    return voice
+def is_speakable(settings: Settings, voice: Voice) -> bool:
+    """Whether the provider of a voice is still configured."""
+    return registry.read_providers(settings).find("text_to_speech", voice.provider) is not None
 
 
 def _new_voice(provider: str, provider_voice: str, name: str, language: str | None) -> Voice:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown.calls import tables
 from ringdown.calls.cursor import Place
 from ringdown.calls.models import CallStatus, Direction, EndedReason, Outcome
-from ringdown.calls.store import search
+from ringdown.calls.store import counted, search
 from ringdown.calls.store.counted import CountedFilter
 from ringdown.calls.words import Phrase
 
@@ -31,6 +31,8 @@ INDEXED: Mapping[str, str] = {
     "from_number": "ix_calls_from",
     "outcome": "ix_calls_outcome",
 }
+#: So many matching calls are gathered and sorted; of more, the order is walked.
+FEW = 30_000
 # In the place of a value that a call does not have.
 _UNKNOWN = -1
 _EQUAL = ("agent_id", "status", "ended_reason", "direction", "batch_call_id", *INDEXED)
@@ -92,13 +94,17 @@ class Sortable(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A query within a range of `seq`, which its times were turned into; `owner` as `search.find_owner` found it."""
+    """A query within a range of `seq`, which its times were turned into.
+
+    `owner` is what `search.find_owner` found, `is_narrow` whether the filters that have counters leave few calls.
+    """
 
     query: CallQuery
     first: int
     last: int
     dialect: str
     owner: int | None = None
+    is_narrow: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -124,7 +130,10 @@ async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
         after = await _find_first(connection, query.organization_id, query.created_before)
         last = last if after is None else after - 1
     owner = await search.find_owner(connection, query.organization_id) if query.phrases else None
-    return Asked(query=query, first=first, last=last, dialect=connection.dialect.name, owner=owner)
+    is_narrow = False
+    if query.has_duration or query.created_after is not None or query.created_before is not None:
+        is_narrow = await counted.count_calls(connection, query.counted_filter) < FEW
+    return Asked(query=query, first=first, last=last, dialect=connection.dialect.name, owner=owner, is_narrow=is_narrow)
 
 
 async def _find_first(connection: AsyncConnection, organization_id: str, at: int) -> int | None:

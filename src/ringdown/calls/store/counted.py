@@ -200,7 +200,10 @@ def _open(one: Counted, step: int) -> list[tuple[Counted | None, Stretch]]:
     """A stretch that is counted; or those that it is made of, which are not."""
     if counting.is_block(one.stretch):
         return [(one, one.stretch)]
-    return [(None, part) for part in counting.split(one.stretch)[::step]]
+    parts = counting.split(one.stretch)
+    if len(parts) == 1:
+        return [(Counted(parts[0], one.calls), parts[0])]
+    return [(None, part) for part in parts[::step]]
 
 
 def _add_up(counted: Iterable[Counted]) -> int:
@@ -215,7 +218,8 @@ def _count_everything(shape: _Shape) -> sa.TextClause:
     return sa.text(
         f"SELECT sealed.blocks, (SELECT SUM(calls) FROM call_counts WHERE organization_id = :organization_id"
         f" AND node = :root AND {_key(shape)}),"
-        f" (SELECT COUNT(*) FROM {_calls(shape)} AND seq > sealed.blocks * :block_size)"
+        # Both ends are given: PostgreSQL takes a range with one for a third of all calls, and another index.
+        f" (SELECT COUNT(*) FROM {_calls(shape)} AND seq BETWEEN sealed.blocks * :block_size + 1 AND {LAST_SEQ})"
         f" FROM (SELECT {_SEALED_BLOCKS} AS blocks) AS sealed"
     )
 

@@ -6,8 +6,8 @@ alone: so each change is seen either by the sealer or in the counters, and nobod
 neither: a block is full once the last of its calls is visible, and calls become visible in their order.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,14 +33,9 @@ def note_change(
     connection: AsyncConnection, organization_id: str, seq: int, *, before: Facts, after: Facts | None
 ) -> None:
     """Tell what is counted of a call before and after a change of this transaction; None is a deletion."""
-    steps = engine.get_last_steps(connection)
-    changes = steps.setdefault(_STEP, _Changes(connection))
+    changes = engine.get_last_steps(connection).setdefault(_STEP, _Changes(connection))
     assert isinstance(changes, _Changes)
-    block = counting.find_block(seq)
-    changed = changes.by_organization.setdefault(organization_id, Counter())
-    changed.subtract((block, key) for key in counting.list_keys(before))
-    if after is not None:
-        changed.update((block, key) for key in counting.list_keys(after))
+    changes.noted.append(_Change(organization_id, counting.find_block(seq), before, after))
 
 
 async def lock_counters(connection: AsyncConnection, organization_id: str) -> None:
@@ -70,23 +65,36 @@ async def add_counts(connection: AsyncConnection, organization_id: str, rolled: 
         await connection.execute(added, rows)
 
 
+class _Change(NamedTuple):
+    organization_id: str
+    block: int
+    before: Facts
+    after: Facts | None
+
+
 class _Changes:
-    """The changes of one transaction to what is counted of calls: by organization, block and key."""
+    """The changes of one transaction to what is counted of calls."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
-        self.by_organization: dict[str, Counter[tuple[int, str]]] = {}
+        self.noted: list[_Change] = []
 
     async def __call__(self) -> None:
         """Apply those to sealed blocks, in the order that all transactions keep."""
-        changed = sorted(
-            (owner, of_owner) for owner, of_owner in self.by_organization.items() if any(of_owner.values())
-        )
-        self.by_organization = {}
+        noted, self.noted = self.noted, []
+        owners = sorted({change.organization_id for change in noted})
         if self._connection.dialect.name == "postgresql":
-            for owner, _ in changed:
+            for owner in owners:
                 await self._connection.execute(_SHARE, {"organization_id": owner})
-        for owner, of_owner in changed:
+        for owner in owners:
             sealed = await count_sealed_blocks(self._connection, owner)
-            of_sealed = ((block, key, calls) for (block, key), calls in of_owner.items() if block < sealed and calls)
-            await add_counts(self._connection, owner, counting.roll_up(of_sealed))
+            of_sealed = [change for change in noted if change.organization_id == owner and change.block < sealed]
+            if of_sealed:
+                await add_counts(self._connection, owner, counting.roll_up(_list_additions(of_sealed)))
+
+
+def _list_additions(changes: Iterable[_Change]) -> Iterator[tuple[int, str, int]]:
+    for change in changes:
+        yield from ((change.block, key, -1) for key in counting.list_keys(change.before))
+        if change.after is not None:
+            yield from ((change.block, key, 1) for key in counting.list_keys(change.after))

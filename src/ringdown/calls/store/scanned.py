@@ -20,9 +20,6 @@ from ringdown.calls.store.asked import INDEXED, SORTED_BY, Asked
 
 calls, pairs = tables.calls, search.pairs
 
-#: So many matching calls are gathered and sorted; of more, the order is walked.
-GATHERED = 30_000
-
 
 async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int | None = None) -> int:
     """How many calls match; counts no further than `limit`."""
@@ -61,7 +58,7 @@ async def find_seqs(connection: AsyncConnection, asked: Asked, *, limit: int, of
     newest_first = asked.query.sort != "created_at"
     if asked.is_empty:
         return []
-    if _lacks_index_in_order(asked) and await count_calls(connection, asked, limit=GATHERED) < GATHERED:
+    if _reads_durations(asked) and await count_calls(connection, asked, limit=asking.FEW) < asking.FEW:
         all_rows = _select(asked)[0].offset(0).subquery()
         order = all_rows.c.seq.desc() if newest_first else all_rows.c.seq.asc()
         gathered = sa.select(all_rows.c.seq).order_by(order).limit(limit).offset(offset)
@@ -73,7 +70,7 @@ async def find_seqs(connection: AsyncConnection, asked: Asked, *, limit: int, of
             if skipped <= offset:
                 offset -= skipped
                 continue
-        rows, place = _select(part)
+        rows, place = _select(part, in_order=True)
         page = rows.order_by(place.desc() if newest_first else place.asc()).limit(limit - len(found)).offset(offset)
         found += list((await connection.execute(page)).scalars())
         offset = 0
@@ -100,9 +97,10 @@ async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Sele
     status = asked.query.status
     for one in CALL_STATUSES if status is None else (status,):
         part = asked.narrow(status=one)
-        matching = await count_calls(connection, part, limit=GATHERED)
+        matching = await count_calls(connection, part, limit=asking.FEW)
         if matching:
-            parts.append(_gather_keyed(part) if matching < GATHERED else _walk_keyed(part))
+            gathers = matching < asking.FEW and _has_index(part)
+            parts.append(_gather_keyed(part) if gathers else _walk_keyed(part))
     return parts
 
 
@@ -146,11 +144,11 @@ def _walk_keyed(asked: Asked) -> sa.Select[Any]:
     return _hint(rows.where(_is_within(asked), *asking.match(asked), *held), index)
 
 
-def _select(asked: Asked) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
-    """The `seq` of all matching calls, and by what to order them in time."""
+def _select(asked: Asked, *, in_order: bool = False) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
+    """The `seq` of all matching calls, and by what to order them in time; `in_order` finds them in that order."""
     query = asked.query
     if not query.phrases and not query.metadata:
-        return _select_rows(asked), calls.c.seq
+        return _select_rows(asked, in_order=in_order), calls.c.seq
     rows, place = _select_hits(asked)
     rest = _match_rest(asked)
     if rest:
@@ -161,10 +159,10 @@ def _select(asked: Asked) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]
     return rows, place
 
 
-def _select_hits(asked: Asked) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+def _select_hits(asked: Asked) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of the calls that match as far as words and metadata tell, and by what to order them in time."""
     query, others = asked.query, asked.query.metadata
-    rows: sa.Select[tuple[int]]
+    rows: sa.Select[Any]
     place: sa.ColumnElement[int]
     if query.phrases:
         assert asked.owner is not None
@@ -183,14 +181,20 @@ def _match_rest(asked: Asked) -> list[sa.ColumnElement[bool]]:
     return asking.match(asked, known=search.FACTS if asked.query.phrases else ())
 
 
-def _select_rows(asked: Asked) -> sa.Select[tuple[int]]:
-    """The `seq` of all matching calls of a query without words and metadata."""
+def _select_rows(asked: Asked, *, in_order: bool = False) -> sa.Select[Any]:
+    """The `seq` of all matching calls of a query without words and metadata; `in_order` finds them in that of time."""
     query = asked.query
     rows = sa.select(calls.c.seq).where(_is_within(asked), *asking.match(asked))
     index = next((index for name, index in INDEXED.items() if getattr(query, name) is not None), None)
-    if index is not None:
-        return _hint(rows, index)
-    return rows
+    if index is None and _reads_durations(asked) and not in_order:
+        index = "ix_calls_by_duration"
+        if query.status is None:
+            rows = rows.where(calls.c.status.in_(CALL_STATUSES))
+    if index is None and query.batch_call_id is not None:
+        index = "ix_calls_batch"
+    if index is None:
+        index = "ix_calls_listing" if query.agent_id is None else "ix_calls_agent"
+    return _hint(rows, index)
 
 
 def _hint(rows: sa.Select[Any], index: str) -> sa.Select[Any]:
@@ -202,10 +206,18 @@ def _is_within(asked: Asked) -> sa.ColumnElement[bool]:
     return (calls.c.organization_id == asked.query.organization_id) & calls.c.seq.between(asked.first, asked.last)
 
 
-def _lacks_index_in_order(asked: Asked) -> bool:
+def _has_index(asked: Asked) -> bool:
+    """Whether few matching calls are found without looking at many."""
     query = asked.query
-    has_index = query.phrases or query.metadata or any(getattr(query, name) is not None for name in INDEXED)
-    return query.has_duration and not has_index
+    names = ("batch_call_id", "agent_id", *INDEXED)
+    return bool(query.phrases or query.metadata or asked.is_narrow) or any(getattr(query, name) for name in names)
+
+
+def _reads_durations(asked: Asked) -> bool:
+    """Whether the calls are found by their duration, as nothing tells more of them."""
+    query = asked.query
+    is_found = query.phrases or query.metadata or any(getattr(query, name) is not None for name in INDEXED)
+    return query.has_duration and not is_found and not asked.is_narrow
 
 
 def _split(asked: Asked, *, newest_first: bool) -> Iterator[Asked]:

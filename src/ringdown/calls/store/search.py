@@ -76,7 +76,7 @@ async def find_owner(connection: AsyncConnection, organization_id: str) -> int |
 
 def select_hits(
     dialect: str, *, owner: int, phrases: Collection[Phrase], facts: Mapping[str, str], first: int, last: int
-) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of the calls from `first` to `last` that hold every phrase and fact, and by what to order them."""
     tokens = [words.make_fact(name, value) for name, value in facts.items()]
     between = (owner << SEQ_BITS | first, owner << SEQ_BITS | last)
@@ -96,7 +96,7 @@ def select_hits(
 
 def select_pair(
     organization_id: str, pair: tuple[str, str], *, first: int, last: int
-) -> tuple[sa.Select[tuple[int]], sa.ColumnElement[int]]:
+) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of the calls from `first` to `last` that have this metadata, and by what to order them."""
     condition = (pairs.c.organization_id == organization_id) & (pairs.c.pair == words.make_pair(*pair))
     return sa.select(pairs.c.seq).where(condition, pairs.c.seq.between(first, last)), pairs.c.seq

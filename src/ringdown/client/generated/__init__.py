@@ -1,1 +1,1 @@
-"""Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Generated from the OpenAPI document by `make generate`; not edited by hand."""

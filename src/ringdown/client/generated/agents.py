@@ -1,4 +1,4 @@
-"""Agents. Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Agents. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
 from __future__ import annotations
 
@@ -64,6 +64,52 @@ class Agents(Resource):
         )["data"]
         return answer
 
+    def list_agent_versions(
+        self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
+    ) -> Page[s.AgentVersionObject]:
+        """List agent versions."""
+        return self._transport.request_page(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query})
+        )
+
+    def iterate_agent_versions(
+        self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
+    ) -> Iterator[s.AgentVersionObject]:
+        """List agent versions: all pages."""
+        return self._iterate(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query}))
+
+    def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
+        """Get an agent version."""
+        answer: s.AgentVersionDetailObject = self._transport.request(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
+        )["data"]
+        return answer
+
+    def restore_agent_version(self, agent_id: str, number: str, *, idempotency_key: str | None = None) -> s.AgentObject:
+        """Restore an agent version."""
+        answer: s.AgentObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
+                idempotency_key=idempotency_key,
+            )
+        )["data"]
+        return answer
+
+    def create_test_call(
+        self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
+    ) -> s.TestCallObject:
+        """Try an agent."""
+        answer: s.TestCallObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/test-call",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
+        return answer
+
 
 class AsyncAgents(AsyncResource):
     """Agents of the API, for asyncio."""
@@ -119,5 +165,59 @@ class AsyncAgents(AsyncResource):
         """List agent templates."""
         answer: Sequence[s.AgentTemplateObject] = (
             await self._transport.request(Operation(method="GET", path="/agent-templates"))
+        )["data"]
+        return answer
+
+    async def list_agent_versions(
+        self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
+    ) -> Page[s.AgentVersionObject]:
+        """List agent versions."""
+        return await self._transport.request_page(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query})
+        )
+
+    def iterate_agent_versions(
+        self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
+    ) -> AsyncIterator[s.AgentVersionObject]:
+        """List agent versions: all pages."""
+        return self._iterate(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query}))
+
+    async def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
+        """Get an agent version."""
+        answer: s.AgentVersionDetailObject = (
+            await self._transport.request(
+                Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
+            )
+        )["data"]
+        return answer
+
+    async def restore_agent_version(
+        self, agent_id: str, number: str, *, idempotency_key: str | None = None
+    ) -> s.AgentObject:
+        """Restore an agent version."""
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
+                    idempotency_key=idempotency_key,
+                )
+            )
+        )["data"]
+        return answer
+
+    async def create_test_call(
+        self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
+    ) -> s.TestCallObject:
+        """Try an agent."""
+        answer: s.TestCallObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/agents/{quote(agent_id)}/test-call",
+                    idempotency_key=idempotency_key,
+                    body={**body},
+                )
+            )
         )["data"]
         return answer

@@ -1,9 +1,12 @@
-"""Calls. Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Calls. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Unpack
+
+import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.pages import Page
@@ -13,6 +16,10 @@ from ringdown.client.transport import Operation, quote
 
 class Calls(Resource):
     """Calls of the API."""
+
+    def export(self, **query: Unpack[s.ExportCallsQuery]) -> AbstractContextManager[httpx2.Response]:
+        """Export calls."""
+        return self._transport.stream(Operation(method="GET", path="/calls/export", query={**query}))
 
     def list(self, **query: Unpack[s.ListCallsQuery]) -> Page[s.CallObject]:
         """List calls."""
@@ -125,6 +132,10 @@ class Calls(Resource):
 
 class AsyncCalls(AsyncResource):
     """Calls of the API, for asyncio."""
+
+    def export(self, **query: Unpack[s.ExportCallsQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
+        """Export calls."""
+        return self._transport.stream(Operation(method="GET", path="/calls/export", query={**query}))
 
     async def list(self, **query: Unpack[s.ListCallsQuery]) -> Page[s.CallObject]:
         """List calls."""

@@ -1,8 +1,21 @@
-"""Shapes of requests and answers. Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Shapes of requests and answers. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
 from __future__ import annotations
 
 from typing import Any, Literal, Required, TypedDict
+
+
+class AddContacts(TypedDict, total=False):
+    contacts: list[ContactBody] | None
+    contact_ids: list[str] | None
+    contact_folder_id: str | None
+
+
+class AddDncEntries(TypedDict, total=False):
+    phone_number: str | None
+    phone_numbers: list[str] | None
+    reason: str | None
+    country: str | None
 
 
 class AddDocument(TypedDict, total=False):
@@ -24,6 +37,12 @@ class AddWebPages(TypedDict, total=False):
     urls: Required[list[str]]
     max_depth: int
     max_pages: int
+
+
+class AdditionsObject(TypedDict, total=False):
+    added_count: Required[int]
+    failed_count: Required[int]
+    errors: Required[list[SkippedContactObject]]
 
 
 class AgentNumber(TypedDict, total=False):
@@ -93,6 +112,35 @@ class AgentTemplateObject(TypedDict, total=False):
     is_active: Required[bool]
 
 
+class AgentVersionDetailObject(TypedDict, total=False):
+    version: Required[int]
+    is_current: Required[bool]
+    name: Required[str]
+    changed_by: Required[str | None]
+    restored_from: Required[int | None]
+    created_at: Required[str]
+    agent: Required[AgentObject]
+
+
+class AgentVersionObject(TypedDict, total=False):
+    version: Required[int]
+    is_current: Required[bool]
+    name: Required[str]
+    changed_by: Required[str | None]
+    restored_from: Required[int | None]
+    created_at: Required[str]
+
+
+class ApiKeyObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    key_hint: Required[str]
+    allow_list: Required[list[str]]
+    requests_per_minute: Required[int | None]
+    last_used_at: Required[str | None]
+    created_at: Required[str]
+
+
 class AssignNumber(TypedDict, total=False):
     number_id: Required[str]
     agent_id: Required[str]
@@ -136,6 +184,71 @@ class AvailableNumberObject(TypedDict, total=False):
     provider: Required[str]
 
 
+class BatchBulkDeleteObject(TypedDict, total=False):
+    deleted_count: Required[int]
+    failed_count: Required[int]
+    deleted_ids: Required[list[str]]
+    failed_ids: Required[list[str]]
+
+
+class BatchCallObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    status: Required[Literal["draft", "scheduled", "active", "paused", "completed", "failed", "cancelled"]]
+    agent_id: Required[str]
+    from_number: Required[str | None]
+    schedule_type: Required[Literal["immediate", "scheduled"]]
+    scheduled_at: Required[str | None]
+    timezone: Required[str]
+    concurrency: Required[int]
+    retry_attempts: Required[int]
+    total_contacts: Required[int]
+    called: Required[int]
+    completed: Required[int]
+    failed: Required[int]
+    pending: Required[int]
+    created_at: Required[str]
+    updated_at: Required[str]
+    status_reason: Required[str | None]
+    contact_source: Required[Literal["csv", "folder", "manual"]]
+    contact_folder_id: Required[str | None]
+    phone_number_ids: Required[list[str]]
+    phone_rotation_strategy: Required[Literal["random", "sequential", "round_robin"]]
+    start_time: Required[str | None]
+    end_time: Required[str | None]
+    working_days: Required[list[int] | None]
+    max_calls_per_day: Required[int | None]
+    max_concurrent_calls: Required[int]
+    calls_per_second: Required[float | None]
+    retry_failed: Required[bool]
+    retry_delay_minutes: Required[list[int]]
+    metadata: Required[dict[str, Any]]
+    started_at: Required[str | None]
+    paused_at: Required[str | None]
+    resumed_at: Required[str | None]
+    completed_at: Required[str | None]
+    cancelled_at: Required[str | None]
+
+
+class BatchContactObject(TypedDict, total=False):
+    contact_id: Required[str]
+    phone_number: Required[str]
+    first_name: Required[str | None]
+    last_name: Required[str | None]
+    call_status: Required[Literal["pending", "scheduled", "calling", "completed", "failed"]]
+    status: Required[Literal["pending", "scheduled", "calling", "completed", "failed"]]
+    call_id: Required[str | None]
+    called_at: Required[str | None]
+    scheduled_at: Required[str | None]
+    attempts: Required[int]
+    reason: Required[str | None]
+    outcome: Required[str | None]
+    email: Required[str | None]
+    timezone: Required[str]
+    custom_fields: Required[dict[str, str]]
+    variables: Required[dict[str, str]]
+
+
 class BrowserCallObject(TypedDict, total=False):
     joinUrl: Required[str]
     callId: Required[str]
@@ -144,6 +257,15 @@ class BrowserCallObject(TypedDict, total=False):
 
 class BulkDelete(TypedDict, total=False):
     ids: Required[list[str]]
+
+
+class BulkDeleteBatchCalls(TypedDict, total=False):
+    ids: Required[list[str]]
+
+
+class BulkDeleteContacts(TypedDict, total=False):
+    ids: list[str] | None
+    contact_ids: list[str] | None
 
 
 class BulkDeleteObject(TypedDict, total=False):
@@ -205,6 +327,54 @@ class CallSettingsBody(TypedDict, total=False):
     join_timeout: str | float | None
 
 
+class CheckDncNumbers(TypedDict, total=False):
+    phone_numbers: Required[list[str]]
+    country: str | None
+
+
+class CloneVoice(TypedDict, total=False):
+    name: Required[str]
+    files: Required[list[SampleFile]]
+    provider: str
+    description: str | None
+    language: str
+
+
+class ContactBody(TypedDict, total=False):
+    phone_number: Required[str]
+    phone: str
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    timezone: str | None
+    custom_fields: dict[str, JsonValue] | None
+    metadata: dict[str, Any]
+
+
+class ContactObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str | None]
+    phone: Required[str]
+    phone_number: Required[str]
+    first_name: Required[str | None]
+    last_name: Required[str | None]
+    email: Required[str | None]
+    folder_id: Required[str]
+    company_name: Required[str | None]
+    industry: Required[str | None]
+    location: Required[str | None]
+    pin_code: Required[str | None]
+    keywords: Required[str | None]
+    custom_fields: Required[dict[str, Any]]
+    metadata: Required[dict[str, Any]]
+    timezone: Required[str | None]
+    last_call_outcome: Required[str | None]
+    call_count: Required[int]
+    last_called_at: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
 class CostObject(TypedDict, total=False):
     upfront_cost: Required[str | None]
     monthly_cost: Required[str | None]
@@ -249,6 +419,37 @@ class CreateAgent(TypedDict, total=False):
     transfer_numbers: list[TransferNumberBody] | None
 
 
+class CreateApiKey(TypedDict, total=False):
+    name: Required[str]
+    allow_list: list[str] | None
+    requests_per_minute: int | None
+
+
+class CreateBatchCall(TypedDict, total=False):
+    name: Required[str]
+    agent_id: Required[str]
+    phone_number_ids: list[str] | None
+    phone_rotation_strategy: Literal["random", "sequential", "round_robin"] | None
+    schedule_type: Literal["immediate", "scheduled"] | None
+    scheduled_at: str | None
+    timezone: str | None
+    start_time: str | None
+    end_time: str | None
+    working_days: list[int] | None
+    max_calls_per_day: int | None
+    max_concurrent_calls: int | None
+    concurrency: int
+    calls_per_second: float | None
+    retry_failed: bool | None
+    retry_attempts: int | None
+    retry_delay_minutes: list[int] | None
+    metadata: dict[str, JsonValue] | None
+    contact_source: Literal["csv", "folder", "manual"] | None
+    contact_folder_id: str | None
+    contact_ids: list[str] | None
+    contacts: list[ContactBody] | None
+
+
 class CreateBrowserCall(TypedDict, total=False):
     agent_id: Required[str]
     call_settings: CallSettingsBody | None
@@ -269,12 +470,36 @@ class CreateCall(TypedDict, total=False):
     metadata: dict[str, JsonValue] | None
 
 
+class CreateContact(TypedDict, total=False):
+    phone_number: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    name: str | None
+    email: str | None
+    company_name: str | None
+    industry: str | None
+    location: str | None
+    pin_code: str | None
+    keywords: str | list[str] | None
+    custom_fields: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    timezone: str | None
+    folder_id: str | None
+    country: str | None
+
+
 class CreateCredential(TypedDict, total=False):
     provider_type: Required[Literal["telnyx", "twilio"]]
     friendly_name: str | None
     api_key: str | None
     account_sid: str | None
     auth_token: str | None
+
+
+class CreateFolder(TypedDict, total=False):
+    name: Required[str]
+    description: str | None
 
 
 class CreateKnowledgeBase(TypedDict, total=False):
@@ -337,6 +562,75 @@ class CreateTrunk(TypedDict, total=False):
     is_enabled: bool | None
 
 
+class CreateWebhookEndpoint(TypedDict, total=False):
+    url: Required[str]
+    description: str | None
+    event_types: (
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+                "*",
+                "all",
+            ]
+        ]
+        | None
+    )
+    enabled: bool | None
+    secret: str | None
+
+
+class CreatedBatchCallObject(TypedDict, total=False):
+    added_count: Required[int]
+    failed_count: Required[int]
+    errors: Required[list[SkippedContactObject]]
+    id: Required[str]
+    name: Required[str]
+    status: Required[Literal["draft", "scheduled", "active", "paused", "completed", "failed", "cancelled"]]
+    agent_id: Required[str]
+    from_number: Required[str | None]
+    schedule_type: Required[Literal["immediate", "scheduled"]]
+    scheduled_at: Required[str | None]
+    timezone: Required[str]
+    concurrency: Required[int]
+    retry_attempts: Required[int]
+    total_contacts: Required[int]
+    called: Required[int]
+    completed: Required[int]
+    failed: Required[int]
+    pending: Required[int]
+    created_at: Required[str]
+    updated_at: Required[str]
+    status_reason: Required[str | None]
+    contact_source: Required[Literal["csv", "folder", "manual"]]
+    contact_folder_id: Required[str | None]
+    phone_number_ids: Required[list[str]]
+    phone_rotation_strategy: Required[Literal["random", "sequential", "round_robin"]]
+    start_time: Required[str | None]
+    end_time: Required[str | None]
+    working_days: Required[list[int] | None]
+    max_calls_per_day: Required[int | None]
+    max_concurrent_calls: Required[int]
+    calls_per_second: Required[float | None]
+    retry_failed: Required[bool]
+    retry_delay_minutes: Required[list[int]]
+    metadata: Required[dict[str, Any]]
+    started_at: Required[str | None]
+    paused_at: Required[str | None]
+    resumed_at: Required[str | None]
+    completed_at: Required[str | None]
+    cancelled_at: Required[str | None]
+
+
 class CredentialObject(TypedDict, total=False):
     id: Required[str]
     provider_type: Required[Literal["telnyx", "twilio"]]
@@ -344,6 +638,14 @@ class CredentialObject(TypedDict, total=False):
     account_sid: Required[str | None]
     created_at: Required[str]
     updated_at: Required[str]
+
+
+class CreditsObject(TypedDict, total=False):
+    balance: Required[int]
+    held: Required[int]
+    enforced: Required[bool]
+    low_mark: Required[int | None]
+    is_low: Required[bool]
 
 
 class DefinitionBody(TypedDict, total=False):
@@ -366,6 +668,69 @@ class DefinitionBody(TypedDict, total=False):
     timeout: int | str | None
     timeout_seconds: int | str | None
     include: list[str] | None
+
+
+class DeletedContactsObject(TypedDict, total=False):
+    deleted_count: Required[int]
+    failed_count: Required[int]
+    deleted_ids: Required[list[str]]
+    failed_ids: Required[list[str]]
+
+
+class DeliveryAttemptObject(TypedDict, total=False):
+    number: Required[int]
+    started_at: Required[str]
+    duration_ms: Required[int]
+    response_status: Required[int | None]
+    response_body: Required[str | None]
+    error: Required[str | None]
+
+
+class DncAddedObject(TypedDict, total=False):
+    added_count: Required[int]
+    existing_count: Required[int]
+    phone_numbers: Required[list[str]]
+
+
+class DncCheckObject(TypedDict, total=False):
+    blocked: Required[list[str]]
+    allowed: Required[list[str]]
+
+
+class DncEntryObject(TypedDict, total=False):
+    id: Required[str]
+    phone_number: Required[str]
+    reason: Required[str | None]
+    created_at: Required[str]
+
+
+class DncImportObject(TypedDict, total=False):
+    imported: Required[int]
+    skipped: Required[int]
+    errors: Required[int]
+    error_details: Required[list[RowErrorObject]]
+    error_details_limit: Required[int]
+
+
+class EventObject(TypedDict, total=False):
+    id: Required[str]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
+    timestamp: Required[str]
+    data: Required[dict[str, Any]]
 
 
 class FallbacksBody(TypedDict, total=False):
@@ -404,6 +769,16 @@ class FlowBody(TypedDict, total=False):
         | None
     )
     keywords: dict[str, KeywordBody] | None
+
+
+class FolderObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    description: Required[str | None]
+    contact_count: Required[int]
+    is_default: Required[bool]
+    created_at: Required[str]
+    updated_at: Required[str]
 
 
 class GatewayStatusObject(TypedDict, total=False):
@@ -470,6 +845,26 @@ class ImportNumber(TypedDict, total=False):
     credential_id: str | None
 
 
+class ImportObject(TypedDict, total=False):
+    imported: Required[int]
+    updated: Required[int]
+    skipped: Required[int]
+    errors: Required[int]
+    successful: Required[int]
+    failed: Required[int]
+    folder_id: Required[str]
+    error_details: Required[list[RowErrorObject]]
+    error_details_limit: Required[int]
+
+
+class ImportVoice(TypedDict, total=False):
+    name: Required[str]
+    provider: str
+    provider_voice_id: Required[str]
+    description: str | None
+    language: str | None
+
+
 class InactivityMessageBody(TypedDict, total=False):
     duration: Required[str | float]
     message: Required[str]
@@ -508,12 +903,32 @@ class LatencyObject(TypedDict, total=False):
     p95_ms: Required[int | None]
 
 
+class LedgerEntryObject(TypedDict, total=False):
+    id: Required[str]
+    type: Required[Literal["grant", "hold", "release", "charge", "refund"]]
+    amount: Required[int]
+    call_id: Required[str | None]
+    note: Required[str | None]
+    created_at: Required[str]
+
+
 class ListenBody(TypedDict, total=False):
     kind: Required[Literal["free", "yes_no", "choice", "digits", "date", "message"]]
     options: dict[str, list[str]] | None
     min: int | None
     max: int | None
     max_seconds: int | None
+
+
+class NewApiKeyObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    key_hint: Required[str]
+    allow_list: Required[list[str]]
+    requests_per_minute: Required[int | None]
+    last_used_at: Required[str | None]
+    created_at: Required[str]
+    key: Required[str]
 
 
 class NodeBody(TypedDict, total=False):
@@ -564,6 +979,16 @@ class ObjectSchemaBody(TypedDict, total=False):
     required: list[str]
     additionalProperties: bool
     description: str | None
+
+
+class OrganizationObject(TypedDict, total=False):
+    id: Required[str]
+    name: Required[str]
+    default_region: Required[str | None]
+    timezone: Required[str | None]
+    credits_low_mark: Required[int | None]
+    created_at: Required[str]
+    updated_at: Required[str]
 
 
 class ParameterBody(TypedDict, total=False):
@@ -648,6 +1073,17 @@ class RegionObject(TypedDict, total=False):
     region_name: Required[str]
 
 
+class ReplayEvents(TypedDict, total=False):
+    since: Required[str]
+
+
+class ReplayObject(TypedDict, total=False):
+    id: Required[str]
+    replayed_count: Required[int]
+    has_more: Required[bool]
+    next_since: Required[str | None]
+
+
 class RequirementBody(TypedDict, total=False):
     headerApiKey: HeaderKeyBody | None
     httpAuth: HttpAuthBody | None
@@ -656,6 +1092,28 @@ class RequirementBody(TypedDict, total=False):
 
 class RequirementsBody(TypedDict, total=False):
     httpSecurityOptions: SecurityOptionsBody | None
+
+
+class RotateSecret(TypedDict, total=False):
+    overlap: str | int
+    secret: str | None
+
+
+class RowErrorObject(TypedDict, total=False):
+    row: Required[int]
+    phone: Required[str | None]
+    reason: Required[str]
+
+
+class SampleFile(TypedDict, total=False):
+    filename: Required[str]
+    data: Required[str]
+    content_type: Required[str]
+
+
+class ScheduleBatchCall(TypedDict, total=False):
+    scheduled_at: str | None
+    timezone: str | None
 
 
 class ScreeningSettingsBody(TypedDict, total=False):
@@ -695,6 +1153,13 @@ class SendDigits(TypedDict, total=False):
     digits: Required[str]
 
 
+class SkippedContactObject(TypedDict, total=False):
+    index: Required[int]
+    contact_id: Required[str | None]
+    phone_number: Required[str]
+    reason: Required[str]
+
+
 class SourceObject(TypedDict, total=False):
     id: Required[str]
     knowledge_base_id: Required[str]
@@ -731,6 +1196,70 @@ class StaticParameterBody(TypedDict, total=False):
         "path",
     ]
     value: Any
+
+
+class TestCall(TypedDict, total=False):
+    phone_number: str | None
+    from_number: str | None
+    call_settings: CallSettingsBody | None
+    variables: dict[str, str | float | bool] | None
+    context: dict[str, Any]
+    metadata: dict[str, JsonValue] | None
+
+
+TestCallObject = TypedDict(
+    "TestCallObject",
+    {
+        "id": "Required[str]",
+        "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
+        "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
+        "agent_id": "Required[str]",
+        "to": "Required[str | None]",
+        "from": "Required[str | None]",
+        "duration_seconds": "Required[int | None]",
+        "recording_url": "Required[str | None]",
+        "transcript_url": "Required[str | None]",
+        "summary": "Required[str | None]",
+        "cost_credits": "Required[int]",
+        "metadata": "Required[dict[str, Any]]",
+        "started_at": "Required[str | None]",
+        "ended_at": "Required[str | None]",
+        "created_at": "Required[str]",
+        "updated_at": "Required[str]",
+        "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
+        "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
+        "sentiment": "Required[str | None]",
+        "phone_number": "Required[str | None]",
+        "from_number": "Required[str | None]",
+        "to_number": "Required[str | None]",
+        "variables": "Required[dict[str, str]]",
+        "latency": "Required[LatencyObject]",
+        "analysis": "Required[dict[str, Any] | None]",
+        "trunk_id": "Required[str | None]",
+        "media_quality": "Required[QualityObject | None]",
+        "transfer": "Required[TransferObject | None]",
+        "transcript": "list[TurnObject] | None",
+        "call_id": "Required[str]",
+        "join_url": "Required[str | None]",
+    },
+    total=False,
+)
+
+
+class TestWebhookEndpoint(TypedDict, total=False):
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
 
 
 class ToolObject(TypedDict, total=False):
@@ -944,6 +1473,33 @@ class UpdateAgent(TypedDict, total=False):
     transfer_numbers: list[TransferNumberBody] | None
 
 
+class UpdateApiKey(TypedDict, total=False):
+    name: str | None
+    allow_list: list[str] | None
+    requests_per_minute: int | None
+
+
+class UpdateBatchCall(TypedDict, total=False):
+    name: str | None
+    agent_id: str | None
+    phone_number_ids: list[str] | None
+    phone_rotation_strategy: Literal["random", "sequential", "round_robin"] | None
+    schedule_type: Literal["immediate", "scheduled"] | None
+    scheduled_at: str | None
+    timezone: str | None
+    start_time: str | None
+    end_time: str | None
+    working_days: list[int] | None
+    max_calls_per_day: int | None
+    max_concurrent_calls: int | None
+    concurrency: int
+    calls_per_second: float | None
+    retry_failed: bool | None
+    retry_attempts: int | None
+    retry_delay_minutes: list[int] | None
+    metadata: dict[str, JsonValue] | None
+
+
 class UpdateCall(TypedDict, total=False):
     call_settings: CallSettingsBody | None
     variables: dict[str, str | float | bool] | None
@@ -951,10 +1507,34 @@ class UpdateCall(TypedDict, total=False):
     metadata: dict[str, JsonValue] | None
 
 
+class UpdateContact(TypedDict, total=False):
+    phone_number: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    name: str | None
+    email: str | None
+    company_name: str | None
+    industry: str | None
+    location: str | None
+    pin_code: str | None
+    keywords: str | list[str] | None
+    custom_fields: dict[str, Any] | None
+    metadata: dict[str, Any] | None
+    timezone: str | None
+    folder_id: str | None
+    country: str | None
+
+
 class UpdateCredential(TypedDict, total=False):
     friendly_name: str | None
     api_key: str | None
     auth_token: str | None
+
+
+class UpdateFolder(TypedDict, total=False):
+    name: str
+    description: str | None
 
 
 class UpdateKnowledgeBase(TypedDict, total=False):
@@ -965,6 +1545,13 @@ class UpdateKnowledgeBase(TypedDict, total=False):
 class UpdateNumber(TypedDict, total=False):
     friendly_name: str | None
     trunk_id: str | None
+
+
+class UpdateOrganization(TypedDict, total=False):
+    name: str | None
+    default_region: str | None
+    timezone: str | None
+    credits_low_mark: int | None
 
 
 class UpdateTool(TypedDict, total=False):
@@ -1020,6 +1607,49 @@ class UpdateTrunk(TypedDict, total=False):
     is_enabled: bool | None
 
 
+class UpdateVoice(TypedDict, total=False):
+    name: str | None
+    description: str | None
+
+
+class UpdateWebhookEndpoint(TypedDict, total=False):
+    url: str | None
+    description: str | None
+    event_types: (
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+                "*",
+                "all",
+            ]
+        ]
+        | None
+    )
+    enabled: bool | None
+
+
+class UsageObject(TypedDict, total=False):
+    period: Required[str | None]
+    agent_id: Required[str | None]
+    phone_number: Required[str | None]
+    batch_call_id: Required[str | None]
+    calls: Required[int]
+    answered_calls: Required[int]
+    duration_seconds: Required[int]
+    minutes: Required[float]
+    credits: Required[int]
+
+
 class VadSettingsBody(TypedDict, total=False):
     turn_endpoint_delay: str | float
     minimum_turn_duration: str | float
@@ -1043,6 +1673,9 @@ class VoiceObject(TypedDict, total=False):
     status: Required[Literal["training", "active", "failed"]]
     created_at: Required[str | None]
     updated_at: Required[str | None]
+    description: Required[str | None]
+    provider_voice_id: Required[str]
+    error: Required[str | None]
 
 
 class VoicemailSettingsBody(TypedDict, total=False):
@@ -1057,10 +1690,179 @@ class VoicemailSettingsObject(TypedDict, total=False):
     message: Required[str | None]
 
 
+class WebhookDeliveryDetailObject(TypedDict, total=False):
+    id: Required[str]
+    endpoint_id: Required[str]
+    event_id: Required[str]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
+    subject_id: Required[str]
+    call_id: Required[str | None]
+    status: Required[Literal["pending", "delivered", "parked"]]
+    attempt_count: Required[int]
+    next_attempt_at: Required[str | None]
+    delivered_at: Required[str | None]
+    response_status: Required[int | None]
+    error: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+    body: Required[dict[str, Any]]
+    attempts: Required[list[DeliveryAttemptObject]]
+
+
+class WebhookDeliveryObject(TypedDict, total=False):
+    id: Required[str]
+    endpoint_id: Required[str]
+    event_id: Required[str]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
+    subject_id: Required[str]
+    call_id: Required[str | None]
+    status: Required[Literal["pending", "delivered", "parked"]]
+    attempt_count: Required[int]
+    next_attempt_at: Required[str | None]
+    delivered_at: Required[str | None]
+    response_status: Required[int | None]
+    error: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class WebhookEndpointObject(TypedDict, total=False):
+    id: Required[str]
+    url: Required[str]
+    description: Required[str | None]
+    event_types: Required[
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+            ]
+            | Literal["*"]
+        ]
+    ]
+    enabled: Required[bool]
+    old_secret_expires_at: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+
+
+class WebhookEndpointSecretObject(TypedDict, total=False):
+    id: Required[str]
+    url: Required[str]
+    description: Required[str | None]
+    event_types: Required[
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+            ]
+            | Literal["*"]
+        ]
+    ]
+    enabled: Required[bool]
+    old_secret_expires_at: Required[str | None]
+    created_at: Required[str]
+    updated_at: Required[str]
+    secret: Required[str]
+
+
 class WebhookUrlObject(TypedDict, total=False):
     agent_id: Required[str]
     webhook_url: Required[str]
     sip_uri: Required[str]
+
+
+class ExportCallsQuery(TypedDict, total=False):
+    format: Literal["csv", "ndjson"]
+    include: Literal["transcript"]
+    agent_id: str
+    status: Literal[
+        "queued", "ringing", "in_progress", "completed", "failed", "created", "in-progress", "ended", "cancelled"
+    ]
+    direction: Literal["inbound", "outbound", "webrtc"]
+    batch_call_id: str
+    campaign_id: str
+    contact_id: str
+    from_number: str
+    to_number: str
+    ended_reason: Literal[
+        "user_hangup",
+        "agent_hangup",
+        "transferred",
+        "voicemail",
+        "inactivity",
+        "max_duration",
+        "no_answer",
+        "busy",
+        "declined",
+        "invalid_destination",
+        "unreachable",
+        "cancelled",
+        "dnc_blocked",
+        "outside_window",
+        "no_phone_number_configured",
+        "insufficient_credits",
+        "no_media",
+        "provider_error",
+        "carrier_error",
+        "internal_error",
+        "recovered_after_crash",
+    ]
+    outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
+    created_after: str
+    created_before: str
+    min_duration: str
+    max_duration: str
+    q: str
+    sort: Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
+    metadata: dict[str, str]
 
 
 class ListCallsQuery(TypedDict, total=False):
@@ -1125,6 +1927,23 @@ class ListAgentsQuery(TypedDict, total=False):
     offset: int
 
 
+class ListAgentVersionsQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
+class ListBatchCallsQuery(TypedDict, total=False):
+    status: Literal["draft", "scheduled", "active", "running", "paused", "completed", "failed", "cancelled"]
+    limit: int
+    offset: int
+
+
+class ListBatchContactsQuery(TypedDict, total=False):
+    status: Literal["pending", "scheduled", "calling", "completed", "failed"]
+    limit: int
+    offset: int
+
+
 class ListKnowledgeBasesQuery(TypedDict, total=False):
     name: str
     limit: int
@@ -1137,6 +1956,38 @@ class ListSourcesQuery(TypedDict, total=False):
     offset: int
 
 
+class ListFoldersQuery(TypedDict, total=False):
+    sort_by: Literal["name", "created_at", "contact_count"]
+    order: Literal["asc", "desc"]
+    limit: int
+    offset: int
+
+
+class ListDncEntriesQuery(TypedDict, total=False):
+    search: str
+    limit: int
+    offset: int
+
+
+class ExportContactsQuery(TypedDict, total=False):
+    folder_id: str
+
+
+class ListContactsQuery(TypedDict, total=False):
+    folder_id: str
+    search: str
+    last_call_outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
+    limit: int
+    offset: int
+    page: int
+
+
+class ListVoicesQuery(TypedDict, total=False):
+    source: Literal["custom", "system", "ultravox"]
+
+
 class ListNumbersQuery(TypedDict, total=False):
     limit: int
     offset: int
@@ -1145,6 +1996,85 @@ class ListNumbersQuery(TypedDict, total=False):
 class ListTrunksQuery(TypedDict, total=False):
     limit: int
     offset: int
+
+
+class ListWebhookEndpointsQuery(TypedDict, total=False):
+    enabled: bool
+    limit: int
+    offset: int
+
+
+class ListWebhookDeliveriesQuery(TypedDict, total=False):
+    endpoint_id: str
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
+    event_id: str
+    status: Literal["pending", "delivered", "parked"]
+    call_id: str
+    limit: int
+    offset: int
+
+
+class ListAllEventsQuery(TypedDict, total=False):
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
+    call_id: str
+    since: str
+    sort: Literal["-created_at", "created_at"]
+    after: str
+    cursor: str
+    limit: int
+    offset: int
+
+
+class ListApiKeysQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
+class ListLedgerQuery(TypedDict, total=False):
+    type: Literal["grant", "hold", "release", "charge", "refund"]
+    limit: int
+    offset: int
+
+
+ListUsageQuery = TypedDict(
+    "ListUsageQuery",
+    {
+        "from": "str",
+        "to": "str",
+        "interval": "Literal['day', 'month', 'total']",
+        "group_by": "Literal['agent', 'number', 'batch']",
+        "agent_id": "str",
+        "phone_number": "str",
+        "batch_call_id": "str",
+        "limit": "int",
+        "offset": "int",
+    },
+    total=False,
+)
 
 
 class ListToolsQuery(TypedDict, total=False):

@@ -1,8 +1,12 @@
-"""Voices. Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Voices. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Unpack
+
+import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.resource import AsyncResource, Resource
@@ -12,9 +16,25 @@ from ringdown.client.transport import Operation, quote
 class Voices(Resource):
     """Voices of the API."""
 
-    def list(self) -> Sequence[s.VoiceObject]:
+    def list(self, **query: Unpack[s.ListVoicesQuery]) -> Sequence[s.VoiceObject]:
         """List voices."""
-        answer: Sequence[s.VoiceObject] = self._transport.request(Operation(method="GET", path="/voices"))["data"]
+        answer: Sequence[s.VoiceObject] = self._transport.request(
+            Operation(method="GET", path="/voices", query={**query})
+        )["data"]
+        return answer
+
+    def import_voice(self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]) -> s.VoiceObject:
+        """Import a voice."""
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body})
+        )["data"]
+        return answer
+
+    def clone(self, *, idempotency_key: str | None = None, **body: Unpack[s.CloneVoice]) -> s.VoiceObject:
+        """Clone a voice."""
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get(self, voice_id: str) -> s.VoiceObject:
@@ -24,15 +44,51 @@ class Voices(Resource):
         ]
         return answer
 
+    def update(self, voice_id: str, **body: Unpack[s.UpdateVoice]) -> s.VoiceObject:
+        """Update a voice."""
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body})
+        )["data"]
+        return answer
+
+    def delete(self, voice_id: str) -> dict[str, Any]:
+        """Delete a voice."""
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}"))[
+            "data"
+        ]
+        return answer
+
+    def preview(self, voice_id: str) -> AbstractContextManager[httpx2.Response]:
+        """Hear a voice."""
+        return self._transport.stream(Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview"))
+
 
 class AsyncVoices(AsyncResource):
     """Voices of the API, for asyncio."""
 
-    async def list(self) -> Sequence[s.VoiceObject]:
+    async def list(self, **query: Unpack[s.ListVoicesQuery]) -> Sequence[s.VoiceObject]:
         """List voices."""
-        answer: Sequence[s.VoiceObject] = (await self._transport.request(Operation(method="GET", path="/voices")))[
-            "data"
-        ]
+        answer: Sequence[s.VoiceObject] = (
+            await self._transport.request(Operation(method="GET", path="/voices", query={**query}))
+        )["data"]
+        return answer
+
+    async def import_voice(self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]) -> s.VoiceObject:
+        """Import a voice."""
+        answer: s.VoiceObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
+        return answer
+
+    async def clone(self, *, idempotency_key: str | None = None, **body: Unpack[s.CloneVoice]) -> s.VoiceObject:
+        """Clone a voice."""
+        answer: s.VoiceObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get(self, voice_id: str) -> s.VoiceObject:
@@ -41,3 +97,21 @@ class AsyncVoices(AsyncResource):
             await self._transport.request(Operation(method="GET", path=f"/voices/{quote(voice_id)}"))
         )["data"]
         return answer
+
+    async def update(self, voice_id: str, **body: Unpack[s.UpdateVoice]) -> s.VoiceObject:
+        """Update a voice."""
+        answer: s.VoiceObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body}))
+        )["data"]
+        return answer
+
+    async def delete(self, voice_id: str) -> dict[str, Any]:
+        """Delete a voice."""
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}"))
+        )["data"]
+        return answer
+
+    def preview(self, voice_id: str) -> AbstractAsyncContextManager[httpx2.Response]:
+        """Hear a voice."""
+        return self._transport.stream(Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview"))

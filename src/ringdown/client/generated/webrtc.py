@@ -1,4 +1,4 @@
-"""Webrtc. Generated from the OpenAPI document by `make client`; not edited by hand."""
+"""Webrtc. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
 from __future__ import annotations
 
