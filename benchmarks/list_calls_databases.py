@@ -80,13 +80,15 @@ def run_server(folder: Path) -> Iterator[Server]:
         yield Server(socket, int((data / "postmaster.pid").read_text().split()[0]))
 
 
-async def open_filled(total: int, *, folder: Path, server: Server | None) -> Filled:
-    """The database of so many calls in the folder, which is filled first if need be; that of 10 M takes a while."""
+async def open_filled(total: int, *, folder: Path, server: Server | None, fingerprint: str) -> Filled:
+    """The database of so many calls in the folder, which is filled first if need be; that of 10 M takes a while.
+
+    `fingerprint` is that of `describe_schema`: a database of another one is made anew.
+    """
     dialect: Dialect = "sqlite" if server is None else "postgresql"
     own = folder / f"{dialect}-{total}"
     url = None if server is None else f"postgresql://postgres@/calls_{total}?host={server.socket}"
     settings = Settings(data_dir=own, database_url=url)
-    fingerprint = await _describe_schema(folder)
     marker = own / "filled.json"
     known = json.loads(marker.read_text()) if marker.exists() else {}
     if known.get("fingerprint") != fingerprint:
@@ -102,7 +104,7 @@ async def open_filled(total: int, *, folder: Path, server: Server | None) -> Fil
     return Filled(dialect, total, url, own, known["key"], tuple(owners))
 
 
-async def _describe_schema(folder: Path) -> str:
+async def describe_schema(folder: Path) -> str:
     """A digest of the schema of calls and of the rows that are made."""
     path = folder / "schema"
     path.mkdir(parents=True, exist_ok=True)

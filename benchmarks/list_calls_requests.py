@@ -21,7 +21,7 @@ from ringdown.cli.preflight import find_free_port
 
 _HOST = "127.0.0.1"
 _START_S = 60.0
-_IDLE_S = 2.0
+_IDLE_S = 1.0
 _BATCH_PLACES = (0.2, 0.5, 0.8)
 
 
@@ -68,19 +68,28 @@ class Served:
 
 @dataclass(slots=True)
 class Times:
-    """Milliseconds of requests, a list per repetition; and CPU milliseconds per request, one per repetition."""
+    """Wall and CPU milliseconds of requests, a list per repetition."""
 
     wall_ms: list[list[float]] = field(default_factory=list)
-    cpu_ms: list[float] = field(default_factory=list)
+    cpu_ms: list[list[float]] = field(default_factory=list)
 
-    def find_quantile(self, share: float) -> float:
+    def begin(self) -> None:
+        """Begin a repetition."""
+        self.wall_ms.append([])
+        self.cpu_ms.append([])
+
+    def add(self, wall_ms: float, cpu_ms: float) -> None:
+        """Add a request."""
+        self.wall_ms[-1].append(wall_ms)
+        self.cpu_ms[-1].append(cpu_ms)
+
+    def find_wall_ms(self, share: float) -> float:
         """The median over the repetitions of what this share of a repetition's requests did not exceed."""
         return statistics.median(find_quantile(repetition, share) for repetition in self.wall_ms)
 
-    @property
-    def cpu_ms_of_request(self) -> float:
-        """The median CPU milliseconds of a request."""
-        return statistics.median(self.cpu_ms)
+    def find_cpu_ms(self, share: float) -> float:
+        """The same of the CPU time, of the API and of the database server."""
+        return statistics.median(find_quantile(repetition, share) for repetition in self.cpu_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,23 +190,29 @@ async def measure(
 ) -> list[list[Times]]:
     """The times of each database and page; the databases are asked alternately, all pages in each repetition."""
     times = [[Times() for _ in pages] for pages in asked]
-    for _ in range(repetitions):
+    for repetition in range(repetitions):
         for number in range(len(asked[0])):
             for own in times:
-                own[number].wall_ms.append([])
-            cpu_ms = [0.0] * len(databases)
+                own[number].begin()
             for request in range(requests):
-                for place, served in enumerate(databases):
-                    paths = asked[place][number].paths
-                    await served.connect()
-                    cpu_ms[place] -= served.read_cpu_ms()
-                    began_s = time.perf_counter()
-                    await served.get(paths[request % len(paths)])
-                    times[place][number].wall_ms[-1].append((time.perf_counter() - began_s) * 1000)
-                    cpu_ms[place] += served.read_cpu_ms()
-            for own, spent in zip(times, cpu_ms, strict=True):
-                own[number].cpu_ms.append(spent / requests)
+                for served, pages, own in zip(databases, asked, times, strict=True):
+                    paths = pages[number].paths
+                    own[number].add(*await _time(served, paths[(repetition + request) % len(paths)]))
     return times
+
+
+async def _time(served: Served, path: str) -> tuple[float, float]:
+    """The wall and CPU milliseconds of a request."""
+    while True:
+        await served.connect()
+        cpu_ms, began_s = served.read_cpu_ms(), time.perf_counter()
+        try:
+            await served.get(path)
+        except asyncio.IncompleteReadError:  # closed at the moment of the request, as idle: the machine is busy
+            served.close()
+            continue
+        wall_ms = (time.perf_counter() - began_s) * 1000
+        return wall_ms, served.read_cpu_ms() - cpu_ms
 
 
 def list_children(pid: int) -> list[int]:

@@ -1,6 +1,7 @@
 """The contacts of batch calls: copied from requests, ids and folders, each number once, listed at any size."""
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -105,6 +106,17 @@ async def test_duplicates_and_bad_numbers_are_left_out_and_named(tenant: Tenant,
     assert (shown["total_contacts"], shown["pending"]) == (2, 2)
 
 
+async def test_numbers_that_are_there_leave_no_gap(tenant: Tenant, agent: Agent) -> None:
+    people = [{"phone_number": f"+1212555{number:04}"} for number in range(6)]
+    made = await create(tenant, agent, contacts=[people[1], people[4]], scheduled_at=FUTURE)
+    added = await add(tenant, made, contacts=[people[0], *people, people[2]])
+    assert (added["added_count"], [skipped["index"] for skipped in added["errors"]]) == (4, [1, 2, 5, 7])
+    order = [people[number]["phone_number"] for number in (1, 4, 0, 2, 3, 5)]
+    for offset in range(6):
+        [contact] = (await list_contacts(tenant, made, limit=1, offset=offset))["data"]
+        assert contact["phone_number"] == order[offset]
+
+
 async def test_contacts_are_copied_by_id_and_by_folder(tenant: Tenant, agent: Agent) -> None:
     full = {"company_name": "Acme", "custom_fields": {"plan": "gold"}, "timezone": "Europe/Lisbon"}
     folder_id, ids = await make_folder(tenant, [ANA | full, BEN])
@@ -176,17 +188,17 @@ async def test_pages_and_counts_are_exact_with_and_without_a_state(tenant: Tenan
     people = [{"phone_number": f"+1212555{number:04}"} for number in range(10)]
     made = await create(tenant, agent, contacts=people)
     async with tenant.database.write() as connection:
-        await contact_store.fail_contacts(
-            connection, tenant.organization_id, made["id"], positions=[1, 4, 7], reason="busy", now_ms=1
-        )
+        known = await contact_store.list_contacts(connection, tenant.organization_id, made["id"], limit=10, offset=0)
+        failed = [dataclasses.replace(known[position], status="failed", reason="busy") for position in (1, 4, 7)]
+        await contact_store.update_contacts(connection, failed)
     whole = (await list_contacts(tenant, made))["data"]
     assert [contact["phone_number"] for contact in whole] == [person["phone_number"] for person in people]
     page = await list_contacts(tenant, made, limit=3, offset=8)
     assert (page["data"], page["pagination"]["has_more"]) == (whole[8:], False)
-    failed = await list_contacts(tenant, made, status="failed", limit=2, offset=1)
-    assert failed["data"] == [whole[4], whole[7]]
-    assert failed["pagination"] == {"total": 3, "limit": 2, "offset": 1, "has_more": False}
-    assert [contact["reason"] for contact in failed["data"]] == ["busy", "busy"]
+    busy = await list_contacts(tenant, made, status="failed", limit=2, offset=1)
+    assert busy["data"] == [whole[4], whole[7]]
+    assert busy["pagination"] == {"total": 3, "limit": 2, "offset": 1, "has_more": False}
+    assert [contact["reason"] for contact in busy["data"]] == ["busy", "busy"]
     assert (await list_contacts(tenant, made, status="completed"))["data"] == []
     assert (await list_contacts(tenant, made, offset=100))["data"] == []
 

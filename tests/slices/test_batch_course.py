@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ringdown import values
 from ringdown.agents.models import Agent
-from ringdown.batch_calls import course, spreading, standing, store
-from ringdown.batch_calls.tables import batch_contacts
+from ringdown.batch_calls import course, spreading
+from ringdown.batch_calls.tables import batch_calls, batch_contacts
 from ringdown.jobs.store import Job, jobs
 from tests.slices.conftest import BASE, Tenant
 from tests.slices.test_batch_calls import ANA, BATCHES, FUTURE, create, get, refused
@@ -292,8 +292,8 @@ async def test_a_scheduled_batch_call_that_cannot_start_has_failed_and_says_why(
 async def bring_forward(tenant: Tenant, batch: dict[str, Any]) -> None:
     """Let the time of a scheduled batch call have come."""
     async with tenant.database.write() as connection:
-        table = store.batch_calls
-        await connection.execute(table.update().where(table.c.id == batch["id"]).values(scheduled_at=1000))
+        ours = batch_calls.c.id == batch["id"]
+        await connection.execute(batch_calls.update().where(ours).values(scheduled_at=1000))
 
 
 async def test_jobs_of_a_batch_call_that_is_gone_or_over_do_nothing(tenant: Tenant, agent: Agent) -> None:
@@ -321,7 +321,7 @@ async def test_a_crash_before_the_commit_leaves_neither_state_nor_event(
     async def crash(*_: object, **__: object) -> None:
         raise ConnectionError("the process died here")
 
-    monkeypatch.setattr(standing.events, "record_events", crash)
+    monkeypatch.setattr("ringdown.webhooks.events.record_events", crash)
     with pytest.raises(ConnectionError):
         await course.pause_batch_call(tenant.database, organization_id=tenant.organization_id, batch_call_id=made["id"])
     assert (await get(tenant, made))["status"] == "active"

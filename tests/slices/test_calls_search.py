@@ -10,10 +10,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ringdown import values
-from ringdown.calls import words
+from ringdown.calls import service, words
 from ringdown.calls.models import Call, TranscriptTurn
 from ringdown.calls.store import asked as asked_of_lists
-from ringdown.calls.store import search
+from ringdown.calls.store import calls as call_store
+from ringdown.calls.store import listing, search
+from ringdown.db.engine import Database
 from tests.slices.conftest import BASE, Tenant
 
 AGENTS = ("agt_0000000000000000000000000a", "agt_0000000000000000000000000b")
@@ -112,8 +114,7 @@ def _matches(call: Call, query: dict[str, str], said: dict[str, tuple[str, ...]]
             "min_duration" not in query or (length is not None and length >= int(query["min_duration"])),
             "max_duration" not in query or (length is not None and length <= int(query["max_duration"])),
             wanted <= pairs,
-            "q" not in query
-            or (not call.is_live and _holds((*said[call.id], call.summary or ""), query["q"])),
+            "q" not in query or (not call.is_live and _holds((*said[call.id], call.summary or ""), query["q"])),
         ]
     )
 
@@ -194,3 +195,107 @@ async def _fetch(tenant: Tenant, **query: str) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     fetched: dict[str, Any] = response.json()
     return fetched
+
+
+def _ids(page: dict[str, Any]) -> list[str]:
+    return [call["id"] for call in page["data"]]
+
+
+async def test_a_call_is_found_by_its_words_from_its_end_to_its_deletion(tenant: Tenant) -> None:
+    agent = await tenant.add_agent(outbound_number="+12025550100")
+    call = await tenant.place_call(agent, metadata={"tier": "gold"})
+    await tenant.answer_call(call)
+    turn = TranscriptTurn(position=0, speaker="contact", text="Do you sell umbrellas?", start_ms=0, end_ms=900)
+    await service.append_turn(tenant.database, organization_id=tenant.organization_id, call_id=call.id, turn=turn)
+    assert _ids(await _fetch(tenant, q="umbrellas")) == []
+    assert _ids(await _fetch(tenant, **{"metadata.tier": "gold"})) == [call.id]
+    await tenant.finish_call(call)
+    assert _ids(await _fetch(tenant, q="UMBRELLAS")) == [call.id]
+    assert _ids(await _fetch(tenant, q="weather")) == []
+    assert await service.add_summary(
+        tenant.database, organization_id=tenant.organization_id, call_id=call.id, summary="Wet weather."
+    )
+    assert _ids(await _fetch(tenant, q="umbrellas weather")) == [call.id]
+    await tenant.client.patch(f"{BASE}/calls/{call.id}", json={"metadata": {"tier": "silver"}})
+    assert _ids(await _fetch(tenant, **{"metadata.tier": "gold"})) == []
+    assert _ids(await _fetch(tenant, **{"metadata[tier]": "silver"})) == [call.id]
+    deleted = await tenant.client.delete(f"{BASE}/calls/{call.id}")
+    assert deleted.status_code == 200
+    async with tenant.database.read() as connection:
+        for table in (search.texts, search.pairs):
+            assert (await connection.execute(table.select())).all() == []
+    assert (await _fetch(tenant, q="umbrellas"))["pagination"]["total"] == 0
+
+
+async def test_words_and_metadata_of_another_organization_are_never_found(tenant: Tenant, stranger: Tenant) -> None:
+    theirs = await add_call(stranger, seq=1, spoken=("My secret is here.",), metadata={"tier": "gold"})
+    for query in ({"q": "secret"}, {"metadata.tier": "gold"}, {"q": "secret", "sort": "-duration_seconds"}):
+        assert _ids(await _fetch(tenant, **query)) == []
+    ours = await add_call(tenant, seq=1, spoken=("No secret.",))
+    assert _ids(await _fetch(tenant, q="secret")) == [ours.id]
+    assert _ids(await _fetch(stranger, q="secret")) == [theirs.id]
+
+
+@pytest.mark.parametrize("query", ['"', '""', "*", "AND", 'a" OR "b', "words:x", "^a", "(", "NEAR(a b)", "-a", "'; --",
+                                   "!!!", "💬", "a & b | !c", "<->", "\\", "%", "_", "é" * 200])  # fmt: skip
+async def test_no_text_is_a_syntax_error(tenant: Tenant, query: str) -> None:
+    await add_call(tenant, seq=1, spoken=("Quite another thing.",))
+    for sort in ("-created_at", "-cost_credits"):
+        assert _ids(await _fetch(tenant, q=query, sort=sort)) == []
+
+
+async def test_a_total_of_more_than_is_counted_says_so_and_pages_go_on(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_COUNTED", 4)
+    calls = [
+        await add_call(tenant, seq=seq, spoken=("Good morning.",), metadata={"tier": "gold"}, duration_seconds=seq)
+        for seq in range(1, 8)
+    ]
+    newest_first = [call.id for call in reversed(calls)]
+    for query in ({"q": "morning"}, {"metadata.tier": "gold"}, {"min_duration": "1"}):
+        for sort in ("-created_at", "-duration_seconds"):
+            page = await _fetch(tenant, **query, sort=sort, limit="3", offset="1")
+            cursor = page["pagination"].pop("next_cursor")
+            assert _ids(page) == newest_first[1:4]
+            assert page["pagination"] == {
+                "total": 4, "limit": 3, "offset": 1, "has_more": True, "total_exact": False
+            }  # fmt: skip
+            last = await _fetch(tenant, **query, sort=sort, limit="3", cursor=cursor)
+            assert _ids(last) == newest_first[4:]
+            assert last["pagination"] == {
+                "total": 4, "limit": 3, "offset": 4, "has_more": False, "total_exact": False
+            }  # fmt: skip
+    exact = await _fetch(tenant, q="morning", max_duration="4")
+    assert (exact["pagination"]["total"], "total_exact" in exact["pagination"]) == (4, False)
+
+
+async def test_durations_are_written_as_everywhere_and_a_plus_may_be_a_space(tenant: Tenant) -> None:
+    short, long = [await tenant.add_call(seq=seq, duration_seconds=seq * 30) for seq in (1, 2)]
+    assert _ids(await _fetch(tenant, max_duration="30s")) == [short.id]
+    assert _ids(await _fetch(tenant, min_duration="30500ms")) == [long.id]
+    assert _ids(await _fetch(tenant, min_duration="0", max_duration="59500ms")) == [short.id]
+    response = await tenant.client.get(f"{BASE}/calls?to_number=+12125551234")
+    assert _ids(response.json()) == [long.id, short.id]
+
+
+async def test_a_word_hidden_in_a_long_call_is_found_and_the_rest_of_an_endless_one_left_out(
+    tenant: Tenant, database: Database
+) -> None:
+    common = "of the " * 20_000
+    long = await add_call(tenant, seq=1, spoken=(common, "the needle in it"))
+    assert _ids(await _fetch(tenant, q='"the needle"')) == [long.id]
+    endless = " ".join(f"{number}{'x' * 50}" for number in range(30_000))
+    call = await add_call(tenant, seq=2, spoken=(endless, "needle"))
+    assert _ids(await _fetch(tenant, q=f"7{'x' * 50}")) == [call.id]
+    assert _ids(await _fetch(tenant, q="needle")) == [long.id]
+
+
+async def test_an_index_is_written_with_its_call_or_not_at_all(tenant: Tenant, database: Database) -> None:
+    call = await add_call(tenant, seq=1, spoken=("An umbrella.",), metadata={"tier": "gold"})
+    with pytest.raises(ZeroDivisionError):
+        async with database.write() as connection:
+            await call_store.delete_calls(connection, tenant.organization_id, [call.id])
+            raise ZeroDivisionError
+    assert _ids(await _fetch(tenant, q="umbrella")) == [call.id]
+    assert _ids(await _fetch(tenant, **{"metadata.tier": "gold"})) == [call.id]

@@ -17,7 +17,13 @@ from ringdown.telephony.carrier_numbers import CarrierNumbers
 from tests.fakes.telnyx_server import KEY, FakeTelnyxServer
 from tests.fakes.twilio_server import SID, TOKEN, FakeTwilioServer
 from tests.fakes.vendor_server import Fault
-from tests.slices.carriers import name_carriers, run_telnyx, run_twilio  # noqa: F401 - fixtures
+from tests.slices.carriers import (  # noqa: F401 - fixtures
+    choose_database,
+    name_carriers,
+    on_both,
+    run_telnyx,
+    run_twilio,
+)
 from tests.slices.conftest import BASE, Tenant
 
 URL = f"{BASE}/telephony/numbers"
@@ -164,6 +170,7 @@ async def test_a_login_that_the_carrier_refuses_is_a_422(tenant: Tenant) -> None
 # --- purchase --------------------------------------------------------------------------------------------------------
 
 
+@on_both
 async def test_a_number_is_bought_and_rings_here(tenant: Tenant, telnyx: FakeTelnyxServer) -> None:
     number = (await _post(tenant, "purchase", {"phone_number": TELNYX_NUMBER, **TELNYX}))["data"]
     assert (number["status"], number["is_trudy_managed"], number["provider_type"]) == ("active", True, "telnyx")
@@ -233,6 +240,7 @@ async def test_an_order_whose_answer_is_lost_is_found_and_not_repeated(
     assert server.count(*path) == 1
 
 
+@on_both
 async def test_an_order_of_unknown_fate_is_never_placed_again(tenant: Tenant, telnyx: FakeTelnyxServer) -> None:
     telnyx.fail(*ORDERS, Fault("lost"))
     telnyx.fail("GET", "/phone_numbers", Fault(status=500))
@@ -283,6 +291,7 @@ async def test_an_order_that_takes_its_time_is_settled_later(tenant: Tenant, tel
     assert (await tenant.client.get(f"{URL}/{number['id']}")).json()["data"]["status"] == "active"
 
 
+@on_both
 async def test_a_purchase_that_a_crash_cut_off_is_settled(tenant: Tenant, telnyx: FakeTelnyxServer) -> None:
     # What the intention leaves behind when the process dies before the order, and after it.
     now = values.now_ms()
@@ -312,6 +321,7 @@ async def test_a_purchase_that_a_crash_cut_off_is_settled(tenant: Tenant, telnyx
     assert telnyx.count(*ORDERS) == 0
 
 
+@on_both
 async def test_equal_purchases_at_once_place_one_order(
     tenant: Tenant, stranger: Tenant, telnyx: FakeTelnyxServer
 ) -> None:
@@ -342,6 +352,7 @@ async def test_a_set_up_that_fails_after_the_purchase_is_made_up_for(tenant: Ten
 # --- release ---------------------------------------------------------------------------------------------------------
 
 
+@on_both
 async def test_a_bought_number_is_given_back(tenant: Tenant, stranger: Tenant, telnyx: FakeTelnyxServer) -> None:
     number = (await _post(tenant, "purchase", {"phone_number": TELNYX_NUMBER, **TELNYX}))["data"]
     url = f"{URL}/{number['id']}"
@@ -357,6 +368,7 @@ async def test_a_bought_number_is_given_back(tenant: Tenant, stranger: Tenant, t
     assert (await tenant.client.delete(credential)).status_code == 200
 
 
+@on_both
 async def test_an_imported_number_stays_with_its_carrier(tenant: Tenant, twilio: FakeTwilioServer) -> None:
     twilio.add(TWILIO_NUMBER)
     body = {"phone_number": TWILIO_NUMBER, "provider_type": "twilio", **TWILIO}

@@ -125,7 +125,7 @@ def _serve(answer: Callable[[BaseHTTPRequestHandler, int], tuple[int, object, di
             status, document, headers = decided
             body = json.dumps(document).encode() if not isinstance(document, bytes) else document
             self.send_response(status)
-            for name, value in {**headers, "content-length": str(len(body))}.items():
+            for name, value in {"content-length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
@@ -200,6 +200,17 @@ def test_a_deletion_that_may_have_been_done_is_not_sent_again(no_waits: list[flo
     ):
         client.agents.delete("agt_1")
     assert no_waits == []
+
+
+def test_an_answer_that_breaks_off_is_read_again_and_a_file_that_does_is_told(no_waits: list[float]) -> None:
+    def answer(_request: BaseHTTPRequestHandler, number: int) -> tuple[int, object, dict[str, str]]:
+        _request.close_connection = True
+        return (200, b'{"data": {"id"', {"content-length": "99"}) if number != 2 else (200, _MADE, {})
+
+    with _serve(answer) as url, Client(url, key="k") as client:
+        assert client.agents.get("agt_1") == {"id": "agt_1"}
+        with pytest.raises(ConnectionFailed), client.calls.export() as file:
+            file.read()
 
 
 def test_parameters_are_written_as_the_api_reads_them() -> None:

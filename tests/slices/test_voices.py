@@ -10,7 +10,10 @@ async def test_voices_are_listed_without_pages(tenant: Tenant) -> None:
     document = (await tenant.client.get(f"{BASE}/voices")).json()
     assert list(document) == ["data", "meta"]
     english = document["data"][0]
-    assert list(english) == ["id", "name", "provider", "type", "language", "status", "created_at", "updated_at"]
+    assert list(english) == [
+        "id", "name", "provider", "type", "language", "status", "created_at", "updated_at", "description",
+        "provider_voice_id", "error",
+    ]  # fmt: skip
     assert (english["name"], english["provider"], english["language"]) == ("English (America)", "espeak", "en-US")
     assert len({voice["id"] for voice in document["data"]}) == len(document["data"]) > 50
 

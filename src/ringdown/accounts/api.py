@@ -40,7 +40,7 @@ async def create_api_key(request: Request, caller: AuthenticatedCaller, body: sc
         allow_list=tuple(body.allow_list or ()),
         requests_per_minute=body.requests_per_minute,
     )
-    return envelope.respond_created(request, {**_render_key(key), "key": text})
+    return envelope.respond_secret(request, {**_render_key(key), "key": text})
 
 
 @router.get("/{key_id}", summary="Get an API key", responses=_ONE_KEY)

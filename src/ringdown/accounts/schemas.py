@@ -38,7 +38,7 @@ def _check_region(region: str) -> str:
 def _check_time_zone(name: str) -> str:
     try:
         return ZoneInfo(name).key
-    except (OSError, ValueError):  # unknown, or no name at all such as a path
+    except (KeyError, OSError, ValueError):  # unknown, or no name at all such as a path
         raise ValueError("must be an IANA time zone such as Europe/Berlin") from None
 
 

@@ -68,9 +68,7 @@ def _read_fallbacks(
     return Fallbacks(recognizers=tuple(body.recognizers), models=tuple(body.models), voices=tuple(voices))
 
 
-def _find_voice(
-    settings: Settings, own: Sequence[Voice], name: str, *, field: str, refused: list[FieldError]
-) -> str:
+def _find_voice(settings: Settings, own: Sequence[Voice], name: str, *, field: str, refused: list[FieldError]) -> str:
     voice = catalog.find_voice(settings, name, own=own)
     if voice is not None:
         return voice.id

@@ -1,7 +1,6 @@
 """Rows of the contacts of batch calls; the counts on the batch are kept by whoever changes a contact's state."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -10,33 +9,39 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.batch_calls.models import OPEN_STATUSES, BatchContact, ContactStatus
 from ringdown.batch_calls.tables import batch_contacts
+from ringdown.db import engine
 
 _columns = batch_contacts.c
-_DELETED_AT_ONCE = 10_000
+#: A statement of PostgreSQL may take 60 seconds.
+DELETED_AT_ONCE = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A contact's place in the schedule."""
+async def insert_contacts(connection: AsyncConnection, contacts: Sequence[BatchContact]) -> set[str]:
+    """Store contacts whose numbers the batch does not have yet; returns their numbers, the others are not stored.
 
-    position: int
-    scheduled_at: int
+    Numbers are looked for by inserting them: a batch that this very transaction fills has no statistics yet, and
+    PostgreSQL would answer a query by reading all of it.
+    """
+    if not contacts:
+        return set()
+    key = [_columns.organization_id, _columns.batch_call_id, _columns.phone_number]
+    insert = engine.insert(connection, batch_contacts).on_conflict_do_nothing(index_elements=key)
+    inserted = await connection.execute(insert.returning(_columns.phone_number), _to_rows(contacts))
+    return set(inserted.scalars())
 
 
-async def insert_contacts(connection: AsyncConnection, contacts: Sequence[BatchContact]) -> None:
-    """Store contacts whose numbers the batch does not have yet (`find_known_numbers`)."""
-    if contacts:
-        await connection.execute(batch_contacts.insert(), [msgspec.to_builtins(contact) for contact in contacts])
+async def update_contacts(connection: AsyncConnection, contacts: Sequence[BatchContact]) -> None:
+    """Store the states of contacts that exist, by their key and nothing else, for the same reason."""
+    if not contacts:
+        return
+    insert = engine.insert(connection, batch_contacts)
+    states = {name: getattr(insert.excluded, name) for name in ("status", "scheduled_at", "reason", "updated_at")}
+    key = [_columns.organization_id, _columns.batch_call_id, _columns.position]
+    await connection.execute(insert.on_conflict_do_update(index_elements=key, set_=states), _to_rows(contacts))
 
 
-async def find_known_numbers(
-    connection: AsyncConnection, organization_id: str, batch_call_id: str, *, numbers: Collection[str]
-) -> set[str]:
-    """Which of these numbers the batch has already."""
-    query = sa.select(_columns.phone_number).where(
-        _is_of_batch(organization_id, batch_call_id), _columns.phone_number.in_(numbers)
-    )
-    return set((await connection.execute(query)).scalars())
+def _to_rows(contacts: Sequence[BatchContact]) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(contact) for contact in contacts]
 
 
 async def list_contacts(
@@ -84,53 +89,17 @@ async def list_open_contacts(
     )
 
 
-async def update_places(
-    connection: AsyncConnection, organization_id: str, batch_call_id: str, *, places: Sequence[Place], now_ms: int
-) -> None:
-    """Put contacts into the schedule."""
-    if not places:
-        return
-    update = (
-        batch_contacts.update()
-        .where(_is_of_batch(organization_id, batch_call_id), _columns.position == sa.bindparam("at_position"))
-        .values(status="scheduled", scheduled_at=sa.bindparam("place"), updated_at=now_ms)
-    )
-    rows = [{"at_position": place.position, "place": place.scheduled_at} for place in places]
-    await connection.execute(update, rows)
-
-
-async def fail_contacts(
+async def delete_contacts(
     connection: AsyncConnection,
     organization_id: str,
     batch_call_id: str,
     *,
-    positions: Sequence[int],
-    reason: str,
-    now_ms: int,
+    position: int,
+    limit: int = DELETED_AT_ONCE,
 ) -> None:
-    """Be done with contacts that will not be called."""
-    if not positions:
-        return
-    update = (
-        batch_contacts.update()
-        .where(_is_of_batch(organization_id, batch_call_id), _columns.position.in_(positions))
-        .values(status="failed", reason=reason, scheduled_at=None, updated_at=now_ms)
-    )
-    await connection.execute(update)
-
-
-async def delete_contacts(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> bool:
-    """Delete some thousand contacts of a batch that is deleted; True when that were all."""
-    some = (
-        sa.select(_columns.position)
-        .where(_is_of_batch(organization_id, batch_call_id))
-        .order_by(_columns.position)
-        .limit(_DELETED_AT_ONCE)
-        .scalar_subquery()
-    )
-    condition = _is_of_batch(organization_id, batch_call_id) & _columns.position.in_(some)
-    deleted = await connection.execute(batch_contacts.delete().where(condition))
-    return deleted.rowcount < _DELETED_AT_ONCE
+    """Delete the `limit` contacts from `position` on."""
+    condition = _is_of_batch(organization_id, batch_call_id) & (_columns.position >= position)
+    await connection.execute(batch_contacts.delete().where(condition, _columns.position < position + limit))
 
 
 async def _list(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[BatchContact]:

@@ -58,26 +58,43 @@ async def add_contacts(
     """
     additions, index = Additions(), 0
     async for page in _iterate(connection, batch.organization_id, sources):
-        read = [_read(contact) for contact in page]
-        numbers = [contact.phone_number for contact, refusal in read if refusal is None]
-        known = await contact_store.find_known_numbers(connection, batch.organization_id, batch.id, numbers=numbers)
-        rows = list[BatchContact]()
-        for contact, refusal in read:
-            if refusal is None and contact.phone_number in known:
-                refusal = _DUPLICATE
-            if refusal is None:
-                known.add(contact.phone_number)
-                position = batch.total_contacts + len(rows)
-                rows.append(_to_row(batch, contact, position=position, now_ms=now_ms))
-            else:
-                additions.skip(index, contact, refusal)
-            index += 1
-        await contact_store.insert_contacts(connection, rows)
-        additions.added_count += len(rows)
-        batch = dataclasses.replace(batch, total_contacts=batch.total_contacts + len(rows), updated_at=now_ms)
+        rows = await _insert(connection, batch, page, first=index, additions=additions, now_ms=now_ms)
+        index += len(page)
+        additions.added_count += rows
+        batch = dataclasses.replace(batch, total_contacts=batch.total_contacts + rows, updated_at=now_ms)
     if additions.added_count:
         await store.update_batch_call(connection, batch)
     return batch, additions
+
+
+async def _insert(
+    connection: AsyncConnection,
+    batch: BatchCall,
+    page: Sequence[NewContact],
+    *,
+    first: int,
+    additions: Additions,
+    now_ms: int,
+) -> int:
+    """Store those of the page who can be added, without a gap; returns how many."""
+    told = [(index, *_read(contact)) for index, contact in enumerate(page, first)]
+    good: dict[str, NewContact] = {}
+    for _, contact, refusal in told:
+        if refusal is None:
+            good.setdefault(contact.phone_number, contact)
+    rows = _to_rows(batch, list(good.values()), now_ms=now_ms)
+    inserted = await contact_store.insert_contacts(connection, rows)
+    if 0 < len(inserted) < len(rows):
+        # Some were there already: the others move up.
+        where = (connection, batch.organization_id, batch.id)
+        await contact_store.delete_contacts(*where, position=batch.total_contacts, limit=len(rows))
+        kept = [contact for number, contact in good.items() if number in inserted]
+        await contact_store.insert_contacts(connection, _to_rows(batch, kept, now_ms=now_ms))
+    for index, contact, refusal in told:
+        is_first = good.get(contact.phone_number) is contact
+        if refusal is not None or not is_first or contact.phone_number not in inserted:
+            additions.skip(index, contact, refusal or _DUPLICATE)
+    return len(inserted)
 
 
 async def _iterate(
@@ -148,17 +165,20 @@ def to_texts(fields: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _to_row(batch: BatchCall, contact: NewContact, *, position: int, now_ms: int) -> BatchContact:
-    return BatchContact(
-        organization_id=batch.organization_id,
-        batch_call_id=batch.id,
-        position=position,
-        contact_id=contact.contact_id or values.new_id("cnt"),
-        phone_number=contact.phone_number,
-        first_name=contact.first_name,
-        last_name=contact.last_name,
-        email=contact.email,
-        custom_fields=contact.custom_fields,
-        timezone=contact.timezone,
-        updated_at=now_ms,
-    )
+def _to_rows(batch: BatchCall, contacts: Sequence[NewContact], *, now_ms: int) -> list[BatchContact]:
+    return [
+        BatchContact(
+            organization_id=batch.organization_id,
+            batch_call_id=batch.id,
+            position=position,
+            contact_id=contact.contact_id or values.new_id("cnt"),
+            phone_number=contact.phone_number,
+            first_name=contact.first_name,
+            last_name=contact.last_name,
+            email=contact.email,
+            custom_fields=contact.custom_fields,
+            timezone=contact.timezone,
+            updated_at=now_ms,
+        )
+        for position, contact in enumerate(contacts, batch.total_contacts)
+    ]

@@ -141,8 +141,8 @@ async def has_live_calls(connection: AsyncConnection, organization_id: str, agen
 
 async def _delete(connection: AsyncConnection, batch: BatchCall) -> None:
     await store.delete_batch_call(connection, batch.organization_id, batch.id)
-    while not await contact_store.delete_contacts(connection, batch.organization_id, batch.id):
-        pass
+    for position in range(0, batch.total_contacts, contact_store.DELETED_AT_ONCE):
+        await contact_store.delete_contacts(connection, batch.organization_id, batch.id, position=position)
 
 
 async def _check_numbers(connection: AsyncConnection, batch: BatchCall) -> None:

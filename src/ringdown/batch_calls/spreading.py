@@ -6,12 +6,12 @@ transaction that also moves `spread_position`, so that a crash loses nothing and
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
 from ringdown.batch_calls import contact_store, lifecycle, scheduling, standing, store, zones
-from ringdown.batch_calls.contact_store import Place
 from ringdown.batch_calls.models import BatchCall, BatchContact
 from ringdown.batch_calls.scheduling import Spreader
 from ringdown.batch_calls.windows import find_day
@@ -126,19 +126,18 @@ async def _place(
     connection: AsyncConnection, batch: BatchCall, page: list[BatchContact], *, spreader: Spreader, now_ms: int
 ) -> int:
     """Give each contact of the page its place; returns how many have failed instead."""
-    where = (connection, batch.organization_id, batch.id)
     numbers = [contact.phone_number for contact in page]
     blocked = await dnc_store.find_blocked(connection, batch.organization_id, numbers)
-    barred = [contact.position for contact in page if contact.phone_number in blocked]
-    await contact_store.fail_contacts(*where, positions=barred, reason=DNC_BLOCKED, now_ms=now_ms)
-    batch_zone = zones.get_zone(batch.timezone)
-    places = []
+    zone = zones.get_zone(batch.timezone)
+    changed = []
     for contact in page:
         if contact.phone_number in blocked:
-            continue
-        zone = zones.choose_zone(own=contact.timezone, phone_number=contact.phone_number, batch_zone=batch_zone)
-        # Somebody who is to be called again waits at least as long as that retry demands.
-        not_before = contact.scheduled_at if contact.attempts else None
-        places.append(Place(contact.position, spreader.place(zone, not_before=not_before)))
-    await contact_store.update_places(*where, places=places, now_ms=now_ms)
-    return len(barred)
+            state: dict[str, Any] = {"status": "failed", "scheduled_at": None, "reason": DNC_BLOCKED}
+        else:
+            clock = zones.choose_zone(own=contact.timezone, phone_number=contact.phone_number, batch_zone=zone)
+            # Somebody who is to be called again waits at least as long as that retry demands.
+            not_before = contact.scheduled_at if contact.attempts else None
+            state = {"status": "scheduled", "scheduled_at": spreader.place(clock, not_before=not_before)}
+        changed.append(dataclasses.replace(contact, updated_at=now_ms, **state))
+    await contact_store.update_contacts(connection, changed)
+    return len(blocked)

@@ -1,5 +1,6 @@
 """Routes of calls."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request, Response
@@ -8,16 +9,18 @@ from ringdown import errors, values
 from ringdown.calls import cursor as cursors
 from ringdown.calls import live, record, rendering, schemas, service
 from ringdown.calls import query as queries
+from ringdown.calls.cursor import Place
+from ringdown.calls.known_query import KnownQueries
 from ringdown.calls.models import Call, CallSettings, PlaceCall
 from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.rendering import CallLinks
 from ringdown.calls.store import calls as store
-from ringdown.calls.store import events, listing, turns
-from ringdown.calls.store.listing import CallQuery
+from ringdown.calls.store import events, listing, shown, turns
+from ringdown.calls.store.listing import CallPage, CallQuery, SeqPage
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.envelope import Pagination
-from ringdown.web.pagination import PageQuery
+from ringdown.web.pagination import Page, PageQuery
 
 _CALL = {"$ref": "#/components/schemas/CallObject"}
 _TRANSCRIPT = openapi.describe_one({"$ref": "#/components/schemas/TranscriptObject"}, "What was said.")
@@ -30,6 +33,8 @@ _MADE = openapi.describe_one(_CALL, "The call.", status=201)
 router = route.new_router(prefix="/calls", tag="Calls")
 #: `transcript_url` lies beside the API's base path, as documented.
 transcript_router = route.new_router(prefix="/calls", tag="Calls")
+
+_known_queries = KnownQueries()
 
 
 async def get_links(request: Request) -> CallLinks:
@@ -54,12 +59,21 @@ Links = Annotated[CallLinks, Depends(get_links)]
 Recordings = Annotated[RecordingStore, Depends(get_recordings)]
 
 
+async def _list_known(request: Request) -> Response | None:
+    """A page of a list whose filters were read before."""
+    asked = _known_queries.find(request.scope["query_string"], request.state.caller.organization_id)
+    if asked is None:
+        return None
+    return await _respond_list(request, asked.query, asked.page, await get_links(request), asked.cursor)
+
+
 @router.get(
     "",
     summary="List calls",
     responses=openapi.describe_list(_CALL, "Calls, newest first."),
     openapi_extra=queries.OPENAPI,
 )
+@route.with_shortcut(_list_known)
 async def list_calls(
     request: Request,
     query: Annotated[CallQuery, Depends(queries.read_query)],
@@ -75,18 +89,42 @@ async def list_calls(
     `total` is exact, but for words, metadata and durations only up to 100,000; beyond that `pagination.total_exact` is
     false. Paging by cursor neither misses nor doubles a call.
     """
+    if include is None:
+        _known_queries.learn(request.scope["query_string"], query)
+        return await _respond_list(request, query, page, links, cursor)
     after = queries.find_place(query, page=page, cursor=cursor)
     async with context.get_database(request).read() as connection:
         found = await listing.list_calls(connection, query, limit=page.limit, offset=page.offset, after=after)
-        if include == "transcript":
-            ids = [call.id for call in found.calls]
-            spoken = await turns.list_turns(connection, query.organization_id, ids)
-            rendered = [rendering.render_with_transcript(call, spoken[call.id], links) for call in found.calls]
-        else:
-            rendered = [rendering.render_call(call, links) for call in found.calls]
-    next_cursor = None
-    if found.has_more and found.calls:
-        next_cursor = cursors.serialize_cursor(listing.find_place(found.calls[-1], query.sort), query)
+        ids = [call.id for call in found.calls]
+        spoken = await turns.list_turns(connection, query.organization_id, ids)
+    rendered = [rendering.render_with_transcript(call, spoken[call.id], links) for call in found.calls]
+    last = listing.find_place(found.calls[-1], query.sort) if found.calls else None
+    return _respond_page(request, rendered, found, page=page, query=query, last=last)
+
+
+async def _respond_list(
+    request: Request, query: CallQuery, page: Page, links: CallLinks, cursor: str | None
+) -> Response:
+    after = queries.find_place(query, page=page, cursor=cursor)
+    database = context.get_database(request)
+    async with database.read_direct() if listing.is_quick(query) else database.read() as connection:
+        found = await listing.find_page(connection, query, limit=page.limit, offset=page.offset, after=after)
+        rows = await shown.list_shown(connection, query.organization_id, found.seqs)
+    rendered = [rendering.render_shown(row, query.organization_id, links) for row in rows]
+    last = listing.find_place(rows[-1], query.sort) if rows else None
+    return _respond_page(request, rendered, found, page=page, query=query, last=last)
+
+
+def _respond_page(
+    request: Request,
+    rendered: Sequence[object],
+    found: SeqPage | CallPage,
+    *,
+    page: Page,
+    query: CallQuery,
+    last: Place | None,
+) -> Response:
+    next_cursor = cursors.serialize_cursor(last, query) if found.has_more and last is not None else None
     pagination = Pagination(
         total=found.total,
         limit=page.limit,

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -120,6 +121,27 @@ def delete(
     print(f"Deleted {done['deleted_count']} of {len(call_ids)}.")
     if done["failed_ids"]:
         lifecycle.fail(f"Absent, or not ended yet: {', '.join(done['failed_ids'])}.")
+
+
+@app.command()
+def export(
+    status: Status = None,
+    agent: AgentId = None,
+    search: Words = None,
+    filters: Filter = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv, or ndjson.")] = "csv",
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write all calls of a list to standard output, however many."""
+    query = _read_query(filters, status=status, agent_id=agent, q=search)
+    with (
+        reach_api(url=url, key=key, data_dir=data_dir) as client,
+        client.calls.export(**{**query, "format": file_format}) as answer,
+    ):
+        for piece in answer.iter_bytes():
+            sys.stdout.buffer.write(piece)
 
 
 def _read_query(filters: list[str] | None, **named: str | None) -> dict[str, Any]:

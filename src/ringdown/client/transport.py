@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import httpx2
 
-from ringdown.client.errors import ApiError, ConnectionFailed, read_error
+from ringdown.client.errors import ApiError, ClientError, ConnectionFailed, read_error
 from ringdown.client.pages import Page
 from ringdown.client.retrying import Failure, find_delay_s
 
@@ -45,11 +45,10 @@ class Operation:
 class _Requests:
     """How operations become requests of one key, and failures become errors or another try."""
 
-    def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
+    def __init__(self, base_url: str, *, key: str, tries: int) -> None:
         self._root = base_url.rstrip("/").removesuffix(BASE_PATH) + BASE_PATH
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, */*"}
         self._tries = tries
-        self._options: dict[str, Any] = {"timeout": timeout_s}
 
     def _prepare(self, operation: Operation) -> dict[str, Any]:
         headers = dict(self._headers)
@@ -69,24 +68,63 @@ class _Requests:
             request["data"] = {name: _to_text(value) for name, value in (operation.form or {}).items()}
         return request
 
-    def _find_delay_s(self, failure: Failure, operation: Operation, tries: int) -> float | None:
+    def _begin(self, operation: Operation) -> "_Attempts":
         # A file was read to its end by the first try.
-        max_tries = 1 if operation.files is not None else self._tries
-        return find_delay_s(failure, method=operation.method, tries=tries, max_tries=max_tries, chance=random.random())
+        return _Attempts(self._prepare(operation), 1 if operation.files is not None else self._tries)
+
+
+class _Attempts:
+    """The tries of one request: what failed, and how long to wait before the next."""
+
+    def __init__(self, request: dict[str, Any], max_tries: int) -> None:
+        self.request = request
+        self._max_tries = max_tries
+        self._tries = 0
+
+    def break_off(self, broken: httpx2.TransportError) -> float:
+        """Seconds to wait after a connection that broke; raises `ConnectionFailed` when it was the last try."""
+        return self._fail(_explain(broken), Failure(None, {}, {}))
+
+    def refuse(self, response: httpx2.Response) -> float:
+        """Seconds to wait after a refusal; raises `ApiError` when it is final."""
+        error = _read_refusal(response)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return self._fail(error, Failure(response.status_code, error.details, headers))
+
+    def _fail(self, error: ClientError, failure: Failure) -> float:
+        self._tries += 1
+        delay_s = find_delay_s(
+            failure,
+            method=self.request["method"],
+            tries=self._tries,
+            max_tries=self._max_tries,
+            chance=random.random(),
+        )
+        if delay_s is None:
+            raise error
+        return delay_s
 
 
 class Transport(_Requests):
     """Sends operations and waits for their answers."""
 
     def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
-        super().__init__(base_url, key=key, tries=tries, timeout_s=timeout_s)
-        self._http = httpx2.Client(**self._options)
+        super().__init__(base_url, key=key, tries=tries)
+        self._http = httpx2.Client(timeout=timeout_s)
 
     def request(self, operation: Operation) -> Any:
         """The parsed answer. Raises `ApiError` or `ConnectionFailed`."""
-        with self.stream(operation) as response:
-            response.read()
-            return response.json()
+        attempts = self._begin(operation)
+        while True:
+            try:
+                response = self._http.request(**attempts.request)
+            except httpx2.TransportError as broken:
+                delay_s = attempts.break_off(broken)
+            else:
+                if response.is_success:
+                    return response.json()
+                delay_s = attempts.refuse(response)
+            time.sleep(delay_s)
 
     def request_page(self, operation: Operation) -> Page[Any]:
         """A page of a list."""
@@ -95,23 +133,26 @@ class Transport(_Requests):
 
     @contextmanager
     def stream(self, operation: Operation) -> Iterator[httpx2.Response]:
-        """The answer as it comes."""
-        request, tries = self._prepare(operation), 0
+        """The answer as it comes; one that breaks off raises `ConnectionFailed`."""
+        response = self._open(self._begin(operation))
+        try:
+            yield response
+        except httpx2.TransportError as broken:
+            raise _explain(broken) from broken
+        finally:
+            response.close()
+
+    def _open(self, attempts: _Attempts) -> httpx2.Response:
         while True:
-            tries += 1
             try:
-                with self._http.stream(**request) as response:
-                    if response.is_success:
-                        yield response
-                        return
-                    response.read()
-                    error: ApiError | ConnectionFailed = _read_refusal(response)
-                    failure = _describe(response, error)
+                response = self._http.send(self._http.build_request(**attempts.request), stream=True)
+                if response.is_success:
+                    return response
+                response.read()
             except httpx2.TransportError as broken:
-                error, failure = ConnectionFailed(_explain(broken)), Failure(None, {}, {})
-            delay_s = self._find_delay_s(failure, operation, tries)
-            if delay_s is None:
-                raise error
+                delay_s = attempts.break_off(broken)
+            else:
+                delay_s = attempts.refuse(response)
             time.sleep(delay_s)
 
     def close(self) -> None:
@@ -123,14 +164,22 @@ class AsyncTransport(_Requests):
     """`Transport` for asyncio."""
 
     def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
-        super().__init__(base_url, key=key, tries=tries, timeout_s=timeout_s)
-        self._http = httpx2.AsyncClient(**self._options)
+        super().__init__(base_url, key=key, tries=tries)
+        self._http = httpx2.AsyncClient(timeout=timeout_s)
 
     async def request(self, operation: Operation) -> Any:
         """The parsed answer. Raises `ApiError` or `ConnectionFailed`."""
-        async with self.stream(operation) as response:
-            await response.aread()
-            return response.json()
+        attempts = self._begin(operation)
+        while True:
+            try:
+                response = await self._http.request(**attempts.request)
+            except httpx2.TransportError as broken:
+                delay_s = attempts.break_off(broken)
+            else:
+                if response.is_success:
+                    return response.json()
+                delay_s = attempts.refuse(response)
+            await asyncio.sleep(delay_s)
 
     async def request_page(self, operation: Operation) -> Page[Any]:
         """A page of a list."""
@@ -139,23 +188,26 @@ class AsyncTransport(_Requests):
 
     @asynccontextmanager
     async def stream(self, operation: Operation) -> AsyncIterator[httpx2.Response]:
-        """The answer as it comes."""
-        request, tries = self._prepare(operation), 0
+        """The answer as it comes; one that breaks off raises `ConnectionFailed`."""
+        response = await self._open(self._begin(operation))
+        try:
+            yield response
+        except httpx2.TransportError as broken:
+            raise _explain(broken) from broken
+        finally:
+            await response.aclose()
+
+    async def _open(self, attempts: _Attempts) -> httpx2.Response:
         while True:
-            tries += 1
             try:
-                async with self._http.stream(**request) as response:
-                    if response.is_success:
-                        yield response
-                        return
-                    await response.aread()
-                    error: ApiError | ConnectionFailed = _read_refusal(response)
-                    failure = _describe(response, error)
+                response = await self._http.send(self._http.build_request(**attempts.request), stream=True)
+                if response.is_success:
+                    return response
+                await response.aread()
             except httpx2.TransportError as broken:
-                error, failure = ConnectionFailed(_explain(broken)), Failure(None, {}, {})
-            delay_s = self._find_delay_s(failure, operation, tries)
-            if delay_s is None:
-                raise error
+                delay_s = attempts.break_off(broken)
+            else:
+                delay_s = attempts.refuse(response)
             await asyncio.sleep(delay_s)
 
     async def close(self) -> None:
@@ -171,13 +223,8 @@ def _read_refusal(response: httpx2.Response) -> ApiError:
     return read_error(response.status_code, document, response.headers.get("x-request-id"))
 
 
-def _describe(response: httpx2.Response, error: ApiError | ConnectionFailed) -> Failure:
-    details = error.details if isinstance(error, ApiError) else {}
-    return Failure(response.status_code, details, {name.lower(): value for name, value in response.headers.items()})
-
-
-def _explain(error: httpx2.TransportError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+def _explain(broken: httpx2.TransportError) -> ConnectionFailed:
+    return ConnectionFailed(f"{type(broken).__name__}: {broken}" if str(broken) else type(broken).__name__)
 
 
 def _flatten(query: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

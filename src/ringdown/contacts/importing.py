@@ -94,24 +94,31 @@ async def _store(
     overwrite_existing: bool,
     result: ImportResult,
 ) -> None:
-    organization_id, folder_id = target.organization_id, target.folder_id
+    where = (connection, target.organization_id, target.folder_id)
     told = [store.get_number(row) for row in batch]
-    present = await store.find_by_numbers(connection, organization_id, folder_id, told) if told else {}
-    added: dict[str, Sequence[Any]] = {}
+    if not overwrite_existing:
+        taken = await store.list_taken_numbers(*where, told)
+        # Of a number that is there twice the first row counts.
+        fresh = {number: row for number, row in reversed(list(zip(told, batch, strict=True))) if number not in taken}
+        result.imported += len(fresh)
+        result.skipped += len(batch) - len(fresh)
+        await store.insert_rows(*where, list(reversed(fresh.values())))
+        return
+    present = await store.find_by_numbers(*where, told)
+    added: dict[str, Contact] = {}
     changed: dict[str, Contact] = {}
     for number, row in zip(told, batch, strict=True):
-        if number not in present and number not in added:
-            added[number] = row
-            result.imported += 1
-        elif overwrite_existing:
-            result.updated += 1
-            contact = store.read_row(row)
-            if number in present:
-                changed[number] = fields.merge(changed.get(number, present[number]), contact, now_ms=target.now_ms)
-            else:
-                earlier = fields.merge(store.read_row(added[number]), contact, now_ms=target.now_ms)
-                added[number] = store.make_row(earlier)
+        contact = store.read_row(row)
+        known = changed.get(number) or present.get(number) or added.get(number)
+        if known is None:
+            added[number] = contact
+            continue
+        merged = fields.merge(known, contact, now_ms=target.now_ms)
+        if number in present:
+            changed[number] = merged
         else:
-            result.skipped += 1
-    await store.insert_rows(connection, organization_id, folder_id, list(added.values()))
+            added[number] = merged
+    result.imported += len(added)
+    result.updated += len(batch) - len(added)
+    await store.insert_contacts(connection, list(added.values()))
     await store.update_contacts(connection, list(changed.values()))

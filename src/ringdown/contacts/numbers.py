@@ -33,8 +33,9 @@ def parse_number(text: str, *, region: str) -> str:
         dialled = f"+{dialled[2:]}"
     try:
         number = phonenumbers.parse(dialled, region)
-    except NumberParseException:
-        raise ValueError("has no known country code") from None
+    except NumberParseException as error:
+        is_too_long = error.error_type == NumberParseException.TOO_LONG
+        raise ValueError("has too many digits" if is_too_long else "has no known country code") from None
     result = phonenumbers.is_possible_number_with_reason(number)
     if result != ValidationResult.IS_POSSIBLE:
         where = "" if dialled.startswith("+") else f" for a number of {region}; elsewhere write +, country code, number"

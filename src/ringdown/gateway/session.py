@@ -136,7 +136,9 @@ class CallSession:
         route = self._find_route()
         if isinstance(route, _Course):
             return route
-        speech = await services.speech.open_speech(services.database, agent, on_note=self._note)  # nobody is rung by an agent without a voice
+        speech = await services.speech.open_speech(
+            services.database, agent, on_note=self._note
+        )  # nobody is rung by an agent without a voice
         await self._toolbox.open()
         self._leg = await services.open_leg_to(route)
         dialler = Dialler(

@@ -33,8 +33,10 @@ def translate_errors(name: str) -> Iterator[None]:
         yield
     except ApiError as error:
         status = error.status_code or 0
+        if status < 400:  # also an answer that is no JSON
+            raise ProviderError(name, "an answer that cannot be read", retryable=True) from error
         is_retryable = status >= 500 or status in _RETRYABLE_STATUSES
-        raise ProviderError(name, f"HTTP {status}" if status else "no answer", retryable=is_retryable) from error
+        raise ProviderError(name, f"HTTP {status}", retryable=is_retryable) from error
     except httpx.HTTPError as error:
         raise ProviderError(name, "no answer", retryable=True) from error
     except (ValueError, TypeError, AttributeError) as error:

@@ -90,8 +90,9 @@ class OpenProviders:
         """
         for provider in self.book.providers:
             check_parameters(provider)
-        self._closing.push_async_callback(self._espeak.close)
-        await self._espeak.start()
+        if any(provider.type in ("espeak", "pocketsphinx") for provider in self.book.providers):
+            self._closing.push_async_callback(self._espeak.close)
+            await self._espeak.start()
         for provider in self.book.providers:
             if provider.type == "pocketsphinx":
                 await self._start_pocketsphinx(provider)

@@ -39,6 +39,16 @@ def respond_created(request: Request, data: object) -> Response:
     return respond(request, data, status=201)
 
 
+class SecretResponse(Response):
+    """An answer that shows a secret this once; whatever keeps it for a repetition must seal it."""
+
+
+def respond_secret(request: Request, data: object) -> Response:
+    """The answer of a POST that made a secret: 201."""
+    document = {"data": data, "meta": get_meta(request)}
+    return SecretResponse(_encoder.encode(document), 201, media_type="application/json")
+
+
 def respond_deleted(request: Request, resource_id: str) -> Response:
     """The answer of a DELETE."""
     return respond(request, {"id": resource_id, "deleted": True})

@@ -14,9 +14,12 @@ from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
+from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, invalid
+from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.web import context, store
+from ringdown.web.envelope import SecretResponse
 from ringdown.web.store import IdempotencyRow
 
 HEADER = "X-Idempotency-Key"
@@ -108,23 +111,40 @@ async def bind_resource(connection: AsyncConnection, resource_id: str) -> None:
         raise Conflict(_IN_FLIGHT, {"header": HEADER, "reason": "in_flight"})
 
 
-async def finish(database: Database, claim: Claim, response: Response | None) -> None:
-    """Store the answer if it is a success; otherwise free the key, unless something was created."""
+async def finish(database: Database, claim: Claim, response: Response | None, *, settings: Settings) -> None:
+    """Store the answer if it is a success, sealed if it shows a secret; otherwise free the key.
+
+    A key whose request created something stays taken.
+    """
     _current.set(None)
     where = {"organization_id": claim.organization_id, "request_key": claim.request_key, "holder": claim.holder}
     async with database.write() as connection:
         if response is not None and 200 <= response.status_code < 300:
-            answer: dict[str, object] = {"status": response.status_code, "body": bytes(response.body)}
+            body = bytes(response.body)
+            if isinstance(response, SecretResponse):
+                body = SecretBox.open(settings).seal(body.decode()).encode()
+            answer: dict[str, object] = {"status": response.status_code, "body": body}
             await store.update_held_row(connection, **where, values=answer)
         else:
             await store.delete_held_row(connection, **where)
 
 
 def replay(request: Request, row: IdempotencyRow) -> Response:
-    """The stored answer again, under the request id of the first one, as its `meta` says."""
+    """The stored answer again, under the request id of the first one, as its `meta` says.
+
+    Raises `Conflict` when it was sealed with a key that is gone.
+    """
+    body = row.body or b""
+    if not body.startswith(b"{"):
+        try:
+            body = SecretBox.open(context.get_settings(request)).unseal(body.decode()).encode()
+        except SecretUnreadable:
+            raise Conflict(
+                "The first answer showed a secret and cannot be read any more.", {"header": HEADER}
+            ) from None
     request.state.request_id = row.holder
     context.set_header(request, "X-Idempotent-Replay", "true")
-    return Response(row.body, row.status or 200, media_type="application/json")
+    return Response(body, row.status or 200, media_type="application/json")
 
 
 async def delete_expired(connection: AsyncConnection, *, now_at: int) -> int:

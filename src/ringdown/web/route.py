@@ -118,7 +118,7 @@ async def _handle_once(request: Request, handle: _Handler, content: bytes) -> Re
     try:
         response = await handle(request)
     finally:
-        await idempotency.finish(web.database, claim, response)
+        await idempotency.finish(web.database, claim, response, settings=web.settings)
     return response
 
 

@@ -51,7 +51,7 @@ def new_router(box: SecretBox) -> APIRouter:
             organization_id=caller.organization_id,
             body=body,
         )
-        return envelope.respond_created(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+        return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint), "secret": secret})
 
     @router.post(f"{path}/rotate-secret", summary="Rotate a webhook secret", status_code=201, responses=made)
     async def rotate_webhook_secret(
@@ -65,7 +65,7 @@ def new_router(box: SecretBox) -> APIRouter:
             endpoint_id=endpoint_id,
             body=body or schemas.RotateSecret(),
         )
-        return envelope.respond_created(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+        return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint), "secret": secret})
 
     return router
 

@@ -17,14 +17,19 @@ from ringdown.jobs import loop, queue
 from ringdown.jobs.store import Job
 from ringdown.web import idempotency
 from ringdown.webhooks import service as webhooks
-from ringdown.worker import batches, knowledge, reaper
+from ringdown.worker import batches, knowledge, reaper, vendors
 
 log = structlog.get_logger(__name__)
 
 _REAP = "calls.reap"
 _FORGET = "idempotency.forget"
 _TIDY = "records.tidy"
-_INTERVALS_MS = {_REAP: 5_000, _FORGET: 3_600_000, _TIDY: 60_000, sealing.JOB_KIND: sealing.INTERVAL_MS}
+_INTERVALS_MS = {
+    _REAP: 5_000,
+    _FORGET: 3_600_000,
+    _TIDY: 60_000,
+    sealing.JOB_KIND: sealing.INTERVAL_MS,
+} | vendors.INTERVALS_MS
 
 
 async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -35,7 +40,8 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
             await queue.ensure_recurring(database, kind=kind, interval_ms=interval_ms)
         async with knowledge.open_handlers(settings, database) as of_knowledge:
             ready()
-            handlers = {**_list_handlers(settings, database), **of_knowledge, **batches.list_handlers(database)}
+            own = {**_list_handlers(settings, database), **vendors.list_handlers(settings, database)}
+            handlers = {**own, **of_knowledge, **batches.list_handlers(database)}
             await loop.run_jobs(database, handlers, asked)
     finally:
         await database.close()

@@ -12,8 +12,9 @@ from ringdown.telephony.carrier_numbers import CarrierNumbers
 from ringdown.voices import service as voices
 from ringdown.webhooks.events import record_event
 
-SETTLE = "telephony.settle"
-SETTLE_INTERVAL_MS = 60_000
+_SETTLE = "telephony.settle"
+#: How often its recurring jobs run.
+INTERVALS_MS = {_SETTLE: 60_000}
 
 
 def list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.Handler]:
@@ -26,4 +27,4 @@ def list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.H
     async def watch_training(job: Job) -> None:
         await voices.watch_training(database, settings=settings, job=job, record_event=record_event)
 
-    return {SETTLE: settle, voices.TRAINING_JOB: watch_training}
+    return {_SETTLE: settle, voices.TRAINING_JOB: watch_training}

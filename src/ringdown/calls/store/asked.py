@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown.calls import tables
 from ringdown.calls.cursor import Place
 from ringdown.calls.models import CallStatus, Direction, EndedReason, Outcome
+from ringdown.calls.search_tables import SEQ_BITS
 from ringdown.calls.store import counted, search
 from ringdown.calls.store.counted import CountedFilter
 from ringdown.calls.words import Phrase
@@ -35,6 +36,8 @@ INDEXED: Mapping[str, str] = {
 FEW = 30_000
 # In the place of a value that a call does not have.
 _UNKNOWN = -1
+#: No call has a `seq` outside of these.
+FIRST, LAST = 1, (1 << SEQ_BITS) - 1
 _EQUAL = ("agent_id", "status", "ended_reason", "direction", "batch_call_id", *INDEXED)
 
 
@@ -96,7 +99,8 @@ class Sortable(Protocol):
 class Asked:
     """A query within a range of `seq`, which its times were turned into.
 
-    `owner` is what `search.find_owner` found, `is_narrow` whether the filters that have counters leave few calls.
+    `owner` is what `search.find_owner` found, `newest` the last call with words, `is_narrow` whether the filters that
+    have counters leave few calls.
     """
 
     query: CallQuery
@@ -104,6 +108,7 @@ class Asked:
     last: int
     dialect: str
     owner: int | None = None
+    newest: int = 0
     is_narrow: bool = False
 
     @property
@@ -121,19 +126,28 @@ class Asked:
 
 async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
     """Turn the times of a query into a range of `seq`: `created_at` never falls as `seq` grows."""
-    in_organization = calls.c.organization_id == query.organization_id
-    newest = sa.select(calls.c.seq).where(in_organization).order_by(calls.c.seq.desc()).limit(1)
-    first, last = 1, (await connection.execute(newest)).scalar() or 0
+    first, last = FIRST, LAST
     if query.created_after is not None:
-        first = await _find_first(connection, query.organization_id, query.created_after) or last + 1
+        first = await _find_first(connection, query.organization_id, query.created_after) or LAST + 1
     if query.created_before is not None:
         after = await _find_first(connection, query.organization_id, query.created_before)
-        last = last if after is None else after - 1
-    owner = await search.find_owner(connection, query.organization_id) if query.phrases else None
+        last = LAST if after is None else after - 1
+    owner = newest = None
+    if query.phrases:
+        owner = await search.find_owner(connection, query.organization_id)
+        newest = await search.find_newest(connection, query.organization_id)
     is_narrow = False
-    if query.has_duration or query.created_after is not None or query.created_before is not None:
+    if query.is_capped or query.created_after is not None or query.created_before is not None:
         is_narrow = await counted.count_calls(connection, query.counted_filter) < FEW
-    return Asked(query=query, first=first, last=last, dialect=connection.dialect.name, owner=owner, is_narrow=is_narrow)
+    return Asked(
+        query=query,
+        first=first,
+        last=last,
+        dialect=connection.dialect.name,
+        owner=owner,
+        newest=newest or 0,
+        is_narrow=is_narrow,
+    )
 
 
 async def _find_first(connection: AsyncConnection, organization_id: str, at: int) -> int | None:
@@ -157,8 +171,24 @@ def key_of(sort: Sort) -> sa.ColumnElement[int]:
     return sa.literal_column(f"coalesce(calls.{SORTED_BY[sort][0]}, {_UNKNOWN})", sa.BigInteger)
 
 
-def match(asked: Asked, *, known: tuple[str, ...] = ()) -> list[sa.ColumnElement[bool]]:
-    """The conditions on columns of `calls`, but for those that are `known` to hold."""
+def match(asked: Asked) -> list[sa.ColumnElement[bool]]:
+    """The conditions on columns of `calls`."""
+    return [*match_range(asked), *match_rest(asked)]
+
+
+def match_range(asked: Asked) -> list[sa.ColumnElement[bool]]:
+    """Those on organization and `seq`."""
+    conditions = [calls.c.organization_id == asked.query.organization_id]
+    # Where they say nothing they would only lead a planner to the wrong index.
+    if asked.first > FIRST:
+        conditions.append(calls.c.seq >= asked.first)
+    if asked.last < LAST:
+        conditions.append(calls.c.seq <= asked.last)
+    return conditions
+
+
+def match_rest(asked: Asked, *, known: tuple[str, ...] = ()) -> list[sa.ColumnElement[bool]]:
+    """The others, but for those of filters that are `known` to hold."""
     query = asked.query
     conditions = [
         calls.c[name] == value for name in _EQUAL if name not in known and (value := getattr(query, name)) is not None

@@ -17,6 +17,7 @@ from ringdown.calls.store.asked import SORTED_BY, Asked
 from ringdown.calls.store.asked import CallQuery as CallQuery
 from ringdown.calls.store.asked import Sort as Sort
 from ringdown.calls.store.asked import find_place as find_place
+from ringdown.calls.store.counted import Reader
 
 calls = tables.calls
 
@@ -64,11 +65,12 @@ async def list_calls(
 
 
 async def find_page(
-    connection: AsyncConnection, query: CallQuery, *, limit: int, offset: int = 0, after: Place | None = None
+    connection: Reader, query: CallQuery, *, limit: int, offset: int = 0, after: Place | None = None
 ) -> SeqPage:
-    """Which calls stand on a page: from `offset`, or after the call at `after`."""
+    """Which calls stand on a page: from `offset`, or after the call at `after`. Only quick lists are read directly."""
     if is_quick(query):
         return await _find_counted(connection, query, limit=limit, offset=offset, after=after)
+    assert isinstance(connection, AsyncConnection)
     asked = await asking.ask(connection, query)
     most = MAX_COUNTED + 1 if query.is_capped else None
     total = await scanned.count_calls(connection, asked, limit=most)
@@ -105,7 +107,7 @@ async def read_calls(connection: AsyncConnection, organization_id: str, seqs: Se
 
 
 async def _find_counted(
-    connection: AsyncConnection, query: CallQuery, *, limit: int, offset: int, after: Place | None
+    connection: Reader, query: CallQuery, *, limit: int, offset: int, after: Place | None
 ) -> SeqPage:
     newest_first = query.sort != "created_at"
     if after is None:

@@ -4,7 +4,7 @@ A list is read from what finds few rows: the words, a pair of metadata, or an in
 the list is walked in its order instead, and each call on the way is looked at: a page of them is found soon.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,7 +18,10 @@ from ringdown.calls.store import asked as asking
 from ringdown.calls.store import counted, search
 from ringdown.calls.store.asked import INDEXED, SORTED_BY, Asked
 
-calls, pairs = tables.calls, search.pairs
+calls = tables.calls
+
+# In the order of how long their calls are.
+_STATUSES = ("completed", "failed", "in_progress", "ringing", "queued")
 
 
 async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int | None = None) -> int:
@@ -83,25 +86,35 @@ async def find_keyed_seqs(
     connection: AsyncConnection, asked: Asked, *, limit: int, offset: int = 0, after: Place | None = None
 ) -> list[int]:
     """The `seq` of each call of a page in an order other than by time, from `offset` or after the call at a place."""
-    arms = [arm for rows in await _list_parts(connection, asked) for arm in _list_arms(rows, after, limit + offset)]
+    wanted = limit + offset
+    parts = await _list_parts(connection, asked)
+    arms = [arm for rows in parts[:1] for arm in _list_arms(rows, after, wanted)]
+    if len(parts) > 1:
+        # Most calls that talked stand before all others, which are looked through only as far as these do not fill it.
+        lowest = _union(arms).order_by(sa.desc("key")).limit(1).offset(wanted - 1)
+        least = (await connection.execute(sa.select(lowest.subquery().c["key"]))).scalar()
+        for rows in parts[1:]:
+            key = rows.selected_columns["key"]
+            arms += _list_arms(rows if least is None else rows.where(key >= least), after, wanted)
     if not arms:
         return []
-    found = sa.union_all(*(sa.select(arm.subquery()) for arm in arms)).subquery()
+    found = _union(arms).subquery()
     page = sa.select(found.c.seq).order_by(found.c.key.desc(), found.c.seq.desc()).limit(limit).offset(offset)
     return list((await connection.execute(page)).scalars())
 
 
+def _union(arms: Sequence[sa.Select[Any]]) -> sa.CompoundSelect[Any]:
+    return sa.union_all(*(sa.select(arm.subquery()) for arm in arms))
+
+
 async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Select[Any]]:
-    """For each status that a matching call has, its `seq` and `key` in no order."""
-    parts: list[sa.Select[Any]] = []
+    """The `seq` and `key` of all matching calls, in no order; by status, the greatest keys first, if they are many."""
+    if asked.is_empty:
+        return []
+    if _has_index(asked) and await count_calls(connection, asked, limit=asking.FEW) < asking.FEW:
+        return [_gather_keyed(asked)]
     status = asked.query.status
-    for one in CALL_STATUSES if status is None else (status,):
-        part = asked.narrow(status=one)
-        matching = await count_calls(connection, part, limit=asking.FEW)
-        if matching:
-            gathers = matching < asking.FEW and _has_index(part)
-            parts.append(_gather_keyed(part) if gathers else _walk_keyed(part))
-    return parts
+    return [_walk_keyed(asked.narrow(status=one)) for one in (_STATUSES if status is None else (status,))]
 
 
 def _list_arms(rows: sa.Select[Any], after: Place | None, limit: int) -> Iterator[sa.Select[Any]]:
@@ -120,7 +133,7 @@ def _gather_keyed(asked: Asked) -> sa.Select[Any]:
     """All matching calls, found by what finds few."""
     query = asked.query
     key = asking.key_of(query.sort)
-    if query.phrases or query.metadata:
+    if _reads_hits(asked):
         hits = _select_hits(asked)[0].offset(0).subquery()
         sorted_by = sa.select(key).where(
             calls.c.organization_id == query.organization_id, calls.c.seq == hits.c.seq, *_match_rest(asked)
@@ -135,19 +148,14 @@ def _gather_keyed(asked: Asked) -> sa.Select[Any]:
 
 def _walk_keyed(asked: Asked) -> sa.Select[Any]:
     """All matching calls of one status, found on the index of the order."""
-    query = asked.query
-    held = [search.has_pair(query.organization_id, calls.c.seq, pair) for pair in query.metadata]
-    if query.phrases:
-        held.append(search.hold(query.organization_id, calls.c.seq, query.phrases))
-    rows = sa.select(calls.c.seq, asking.key_of(query.sort).label("key"))
-    index = SORTED_BY[query.sort][1]
-    return _hint(rows.where(_is_within(asked), *asking.match(asked), *held), index)
+    rows = sa.select(calls.c.seq, asking.key_of(asked.query.sort).label("key"))
+    return _hint(rows.where(*asking.match(asked), *_list_held(asked)), SORTED_BY[asked.query.sort][1])
 
 
 def _select(asked: Asked, *, in_order: bool = False) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of all matching calls, and by what to order them in time; `in_order` finds them in that order."""
     query = asked.query
-    if not query.phrases and not query.metadata:
+    if not _reads_hits(asked):
         return _select_rows(asked, in_order=in_order), calls.c.seq
     rows, place = _select_hits(asked)
     rest = _match_rest(asked)
@@ -178,13 +186,20 @@ def _select_hits(asked: Asked) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
 
 
 def _match_rest(asked: Asked) -> list[sa.ColumnElement[bool]]:
-    return asking.match(asked, known=search.FACTS if asked.query.phrases else ())
+    return asking.match_rest(asked, known=search.FACTS if asked.query.phrases else ())
+
+
+def _list_held(asked: Asked) -> list[sa.ColumnElement[bool]]:
+    """The conditions on words and metadata of calls that are looked at."""
+    query = asked.query
+    held = [search.has_pair(query.organization_id, calls.c.seq, pair) for pair in query.metadata]
+    return [*held, search.hold(query.organization_id, calls.c.seq, query.phrases)] if query.phrases else held
 
 
 def _select_rows(asked: Asked, *, in_order: bool = False) -> sa.Select[Any]:
-    """The `seq` of all matching calls of a query without words and metadata; `in_order` finds them in that of time."""
+    """The same on an index of `calls`."""
     query = asked.query
-    rows = sa.select(calls.c.seq).where(_is_within(asked), *asking.match(asked))
+    rows = sa.select(calls.c.seq).where(*asking.match(asked), *_list_held(asked))
     index = next((index for name, index in INDEXED.items() if getattr(query, name) is not None), None)
     if index is None and _reads_durations(asked) and not in_order:
         index = "ix_calls_by_duration"
@@ -202,8 +217,10 @@ def _hint(rows: sa.Select[Any], index: str) -> sa.Select[Any]:
     return rows.with_hint(calls, f"INDEXED BY {index}", "sqlite")
 
 
-def _is_within(asked: Asked) -> sa.ColumnElement[bool]:
-    return (calls.c.organization_id == asked.query.organization_id) & calls.c.seq.between(asked.first, asked.last)
+def _reads_hits(asked: Asked) -> bool:
+    """Whether words or metadata find the calls, and not what finds fewer."""
+    query = asked.query
+    return bool(query.phrases or query.metadata) and not asked.is_narrow and query.contact_id is None
 
 
 def _has_index(asked: Asked) -> bool:
@@ -222,10 +239,10 @@ def _reads_durations(asked: Asked) -> bool:
 
 def _split(asked: Asked, *, newest_first: bool) -> Iterator[Asked]:
     """The query in ranges that grow, in the order of the list: PostgreSQL reads all that an index finds at once."""
-    if asked.dialect == "sqlite" or not asked.query.phrases:
+    if asked.dialect == "sqlite" or not asked.query.phrases or not _reads_hits(asked):
         yield asked
         return
-    low, high = asked.first >> RANGE_BITS, asked.last >> RANGE_BITS
+    low, high = asked.first >> RANGE_BITS, min(asked.last, asked.newest) >> RANGE_BITS
     width = 1
     while low <= high:
         near, far = (max(high - width + 1, low), high) if newest_first else (low, min(low + width - 1, high))

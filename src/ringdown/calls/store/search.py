@@ -74,6 +74,14 @@ async def find_owner(connection: AsyncConnection, organization_id: str) -> int |
     return number
 
 
+async def find_newest(connection: AsyncConnection, organization_id: str) -> int | None:
+    """The greatest `seq` of an organization's texts."""
+    in_organization = texts.c.organization_id == organization_id
+    query = sa.select(texts.c.seq).where(in_organization).order_by(texts.c.seq.desc()).limit(1)
+    seq: int | None = (await connection.execute(query)).scalar()
+    return seq
+
+
 def select_hits(
     dialect: str, *, owner: int, phrases: Collection[Phrase], facts: Mapping[str, str], first: int, last: int
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
