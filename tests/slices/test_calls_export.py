@@ -1,5 +1,6 @@
 """The export of calls: whole lists as CSV and as JSON lines, streamed in pages."""
 
+import asyncio
 import contextlib
 import csv
 import io
@@ -164,8 +165,13 @@ async def _receive_until_cut(settings: Settings, database: Database, key: str) -
         "headers": [(b"authorization", key.encode())], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
 
+    request = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        for message in request:
+            return message
+        await asyncio.Event().wait()  # the client stays
+        raise AssertionError
 
     async def send(message: Any) -> None:
         nonlocal sent, status, is_ended

@@ -44,7 +44,7 @@ DIALLING = (
     "retry_attempts",
     "retry_delay_minutes",
 )
-STATES_OF_FIELDS: dict[str, set[str]] = (
+STATES_OF_FIELDS: dict[str, set[BatchStatus]] = (
     {name: set(BATCH_STATUSES) for name in ("name", "metadata")}
     | {name: {"draft", "scheduled", "active", "paused"} for name in DIALLING}
     | {name: {"draft", "scheduled", "paused"} for name in SCHEDULE}

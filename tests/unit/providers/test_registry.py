@@ -91,7 +91,7 @@ def test_a_key_is_taken_from_the_environment_and_never_shown(monkeypatch: pytest
         ([{**DEEPGRAM, "kind": "embedding"}], "kind must be speech_to_text or language_model or"),
         (
             [{**DEEPGRAM, "type": "deepgram"}],
-            "type must be one of openai, pocketsphinx, espeak, sherpa, pipecat:<service>",
+            "type must be one of openai, pocketsphinx, espeak, elevenlabs, cartesia, sherpa, pipecat:<service>",
         ),
         ([{**DEEPGRAM, "type": "pipecat:../x"}], "type must be one of"),
         ([{**DEEPGRAM, "url": "deepgram.com"}], "url must begin with http://"),

@@ -4,9 +4,7 @@ import re
 from pathlib import Path
 
 import espeakng_loader
-import pytest
 
-from ringdown import errors
 from ringdown.config import Settings
 from ringdown.voices import catalog
 
@@ -32,11 +30,11 @@ def test_every_offline_voice_is_in_the_installed_espeak() -> None:
 
 def test_voices_of_the_speech_server_are_known_only_when_one_is_configured() -> None:
     configured = Settings(speech_url="http://speech.test/v1", speech_model="tts", speech_voices=("alloy", "nova"))
-    voice = catalog.get_voice(configured, "speech:nova")
+    voice = catalog.find_voice(configured, "speech:nova")
+    assert voice is not None
     assert (voice.provider_voice, voice.language) == ("nova", None)
-    assert catalog.get_voice(configured, voice.id) == voice
-    with pytest.raises(errors.NotFound):
-        catalog.get_voice(Settings(), voice.id)
+    assert catalog.find_voice(configured, voice.id) == voice
+    assert catalog.find_voice(Settings(), voice.id) is None
 
 
 def test_voices_of_configured_providers_come_before_the_offline_ones_with_their_language() -> None:
