@@ -36,7 +36,7 @@ from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, 
 from ringdown.telephony.schemas import TrunkObject
 from ringdown.tools.schemas import ToolObject, ToolTestObject
 from ringdown.voices.schemas import VoiceObject
-from ringdown.web import auth, envelope, idempotency, route
+from ringdown.web import auth, envelope, idempotency, openapi, route
 from ringdown.webhooks.schemas import (
     EventObject,
     ReplayObject,
@@ -148,7 +148,7 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
     _, answers = models_json_schema(
         [(answer, "serialization") for answer in _ANSWERS], ref_template="#/components/schemas/{model}"
     )
-    document["components"]["schemas"].update(answers["$defs"])
+    document["components"]["schemas"].update(answers["$defs"] | openapi.SCHEMAS)
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _describe(operation, method)
@@ -161,6 +161,8 @@ def _describe(operation: dict[str, Any], method: str) -> None:
     parameters = operation.get("parameters", [])
     for parameter in parameters:
         parameter["schema"] = _without_null(parameter["schema"])
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        content["schema"] = _without_null(content["schema"])
     if needs_key and method == "post":
         operation["parameters"] = [*parameters, _IDEMPOTENCY_KEY]
     for response in operation["responses"].values():
@@ -168,7 +170,7 @@ def _describe(operation: dict[str, Any], method: str) -> None:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    # FastAPI writes "or null" for what may be absent, but nobody can send null in a URL.
+    # FastAPI writes "or null" for what may be absent; null cannot be sent in a URL, and is no body (400).
     kept = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     if len(kept) != 1:
         return schema

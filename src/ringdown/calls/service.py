@@ -33,6 +33,7 @@ from ringdown.calls.models import (
 from ringdown.calls.store import attempts, commands, events, search, turns
 from ringdown.calls.store import calls as store
 from ringdown.config import Settings
+from ringdown.contacts import store as contact_store
 from ringdown.db import wakeup
 from ringdown.db.engine import Database
 from ringdown.telephony import pace_store, permission, trunk_store
@@ -330,6 +331,14 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
     await attempts.set_state(connection, call, "ended")
     await commands.delete_commands(connection, call)
     await _record_usage(connection, ended)
+    if ended.contact_id is not None:
+        await contact_store.record_call(
+            connection,
+            ended.organization_id,
+            ended.contact_id,
+            called_at=ended.started_at or ended.updated_at,
+            outcome=ended.outcome,
+        )
     await announcement.announce(connection, ended, announcement.list_ending(call, ended), before=call)
     return ended
 

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-_META = {
-    "type": "object",
-    "required": ["request_id", "ts"],
-    "properties": {
-        "request_id": {"type": "string", "description": "Equal to the header `X-Request-Id`."},
-        "ts": {"type": "string", "format": "date-time"},
-    },
+_META = {"$ref": "#/components/schemas/Meta"}
+#: Schemas that the answers of all endpoints refer to: written out in each they would be most of the document.
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Meta": {
+        "type": "object",
+        "required": ["request_id", "ts"],
+        "properties": {
+            "request_id": {"type": "string", "description": "Equal to the header `X-Request-Id`."},
+            "ts": {"type": "string", "format": "date-time"},
+        },
+    }
 }
 _PAGINATION = {
     "type": "object",
@@ -66,7 +70,9 @@ def _refuse(code: str, description: str) -> dict[str, Any]:
         },
     }
     envelope = {"type": "object", "required": ["error", "meta"], "properties": {"error": error, "meta": _META}}
-    return _describe(description, envelope)
+    name = "".join(part.capitalize() for part in code.split("_")) + "Refusal"
+    SCHEMAS[name] = envelope
+    return _describe(description, {"$ref": f"#/components/schemas/{name}"})
 
 
 #: Refusals of endpoints that need no key.

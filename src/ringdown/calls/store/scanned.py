@@ -113,8 +113,17 @@ async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Sele
         return []
     if _has_index(asked) and await count_calls(connection, asked, limit=asking.FEW) < asking.FEW:
         return [_gather_keyed(asked)]
+    parts: list[sa.Select[Any]] = []
     status = asked.query.status
-    return [_walk_keyed(asked.narrow(status=one)) for one in (_STATUSES if status is None else (status,))]
+    for one in _STATUSES if status is None else (status,):
+        part = asked.narrow(status=one)
+        # Metadata knows no status: there it takes longer to count than to walk.
+        is_costly = asked.query.metadata and _reads_hits(asked)
+        matching = asking.FEW if is_costly else await count_calls(connection, part, limit=asking.FEW)
+        if matching:
+            gathers = matching < asking.FEW and _has_index(part)
+            parts.append(_gather_keyed(part) if gathers else _walk_keyed(part))
+    return parts
 
 
 def _list_arms(rows: sa.Select[Any], after: Place | None, limit: int) -> Iterator[sa.Select[Any]]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Unpack
+
+import httpx2
 
 from ringdown.client.generated import schemas as s
+from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import Operation
+from ringdown.client.transport import File, Operation, quote
 
 
 class Webrtc(Resource):
@@ -16,9 +21,7 @@ class Webrtc(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateBrowserCall]
     ) -> s.BrowserCallObject:
         """Let a browser call an agent."""
-        answer: s.BrowserCallObject = self._transport.request(
-            Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body})
-        )
+        answer: s.BrowserCallObject = self._transport.request(Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body}))
         return answer
 
 
@@ -29,7 +32,6 @@ class AsyncWebrtc(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateBrowserCall]
     ) -> s.BrowserCallObject:
         """Let a browser call an agent."""
-        answer: s.BrowserCallObject = await self._transport.request(
-            Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body})
-        )
+        answer: s.BrowserCallObject = await self._transport.request(Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body}))
         return answer
+
