@@ -3,41 +3,41 @@
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 from benchmarks import report
 from benchmarks.list_calls_databases import Server, recreate
 from benchmarks.list_calls_requests import list_children, read_cpu_ms
-from benchmarks.list_calls_rows import CallMaker, Chunk
+from benchmarks.list_calls_rows import LIVE, CallMaker, Chunk
 from ringdown import values
 from ringdown.accounts import service as accounts
 from ringdown.calls import service
-from ringdown.calls.models import CallSettings
-from ringdown.calls.store import calls as store
+from ringdown.calls.models import CallSettings, FinishedCall, TranscriptTurn
 from ringdown.calls.store import counts, seals
 from ringdown.config import Settings
 from ringdown.db import engine, migrate
 from ringdown.db.engine import Database
 
 _SHARE = 0.8
-# A block, so that each part has its share of sealing.
-_PART = 4096
+# Calls that one writer stores before it is the other's turn, and those before anything is measured.
+_PART, _WARM_UP = 256, 32
 _PLACED = ("direction", "agent_id", "to_number", "from_number", "batch_call_id", "contact_id", "trunk_id")
-_ENDED = (
-    "ended_reason", "outcome", "sentiment", "started_at", "ended_at", "duration_seconds", "cost_credits", "summary",
-    "has_recording", "latency_p50_ms", "latency_p95_ms",
-)  # fmt: skip
+_SPOKEN: Sequence[tuple[Literal["agent", "contact"], str]] = (
+    ("agent", "Good morning, how can I help you?"),
+    ("contact", "I would like to move my appointment to next week."),
+)
 
 
 class Writer:
     """Stores and ends calls in a database of its own, a transaction each; `has_counters` or has them switched off."""
 
-    def __init__(self, database: Database, organization_id: str, *, has_counters: bool) -> None:
+    def __init__(self, database: Database, settings: Settings, organization_id: str, *, has_counters: bool) -> None:
         self._database = database
+        self._settings = settings
         self._organization_id = organization_id
         self._has_counters = has_counters
 
@@ -64,20 +64,42 @@ class Writer:
                     metadata=json.loads(row["metadata"]),
                     **{name: row[name] for name in _PLACED},
                 )
-            async with self._database.write() as connection:
-                locked = await store.get_call(connection, self._organization_id, call.id, lock=True)
-                status = "completed" if row["started_at"] is not None else "failed"
-                await store.update_call(connection, locked, status=status, **{name: row[name] for name in _ENDED})
+            await service.finish_call(
+                self._database,
+                settings=self._settings,
+                organization_id=self._organization_id,
+                call_id=call.id,
+                finish=_make_finish(row, row["started_at"] and call.created_at),
+            )
+
+
+def _make_finish(row: dict[str, Any], started_at: int | None) -> FinishedCall:
+    spoken = _SPOKEN if row["summary"] is not None else ()
+    turns = tuple(
+        TranscriptTurn(position=place, speaker=speaker, text=text, start_ms=place * 3_000, end_ms=place * 3_000 + 2_500)
+        for place, (speaker, text) in enumerate(spoken)
+    )
+    return FinishedCall(
+        ended_reason=row["ended_reason"],
+        media_ms=row["duration_seconds"] * 1000,
+        started_at=started_at,
+        turns=turns,
+        summary=row["summary"],
+        has_recording=row["has_recording"],
+    )
 
 
 async def measure(count: int, *, server: Server | None) -> list[report.Figure]:
     """Calls stored and ended per CPU second, in turns with and without counters."""
-    [chunk] = CallMaker(count).make()
+    # The newest calls of what is made have not ended.
+    [chunk] = CallMaker(count + LIVE).make()
     spent_ms = {True: 0.0, False: 0.0}
     async with AsyncExitStack() as stack:
         writers = {has: await stack.enter_async_context(_open_writer(server, has_counters=has)) for has in spent_ms}
-        for part in _split(chunk):
-            for has, writer in writers.items():
+        for writer in writers.values():
+            await writer.write(next(_split(chunk, _WARM_UP)))
+        for number, part in enumerate(_split(chunk, count)):
+            for has, writer in sorted(writers.items(), reverse=bool(number % 2)):
                 began_ms = _read_cpu_ms(server)
                 await writer.write(part)
                 spent_ms[has] += _read_cpu_ms(server) - began_ms
@@ -90,10 +112,10 @@ async def measure(count: int, *, server: Server | None) -> list[report.Figure]:
     ]
 
 
-def _split(chunk: Chunk) -> Iterator[list[dict[str, Any]]]:
+def _split(chunk: Chunk, count: int) -> Iterator[list[dict[str, Any]]]:
     """The calls as rows by name, a block at a time."""
     names = list(chunk.calls)
-    rows = [dict(zip(names, row, strict=True)) for row in chunk.list_rows(names)]
+    rows = [dict(zip(names, row, strict=True)) for row in chunk.list_rows(names)[:count]]
     for begin in range(0, len(rows), _PART):
         yield rows[begin : begin + _PART]
 
@@ -112,7 +134,7 @@ async def _open_writer(server: Server | None, *, has_counters: bool) -> AsyncIte
         database = engine.open_database(settings.sqlalchemy_url)
         try:
             organization = await accounts.create_organization(database, name="Benchmark")
-            yield Writer(database, organization.id, has_counters=has_counters)
+            yield Writer(database, settings, organization.id, has_counters=has_counters)
         finally:
             await database.close()
 

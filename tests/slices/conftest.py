@@ -25,6 +25,9 @@ from ringdown.telephony.store import PhoneNumber
 
 BASE = "/api/public/v1"
 
+#: Runs a test on SQLite alone: what it asks is answered before, or whatever, the database is.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 @dataclass
 class Tenant:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from ringdown.agents import flow_check, store
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 MINIMAL = {"name": "Front desk", "voice_id": "espeak:en-us", "system_prompt": "Be kind to {{first_name}}."}
 UNKNOWN = "agt_00000000000000000000000000"
@@ -106,6 +106,7 @@ async def test_every_field_comes_back_as_it_was_sent(tenant: Tenant) -> None:
     assert (shown["greeting"], shown["inactivity_message"], shown["inactivity_timeout"]) == ("Hello", "There?", 30)
 
 
+@on_sqlite
 @pytest.mark.parametrize("value", ["1800s", 1800, "1800000ms", 1800.0])
 async def test_a_duration_may_be_written_in_each_way(tenant: Tenant, value: object) -> None:
     assert (await _create(tenant, max_duration=value))["max_duration"] == 1800
@@ -129,6 +130,7 @@ async def test_the_other_documented_spellings_of_an_agent_are_accepted(tenant: T
     ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -148,6 +150,7 @@ async def test_spellings_that_contradict_each_other_are_refused(
     assert list(_refused(await tenant.client.post(f"{BASE}/agents", json=MINIMAL | body))) == [field]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -206,6 +209,7 @@ async def test_a_configured_model_is_the_default_also_of_older_agents(tenant: Te
         assert (await tenant.client.get(f"{BASE}/agents/{agent['id']}")).json()["data"]["model"] == model
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("outcome", "field"), [("won", "flow.outcome"), ({"answer": {"*": "won"}}, "flow.outcome.answer.*")]
 )
@@ -220,6 +224,7 @@ async def test_an_outcome_that_is_not_a_word_of_the_api_is_refused(tenant: Tenan
     assert "not_interested" in refused[field]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("node", "change", "field"),
     [
@@ -350,6 +355,7 @@ async def test_an_idempotency_key_makes_one_agent(tenant: Tenant) -> None:
     assert other.status_code == 409
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("method", "suffix"), [("GET", ""), ("PUT", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/publish")]
 )

@@ -8,7 +8,7 @@ import pytest
 from ringdown.agents import store
 from ringdown.agents.models import TransferNumber
 from ringdown.agents.templates import TEMPLATES
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 MINIMAL = {"name": "Front desk", "voice_id": "espeak:en-us", "system_prompt": "Be kind."}
 BYE = {"say": "Goodbye.", "end": "hang_up"}
@@ -90,6 +90,7 @@ async def test_one_transfer_number_may_be_given_by_itself(tenant: Tenant) -> Non
     assert agent["transfer_numbers"] == [{"name": "a person", "phone_number": "+14155550100", "mode": "blind"}]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -177,6 +178,7 @@ async def test_templates_are_listed(tenant: Tenant, anonymous: httpx.AsyncClient
     assert (await anonymous.get(f"{BASE}/agent-templates")).status_code == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize("template_id", list(TEMPLATES))
 async def test_an_agent_is_made_from_a_template(tenant: Tenant, template_id: str) -> None:
     body = {"name": "From a template", "voice_id": "espeak:en-us", "template_id": template_id}

@@ -8,7 +8,7 @@ import pytest
 
 from ringdown import values
 from ringdown.agents.models import Agent
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 BATCHES = f"{BASE}/batch-calls"
 ANA = {"phone_number": "+12125551234", "first_name": "Ana"}
@@ -154,6 +154,7 @@ async def test_retrying_alone_means_two_more_attempts(tenant: Tenant, agent: Age
     assert (made["retry_attempts"], made["retry_delay_minutes"]) == (2, [30, 120])
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [

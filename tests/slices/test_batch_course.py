@@ -13,7 +13,7 @@ from ringdown.agents.models import Agent
 from ringdown.batch_calls import course, spreading
 from ringdown.batch_calls.tables import batch_calls, batch_contacts
 from ringdown.jobs.store import Job, jobs
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 from tests.slices.test_batch_calls import ANA, BATCHES, FUTURE, create, get, refused
 from tests.slices.test_batch_contacts import BEN, add, block, list_contacts
 
@@ -77,6 +77,7 @@ async def test_a_draft_is_scheduled_for_the_time_that_is_sent(tenant: Tenant, ag
     assert await list_slots(tenant, made) == [sent["scheduled_at"]] * 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", [None, {}, {"scheduled_at": None, "timezone": None}])
 async def test_without_a_time_a_batch_calls_own_counts(
     tenant: Tenant, agent: Agent, body: dict[str, Any] | None
@@ -137,6 +138,7 @@ async def test_pausing_and_resuming_keep_to_the_time(tenant: Tenant, agent: Agen
     assert await list_slots(tenant, made) == [resumed["resumed_at"]]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("steps", "action", "allowed"),
     [

@@ -14,7 +14,7 @@ from ringdown.calls.browser import BrowserCall
 from ringdown.calls.models import ClaimedCall
 from ringdown.config import Settings
 from ringdown.errors import NotFound, ValidationFailed
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 URL = f"{BASE}/webrtc/call"
 PREFIX = "wss://calls.example/join/"
@@ -86,6 +86,7 @@ async def test_only_a_key_opens_a_call(anonymous: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -135,6 +136,7 @@ async def test_browser_calls_can_be_switched_off(tenant: Tenant) -> None:
         )
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("public_url", "link"),
     [

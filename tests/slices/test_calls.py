@@ -10,7 +10,7 @@ from ringdown.billing import service as billing
 from ringdown.calls import service
 from ringdown.calls.models import TranscriptTurn
 from ringdown.calls.recording import RecordingStore
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 NUMBER = "+12025550100"
 UNKNOWN = "call_00000000000000000000000000"
@@ -122,6 +122,7 @@ async def test_an_agent_of_another_organization_does_not_exist(tenant: Tenant, s
         assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("changes", "fields"),
     [
@@ -314,6 +315,7 @@ async def test_bulk_delete_tells_what_was_deleted_and_what_was_not(tenant: Tenan
     assert _refused(await tenant.client.post(f"{BASE}/calls/bulk-delete", json={})) == ["ids"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("method", "path"),
     [

@@ -17,7 +17,7 @@ from ringdown.calls import export
 from ringdown.calls.store import listing
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 from tests.slices.test_calls_search import add_call
 
 START = values.parse_wire_time("2026-04-05T09:00:00Z")
@@ -73,6 +73,7 @@ async def test_csv_has_a_header_and_every_field_of_a_call(tenant: Tenant) -> Non
     assert response.text.endswith("\r\n")
 
 
+@on_sqlite
 @pytest.mark.parametrize("text", ["=1+1", "+1+1", "-2", "@SUM(A1)", "\tx", "\rx", "＝1", "+", "+12125551234 "])
 async def test_what_a_spreadsheet_would_run_is_kept_from_it(tenant: Tenant, text: str) -> None:
     await tenant.add_call(seq=1, summary=text, created_at=START)
@@ -125,6 +126,7 @@ async def test_an_empty_export_is_a_header_or_nothing(tenant: Tenant) -> None:
     assert (await _export(tenant, format="ndjson")).content == b""
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "field"),
     [("format=xml", "format"), ("limit=5", "limit"), ("cursor=a", "cursor"), ("status=done", "status"), ("q=", "q")],

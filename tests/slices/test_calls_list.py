@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ringdown import values
 from ringdown.calls.models import Call, TranscriptTurn
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 AGENTS = ("agt_0000000000000000000000000a", "agt_0000000000000000000000000b")
 START = values.parse_wire_time("2026-04-05T09:00:00Z")
@@ -210,6 +210,7 @@ async def test_include_adds_the_transcripts_of_answered_calls(tenant: Tenant) ->
     assert list(ended)[-1] == "transcript"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -284,12 +285,13 @@ async def test_a_cursor_belongs_to_its_query(tenant: Tenant, stranger: Tenant) -
     assert both.json()["error"]["details"]["field"] == "offset"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
         (f"{BASE}/calls", "GET, POST"),
         (f"{BASE}/agents/agt_1", "DELETE, GET, PATCH, PUT"),
-        (f"{BASE}/voices", "GET"),
+        (f"{BASE}/voices", "GET, POST"),
         ("/recordings/call_1.mp3", "GET, HEAD"),
     ],
 )
@@ -299,6 +301,7 @@ async def test_another_method_is_405_and_told_which_are_allowed(tenant: Tenant, 
     assert response.json()["meta"]["request_id"] == response.headers["x-request-id"]
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", [f"{BASE}/calls/", f"{BASE}/agents/", f"{BASE}/voices/", f"{BASE}/openapi.json/"])
 async def test_a_trailing_slash_names_no_endpoint_and_is_not_redirected(tenant: Tenant, path: str) -> None:
     response = await tenant.client.get(path)

@@ -5,7 +5,7 @@ import pytest
 
 from ringdown.calls import service
 from ringdown.calls.models import Transfer
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 NUMBER = "+12025550100"
 WISHES = [
@@ -40,6 +40,7 @@ async def test_a_wish_reaches_the_gateway_of_the_call_once(
     assert await service.take_commands(tenant.database, gateway_id="gateway-1") == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(("path", "body"), [(path, body) for path, body, *_ in WISHES])
 async def test_a_call_without_somebody_on_the_line_takes_no_wish(
     tenant: Tenant, stranger: Tenant, anonymous: httpx.AsyncClient, path: str, body: object
@@ -52,6 +53,7 @@ async def test_a_call_without_somebody_on_the_line_takes_no_wish(
     assert (await anonymous.post(url, json=body)).status_code == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
@@ -91,6 +93,7 @@ async def test_a_transfer_shows_how_far_it_is_and_only_one_is_under_way(tenant: 
     assert (await tenant.client.post(f"{url}/transfer", json={"to": "+12125550124"})).status_code == 201
 
 
+@on_sqlite
 @pytest.mark.parametrize("number", ["+1911", "+19005550123", "+881612345678"])
 async def test_numbers_that_must_not_be_called_are_refused_when_a_call_is_placed(tenant: Tenant, number: str) -> None:
     agent = await tenant.add_agent(outbound_number=NUMBER)

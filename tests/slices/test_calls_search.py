@@ -177,6 +177,7 @@ async def test_any_filter_in_any_order_and_page_is_what_brute_force_finds(
     with pytest.MonkeyPatch.context() as patch:
         if walks:  # as if many calls matched
             patch.setattr(asked_of_lists, "FEW", 1)
+            patch.setattr(asked_of_lists, "NARROW", 1)
         page = await _fetch(tenant, **asked, offset=str(offset))
         assert [call["id"] for call in page["data"]] == expected[offset : offset + limit]
         assert page["pagination"] == {

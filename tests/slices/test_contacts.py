@@ -8,7 +8,7 @@ import pytest
 
 from ringdown import values
 from ringdown.contacts import dnc_store, store
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 CONTACTS = f"{BASE}/contacts"
 FOLDERS = f"{CONTACTS}/folders"
@@ -111,6 +111,7 @@ async def test_put_and_patch_change_only_what_is_sent(client: httpx.AsyncClient)
     assert refused(await client.patch(one, json={"folder_id": None})).keys() == {"folder_id"}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from ringdown.contacts import importing, models, rows
-from tests.slices.conftest import Tenant
+from tests.slices.conftest import Tenant, on_sqlite
 from tests.slices.test_contacts import CONTACTS, DNC, FOLDERS, count, create, make_folder, refused
 
 IMPORT = f"{CONTACTS}/import"
@@ -57,6 +57,7 @@ async def test_rows_become_contacts_and_bad_ones_are_told_by_row(client: httpx.A
     assert await count(client, folder_id) == 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "latin-1"])
 async def test_a_file_of_any_encoding_is_read(client: httpx.AsyncClient, encoding: str) -> None:
     result = await send(

@@ -9,7 +9,7 @@ import pytest
 from ringdown.knowledge.documents import DocumentStore
 from ringdown.knowledge.models import MAX_DOCUMENT_BYTES
 from tests.fakes import documents as samples
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 BASES = f"{BASE}/knowledge-bases"
 NOBODY = "kb_00000000000000000000000000"
@@ -146,6 +146,7 @@ async def test_a_repeated_request_with_an_idempotency_key_adds_nothing(tenant: T
     assert other.status_code == 409
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -166,6 +167,7 @@ async def test_a_bad_knowledge_base_is_refused_by_field(tenant: Tenant, body: di
     assert (await tenant.client.get(BASES)).json()["pagination"]["total"] == 0
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("kind", "body", "field"),
     [
@@ -264,6 +266,7 @@ async def test_a_source_is_found_only_in_its_own_base_and_organization(tenant: T
     assert (await tenant.client.get(f"{BASES}/{base_id}{url}")).json()["data"] == source
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [({}, "query"), ({"query": ""}, "query"), ({"query": "x", "limit": 0}, "limit"), ({"query": "x" * 2001}, "query")],

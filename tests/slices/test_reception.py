@@ -9,7 +9,7 @@ from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
 from ringdown.gateway import reception, routes
 from ringdown.telephony.models import Trunk, TrunkHost
-from tests.slices.conftest import Tenant
+from tests.slices.conftest import Tenant, on_sqlite
 
 NUMBER = "+12025550101"
 CARRIER = "198.51.100.7"
@@ -87,6 +87,7 @@ async def test_a_deleted_agent_and_an_unassigned_number_answer_no_call(tenant: T
     assert [await find(tenant, user) for user in (NUMBER, agent.id, "agent", "+12025550199")] == [None] * 4
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "user", [NUMBER, "12025550101", "2025550101", "01112025550101", "0012025550101", "202-555-0101", "(202)5550101"]
 )

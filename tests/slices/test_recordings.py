@@ -10,7 +10,7 @@ import pytest
 from ringdown import values
 from ringdown.api import app
 from ringdown.calls.recording import RecordingLinks, RecordingStore
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 AUDIO = bytes(range(256)) * 1000
 
@@ -47,6 +47,7 @@ async def test_head_tells_the_size_without_the_audio(link: str, anonymous: httpx
     assert response.headers["content-length"] == str(len(AUDIO))
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("header", "start", "end"),
     [
@@ -69,6 +70,7 @@ async def test_a_range_gives_that_part(
     assert response.headers["content-length"] == str(end - start)
 
 
+@on_sqlite
 @pytest.mark.parametrize("header", ["bytes=256000-", "bytes=999999999-1000000000", "bytes=-0"])
 async def test_a_range_after_the_end_is_416_with_the_size(link: str, anonymous: httpx.AsyncClient, header: str) -> None:
     response = await anonymous.get(link, headers={"Range": header})
@@ -78,6 +80,7 @@ async def test_a_range_after_the_end_is_416_with_the_size(link: str, anonymous: 
     assert (error["code"], error["details"]["field"]) == ("validation_error", "Range")
 
 
+@on_sqlite
 @pytest.mark.parametrize("header", ["bytes=9-5", "items=0-1", "bytes=a-b", "bytes=0-1,5-6", "", "bytes=", "bytes=-"])
 async def test_a_range_that_is_not_one_is_ignored(link: str, anonymous: httpx.AsyncClient, header: str) -> None:
     response = await anonymous.get(link, headers={"Range": header})
@@ -91,6 +94,7 @@ async def test_if_range_gives_a_part_of_the_same_file_only(link: str, anonymous:
     assert (same.status_code, other.status_code) == (206, 200)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "changes",
     [

@@ -10,7 +10,7 @@ import pytest
 from ringdown.config import Settings
 from ringdown.secret import SecretBox
 from ringdown.telephony import store, trunk_store
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 URL = f"{BASE}/telephony/numbers"
 TRUNKS = f"{BASE}/telephony/trunks"
@@ -93,6 +93,7 @@ async def test_a_number_may_come_over_a_trunk_that_exists(tenant: Tenant) -> Non
         assert response.json()["data"]["trunk_id"] == trunk_id
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "fields"),
     [

@@ -17,7 +17,7 @@ from ringdown.secret import SecretBox
 from ringdown.telephony import trunk_store
 from ringdown.telephony.models import TrunkStatus
 from ringdown.web import idempotency
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 URL = f"{BASE}/telephony/trunks"
 MINIMAL = {"name": "carrier", "hosts": ["sip.example.net"]}
@@ -237,6 +237,7 @@ async def test_another_organizations_trunk_does_not_exist(tenant: Tenant, strang
     assert (await tenant.client.get(f"{URL}/{trunk_id}")).status_code == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("fields", "field", "reason"),
     [
@@ -280,6 +281,7 @@ async def test_a_bad_value_is_refused_by_name(
     assert (await tenant.client.get(URL)).json()["data"] == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("sent", "shown"),
     [("Proxy.example:5061", "proxy.example:5061"), ("2001:db8::1", "[2001:db8::1]"), ("192.0.2.1", "192.0.2.1")],

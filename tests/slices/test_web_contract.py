@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from ringdown.config import Settings
 from ringdown.db.engine import Database
 from tests import web_app
+from tests.slices.conftest import on_sqlite
 from tests.web_app import Things
 
 
@@ -52,6 +53,7 @@ async def test_creating_answers_201_and_deleting_says_what_is_gone(client: httpx
     assert (deleted.status_code, deleted.json()["data"]) == (200, {"id": "thing_1", "deleted": True})
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer nonsense", f"Bearer truedy_{'x' * 32}", f"Basic truedy_{'x' * 32}", "Bearer truedy_é"],
@@ -71,6 +73,7 @@ async def test_the_key_is_checked_before_the_body_is_read(client: httpx.AsyncCli
     _refusal(await client.post("/things", content=b"x" * 2_000_000, headers=headers), 401, "unauthorized")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'"text"', b"null", b"\xff", b'{"name": NaN}', b"[" * 100_000, b'{"name":"\\ud800"}']
 )
@@ -121,6 +124,7 @@ async def test_fields_that_do_not_fit_together_are_a_validation_error(client: ht
     assert details["errors"] == [{"field": "body", "reason": "a large thing takes no tags"}]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "field", "reason"),
     [

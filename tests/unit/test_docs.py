@@ -11,6 +11,7 @@ import pytest
 from ringdown import errors
 from ringdown.api import app as api_app
 from ringdown.calls import models as call_models
+from ringdown.cli import reach
 from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.doctor import finding
@@ -72,6 +73,7 @@ def test_every_setting_stands_in_the_settings_page_with_its_default(name: str) -
 
 def test_the_settings_page_names_no_setting_that_does_not_exist() -> None:
     known = {f"RINGDOWN_{name.upper()}" for name in Settings.model_fields}
+    known |= {get_args(option)[1].envvar for option in (reach.Url, reach.Key)}
     for page in PAGES:
         named = set(re.findall(r"RINGDOWN_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
         assert named <= known, page.name
@@ -104,12 +106,13 @@ async def test_the_api_page_names_no_endpoint_that_does_not_exist(document: Any)
     assert set(named) <= set(document["paths"])
 
 
-async def test_every_query_parameter_of_the_list_of_calls_stands_in_the_api_page(document: Any) -> None:
-    page = read("docs/api.md")
-    parameters = document["paths"]["/api/public/v1/calls"]["get"]["parameters"]
-    assert parameters
-    for parameter in parameters:
-        assert re.search(rf"`{parameter['name']}[`=]", page), parameter["name"]
+async def test_every_query_parameter_of_the_list_of_calls_stands_in_its_page(document: Any) -> None:
+    page = read("docs/calls.md")
+    for path in ("/api/public/v1/calls", "/api/public/v1/calls/export"):
+        parameters = document["paths"][path]["get"]["parameters"]
+        assert parameters
+        for parameter in parameters:
+            assert re.search(rf"`{parameter['name']}[`=.]", page), parameter["name"]
 
 
 async def test_every_field_that_a_request_may_send_stands_in_the_api_page(document: Any) -> None:

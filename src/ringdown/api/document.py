@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from ringdown.accounts.schemas import ApiKeyObject, NewApiKeyObject, OrganizationObject
 from ringdown.agents.schemas import AgentObject, AgentTemplateObject
 from ringdown.agents.version_api import AgentVersionDetailObject, AgentVersionObject
+from ringdown.api import links
 from ringdown.batch_calls.answers import (
     AdditionsObject,
     BatchBulkDeleteObject,
@@ -152,6 +153,7 @@ def _make_document(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         for method, operation in operations.items():
             _describe(operation, method)
+    links.add_links(document)
     return document
 
 

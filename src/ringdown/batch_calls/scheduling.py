@@ -1,11 +1,11 @@
 """Spreads contacts over days, windows and a daily maximum, each by its own clock; pure rules, no I/O."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ringdown.batch_calls.models import BatchCall
-from ringdown.batch_calls.windows import Window, find_day, to_local
+from ringdown.batch_calls.windows import Window, begin_day, to_local
 
 #: A schedule that would take longer is refused.
 MAX_DAYS = 3650
@@ -42,6 +42,9 @@ class Spreader:
         self._taken = dict(taken)
         # By contact's zone: no place before this instant is free.
         self._frontiers: dict[ZoneInfo, tuple[int, str]] = {}
+        self._weekdays: dict[ZoneInfo, frozenset[int]] = {}
+        # By full day: a later one of the same weekday, before which all are full.
+        self._later: dict[date, date] = {}
 
     @property
     def taken(self) -> Mapping[str, int]:
@@ -64,11 +67,43 @@ class Spreader:
     def _find_free(self, at_ms: int, zone: ZoneInfo) -> tuple[int, str]:
         place = self._window.find_opening(at_ms, zone)
         while not self._is_free(day := to_day(place, self._zone)):
-            place = self._window.find_opening(find_day(place, self._zone, later=1), zone)
+            # Many zones and years of full days would take minutes day by day.
+            next_day = min(self._find_room(date.fromisoformat(day), weekday) for weekday in self._list_weekdays(zone))
+            place = self._window.find_opening(begin_day(next_day, self._zone), zone)
         return place, day
+
+    def _find_room(self, after: date, weekday: int) -> date:
+        """The first day after this one that is of this weekday (0=Monday) and not full."""
+        day = after + timedelta(days=(weekday - after.weekday() - 1) % 7 + 1)
+        passed = []
+        while not self._is_free(day.isoformat()):
+            passed.append(day)
+            day = self._later.get(day, day + timedelta(days=7))
+        self._later.update(dict.fromkeys(passed, day))
+        return day
+
+    def _list_weekdays(self, zone: ZoneInfo) -> frozenset[int]:
+        """The weekdays of the batch's calendar on which the window is open by this zone's clock."""
+        known = self._weekdays.get(zone)
+        if known is None:
+            ahead = {_compare_clocks(month, zone, self._zone) for month in _list_months(self._starts_at)}
+            known = self._weekdays[zone] = self._window.list_weekdays(ahead)
+        return known
 
     def _is_free(self, day: str) -> bool:
         return self._max_per_day is None or self._taken.get(day, 0) < self._max_per_day
+
+
+def _list_months(at_ms: int) -> list[datetime]:
+    """An instant of each month of a year, which see all that clocks do between summers and winters."""
+    year = to_local(at_ms, ZoneInfo("UTC")).year
+    return [datetime(year, month, 15, tzinfo=UTC) for month in range(1, 13)]
+
+
+def _compare_clocks(at: datetime, zone: ZoneInfo, other: ZoneInfo) -> int:
+    """How many minutes the clocks of `zone` are ahead of those of `other`."""
+    ahead = at.astimezone(zone).replace(tzinfo=None) - at.astimezone(other).replace(tzinfo=None)
+    return round(ahead.total_seconds() / 60)
 
 
 def to_day(at_ms: int, zone: ZoneInfo) -> str:

@@ -32,9 +32,9 @@ def _check_instant(text: str) -> str:
         parsed = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError("must be an ISO 8601 time, such as 2026-04-06T09:00:00Z") from None
-    # Time zones move an instant by up to a day, and a calendar has ends.
-    if not 1970 < parsed.year < 9999:
-        raise ValueError("must be a time between 1971 and 9998")
+    # Time zones move an instant by up to a day, schedules go on for ten years, and a calendar has ends.
+    if not 1970 < parsed.year < 3000:
+        raise ValueError("must be a time between 1971 and 2999")
     return text
 
 

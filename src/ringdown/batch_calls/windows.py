@@ -5,7 +5,7 @@ is not waited for, and one that comes twice counts twice.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -66,6 +66,16 @@ class Window:
                 return opening
         raise ValueError(f"the window {self} never opens in {zone.key}")
 
+    def list_weekdays(self, minutes_ahead: Collection[int]) -> frozenset[int]:
+        """On which weekdays (0=Monday) of a calendar the window is open by clocks that are so far ahead of it."""
+        end = self.end_minute if self.start_minute < self.end_minute else self.end_minute + _MINUTES_PER_DAY
+        return frozenset(
+            (weekday - 1 + shift) % 7
+            for weekday in self.working_days
+            for ahead in minutes_ahead
+            for shift in range((self.start_minute - ahead) // _MINUTES_PER_DAY, (end - 1 - ahead) // _MINUTES_PER_DAY + 1)
+        )
+
     def _list_turning_points(self, day: date, zone: ZoneInfo) -> Iterator[int]:
         wall = datetime.combine(day, time(self.start_minute // 60, self.start_minute % 60), zone)
         yield _to_ms(wall)
@@ -82,7 +92,11 @@ def to_local(at_ms: int, zone: ZoneInfo) -> datetime:
 
 def find_day(at_ms: int, zone: ZoneInfo, *, later: int = 0) -> int:
     """The first instant of the day, or of one so many days `later`, on this zone's calendar."""
-    day = to_local(at_ms, zone).date() + timedelta(days=later)
+    return begin_day(to_local(at_ms, zone).date() + timedelta(days=later), zone)
+
+
+def begin_day(day: date, zone: ZoneInfo) -> int:
+    """The first instant of a day of this zone's calendar."""
     return _to_ms(datetime.combine(day, time(), zone))
 
 

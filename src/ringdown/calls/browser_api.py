@@ -70,4 +70,5 @@ async def create_browser_call(request: Request, caller: AuthenticatedCaller, bod
     )
     async with database.read() as connection:
         agent = await agent_store.get_agent(connection, caller.organization_id, call.agent_id)
-    return envelope.render({"joinUrl": join_url, "callId": call.id, "agentName": agent.name})
+    shown = envelope.render({"joinUrl": join_url, "callId": call.id, "agentName": agent.name})
+    return envelope.SecretResponse(shown.body, media_type="application/json")

@@ -33,7 +33,8 @@ class KnownQueries:
     def learn(self, query_string: bytes, query: CallQuery) -> None:
         """Remember that these parameters, without those of the page, mean `query`."""
         filters, _ = _split(query_string)
-        if len(filters) > _MAX_KNOWN_LENGTH:
+        # `%6Cimit` is a `limit`, which would be taken for a filter.
+        if len(filters) > _MAX_KNOWN_LENGTH or any(b"%" in one.partition(b"=")[0] for one in filters.split(b"&")):
             return
         self._by_text[filters] = query
         if len(self._by_text) > _MAX_KNOWN:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ringdown import errors, values
+from ringdown.calls import words
 from ringdown.calls.models import Call
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.schemas import UpdateCall
@@ -22,8 +23,10 @@ class BulkDeletion:
 async def update_call(database: Database, *, organization_id: str, call_id: str, body: UpdateCall) -> Call:
     """Change settings of a queued call, or variables and metadata of any.
 
-    Raises `NotFound`, and `ValidationFailed` for `call_settings` of a call that is not queued any more.
+    Raises `NotFound`, and `ValidationFailed` for metadata of too many values, or for `call_settings` of a call that is
+    not queued any more.
     """
+    words.check_metadata(body.metadata or {})
     async with database.write() as connection:
         call = await store.get_call(connection, organization_id, call_id, lock=True)
         changes: dict[str, object] = {}

@@ -16,7 +16,7 @@ from ringdown.agents.models import Agent
 from ringdown.billing import ledger, usage_store
 from ringdown.billing import service as billing
 from ringdown.billing.usage_store import UsageEntry
-from ringdown.calls import announcement, ending
+from ringdown.calls import announcement, ending, words
 from ringdown.calls.lines import LineFull, Lines
 from ringdown.calls.models import (
     Call,
@@ -125,7 +125,8 @@ async def _find_trunk(
 
 
 async def insert_call(connection: AsyncConnection, *, organization_id: str, **fields: Any) -> Call:
-    """Store a new call, its time and place in the order of calls being taken now."""
+    """Store a new call, its time and place in the order of calls being taken now. Raises `ValidationFailed`."""
+    words.check_metadata(fields["metadata"])
     # The row of the organization stays locked until the commit: calls become visible in the order of their `seq`.
     seq, now = await account_store.take_call_seq(connection, organization_id, values.now_ms())
     call = Call(organization_id=organization_id, seq=seq, created_at=now, updated_at=now, **fields)

@@ -65,7 +65,7 @@ async def create_test_call(
         raise errors.invalid("from_number", "needs a phone_number; a browser sees no number")
     call, join_url = await _place(request, caller.organization_id, agent_id, wanted)
     shown = {**rendering.render_call(call, links), "call_id": call.id, "join_url": join_url}
-    return envelope.respond_created(request, shown)
+    return envelope.respond_created(request, shown) if join_url is None else envelope.respond_secret(request, shown)
 
 
 async def _place(request: Request, organization_id: str, agent_id: str, wanted: TestCall) -> tuple[Call, str | None]:

@@ -6,7 +6,9 @@ Both databases get the same words, made here, and never parse text themselves.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
+from ringdown import errors
 from ringdown.knowledge.words import list_words
 
 #: Words that stand next to each other; a single word is a phrase of one.
@@ -18,6 +20,8 @@ _BREAK = "¶"
 _MAX_BYTES = 900_000
 _WORD_COST = 24
 _DIGEST_BYTES = 16
+# Each is a row: so many are stored in some milliseconds, in which nobody else can write to SQLite.
+_MAX_PAIRS = 1000
 
 
 def parse_query(text: str) -> tuple[Phrase, ...]:
@@ -66,7 +70,18 @@ def list_pairs(metadata: Mapping[str, object]) -> set[tuple[str, str]]:
     Members of objects have their path as a name (`order.id`), each entry of a list is a value, and what is no string
     is its JSON.
     """
-    return {pair for name, value in metadata.items() for pair in _walk(name, value)}
+    return set(_walk_all(metadata))
+
+
+def check_metadata(metadata: Mapping[str, object]) -> None:
+    """Raise `ValidationFailed` for metadata of more values than one transaction should make findable."""
+    if len(list(islice(_walk_all(metadata), _MAX_PAIRS + 1))) > _MAX_PAIRS:
+        raise errors.invalid("metadata", f"must hold at most {_MAX_PAIRS} values")
+
+
+def _walk_all(metadata: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name, value in metadata.items():
+        yield from _walk(name, value)
 
 
 def _walk(name: str, value: object) -> Iterator[tuple[str, str]]:

@@ -121,10 +121,10 @@ def _check(columns: Sequence[Column], header: Sequence[str]) -> None:
     if all(column.field != "phone_number" for column in columns):
         raise ValueError(f"must have a column phone; it has {', '.join(header)[:200]}")
     customs = [column.custom for column in columns if column.custom is not None]
+    if len(customs) > models.MAX_CUSTOM_FIELDS:
+        raise ValueError(f"must have at most {models.MAX_CUSTOM_FIELDS} columns of custom fields")
     for name in customs:
         if customs.count(name) > 1:
             raise ValueError(f"has the column {name} twice")
         if len(name) > models.MAX_CUSTOM_NAME_LENGTH:
             raise ValueError(f"has a header of more than {models.MAX_CUSTOM_NAME_LENGTH} characters: {name[:50]}")
-    if len(customs) > models.MAX_CUSTOM_FIELDS:
-        raise ValueError(f"must have at most {models.MAX_CUSTOM_FIELDS} columns of custom fields")

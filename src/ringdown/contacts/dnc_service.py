@@ -1,11 +1,12 @@
 """The use cases of the do-not-call list: add numbers, one by one or from a file."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from ringdown import errors, values
 from ringdown.contacts import batch_file, dnc_store, fields, models, numbers
-from ringdown.contacts.importing import ImportResult
+from ringdown.contacts.importing import REST_SECONDS, ImportResult
 from ringdown.contacts.models import DncEntry
 from ringdown.contacts.rows import Row, RowError
 from ringdown.contacts.schemas import AddDncEntries
@@ -62,9 +63,10 @@ def _make_entries(organization_id: str, read: Sequence[str], *, reason: str | No
 async def import_entries(
     database: Database, read: AsyncIterator[Row | RowError], *, organization_id: str, region: str
 ) -> ImportResult:
-    """Add the numbers of all good rows in one transaction; a column `reason` gives each its own.
+    """Add the numbers of all good rows; a column `reason` gives each its own.
 
-    Raises `ValidationFailed` for a file that breaks off; then nothing is added.
+    Each batch is a transaction of its own, as in `importing`: on SQLite calls go on meanwhile. Raises
+    `ValidationFailed` for a file that breaks off; then nothing is added.
     """
     result = ImportResult(folder_id="")
     now = values.now_ms()
@@ -80,14 +82,14 @@ async def import_entries(
                 batch_file.append_batch(file, batch)
                 batch.clear()
         batch_file.append_batch(file, batch)
-        async with database.write() as connection:
-            for stored in batch_file.read_batches(file):
-                reasons: dict[str, str | None] = dict(reversed(stored))  # the first row of a number counts
-                entries = [DncEntry(organization_id, number, reason, now) for number, reason in reasons.items()]
+        for stored in batch_file.read_batches(file):
+            reasons: dict[str, str | None] = dict(reversed(stored))  # the first row of a number counts
+            entries = [DncEntry(organization_id, number, reason, now) for number, reason in reasons.items()]
+            async with database.write() as connection:
                 added = await dnc_store.insert_entries(connection, entries)
-                result.imported += added
-                result.skipped += len(stored) - added
-            await idempotency.bind_resource(connection, "dnc")
+            result.imported += added
+            result.skipped += len(stored) - added
+            await asyncio.sleep(REST_SECONDS)
     return result
 
 

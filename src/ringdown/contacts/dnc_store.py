@@ -44,9 +44,11 @@ async def insert_entries(connection: AsyncConnection, entries: Sequence[DncEntry
         return 0
     known = await find_blocked(connection, entries[0].organization_id, [entry.phone_number for entry in entries])
     added = [dataclasses.asdict(entry) for entry in entries if entry.phone_number not in known]
-    if added:
-        await connection.execute(engine.insert(connection, dnc_entries).on_conflict_do_nothing(), added)
-    return len(added)
+    added.sort(key=lambda row: str(row["phone_number"]))  # everybody in one order, so that nobody waits in a circle
+    if not added:
+        return 0
+    insert = engine.insert(connection, dnc_entries).on_conflict_do_nothing().returning(dnc_entries.c.phone_number)
+    return len((await connection.execute(insert, added)).all())  # others may add the same at this moment
 
 
 async def find_entry(connection: AsyncConnection, organization_id: str, number: str) -> DncEntry | None:

@@ -19,8 +19,8 @@ from ringdown.contacts.rows import ImportTarget, Row, RowError
 from ringdown.db.engine import Database
 
 _BATCH_ROWS = 1000
-# The writers of other programs look for their turn every few milliseconds.
-_REST_SECONDS = 0.02
+#: The writers of other programs look for their turn every few milliseconds.
+REST_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ async def import_contacts(
                 if not await folder_store.lock_folders(connection, target.organization_id, [target.folder_id]):
                     raise errors.NotFound("Folder", target.folder_id)
                 await _store(connection, batch, target=target, overwrite_existing=overwrite_existing, result=result)
-            await asyncio.sleep(_REST_SECONDS)
+            await asyncio.sleep(REST_SECONDS)
     return result
 
 

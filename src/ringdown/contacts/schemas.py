@@ -165,10 +165,14 @@ class CreateFolder(RequestBody):
     description: _Description = None
 
 
+def _drop_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class UpdateFolder(RequestBody):
     """What changes; what is not sent stays."""
 
-    name: _FolderName = ""
+    name: _FolderName = Field("", json_schema_extra=_drop_default)
     description: _Description = None
 
 

@@ -138,7 +138,7 @@ class _Line:
     async def connect(self, offer: Offer) -> Leg:
         """Answer, and wait for the browser's audio to be possible. Raises `ConnectionError`, `HandshakeFailed`."""
         link = self._link
-        self._dtls = dtls = await webrtc_loading.new_dtls_session(link, on_closed=self._browser.hang_up)
+        self._dtls = dtls = webrtc_loading.new_dtls_session(link, on_closed=self._browser.hang_up)
         self._browser.say_goodbye = self._leave
         link.remote_username, link.remote_password = offer.ufrag, offer.password
         ours = Answerer(

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from ringdown.calls.browser import JOIN_PATH
 from ringdown.config import Settings
+from ringdown.gateway import webrtc_loading
 from ringdown.gateway.switchboard import Switchboard
 from ringdown.gateway.webrtc_peer import BROKEN, UNKNOWN_LINK, BadMessage, Browser
 from ringdown.lifecycle import CannotStart
@@ -37,6 +38,7 @@ class JoinServer:
         host, port = self._settings.webrtc_host, self._settings.webrtc_port
         if not port:
             return self
+        await webrtc_loading.load()
         try:
             self._server = await serve(
                 self._handle,

@@ -65,7 +65,14 @@ WireMethod = Annotated[Method, BeforeValidator(_read_method)]
 Timeout = Annotated[
     int,
     BeforeValidator(_read_timeout),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 60}, {"type": "string"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 1, "maximum": 60},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s)$"},
+            ]
+        }
+    ),
 ]
 Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_check_not_blank)]
 ParameterName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.$\[\]-]+$")]

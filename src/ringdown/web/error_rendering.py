@@ -55,7 +55,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _list_methods(request: Request) -> list[str]:
-    """The methods of all routes at this path; the router itself names only those of the first (RFC 9110 §15.5.6)."""
-    routes = iter_route_contexts(request.app.routes)
-    at_path = [route for route in routes if route.path_regex.match(request.scope["path"])]
-    return sorted({method for route in at_path for method in route.methods or ()})
+    """The methods of all routes at this path; the router itself names only those of the first (RFC 9110 §15.5.6).
+
+    `/voices/clone` is no voice: of all routes that fit the path, those count that have the fewest ids in it.
+    """
+    path = request.scope["path"]
+    at_path = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    fewest = min((route.path_regex.groups for route in at_path), default=0)
+    return sorted({method for route in at_path if route.path_regex.groups == fewest for method in route.methods or ()})

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
-from ringdown.errors import FieldError, ValidationFailed
+from ringdown import values
+from ringdown.errors import BadRequest, FieldError, ValidationFailed
 from ringdown.web import body
 
 _MULTIPART = "multipart/form-data"
 _MAX_FILES = 10
 _MAX_FIELDS = 100
 _READ_BYTES = 256 * 1024
-_NUL = "\0"
 
 
 class FormRequest(Request):
@@ -35,11 +35,14 @@ class FormRequest(Request):
 
     async def read_form(self) -> FormData:
         """The form; what is none is a 400. Raises `PayloadTooLarge` or, for a NUL character, `ValidationFailed`."""
-        form = await self.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
+        try:
+            form = await self.form(max_files=_MAX_FILES, max_fields=_MAX_FIELDS)
+        except UnicodeError:  # the Content-Type may name any codec of Python's, and some raise more than they should
+            raise BadRequest("The form is not text in its charset.") from None
         refused = [
-            FieldError(name.replace(_NUL, ""), "must not contain NUL characters")
+            FieldError(values.clean_text(name), "must not contain NUL characters or halves of surrogate pairs")
             for name, value in form.multi_items()
-            if _NUL in name or (isinstance(value, str) and _NUL in value)
+            if not _is_storable(name) or not _is_storable((value if isinstance(value, str) else value.filename) or "")
         ]
         if refused:
             raise ValidationFailed(refused)
@@ -57,6 +60,10 @@ class FormRequest(Request):
 def is_multipart(request: Request) -> bool:
     """Whether the request says that its body is a form with files."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _MULTIPART
+
+
+def _is_storable(text: str) -> bool:
+    return values.clean_text(text) == text
 
 
 async def _hash_part(part: UploadFile | str) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Any
 
 _META = {"$ref": "#/components/schemas/Meta"}
-#: Schemas that the answers of all endpoints refer to: written out in each they would be most of the document.
+#: Schemas that all endpoints' answers refer to; written out in each they would be most of the document.
 SCHEMAS: dict[str, dict[str, Any]] = {
     "Meta": {
         "type": "object",
@@ -23,7 +23,11 @@ _PAGINATION = {
         "offset": {"type": "integer"},
         "has_more": {"type": "boolean"},
         "next_cursor": {"type": "string"},
-        "total_exact": {"type": "boolean", "const": False, "description": "Only there when more match than are counted."},
+        "total_exact": {
+            "type": "boolean",
+            "const": False,
+            "description": "There when more match than are counted.",
+        },
     },
 }
 _DELETED = {

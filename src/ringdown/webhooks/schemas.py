@@ -100,8 +100,19 @@ class RotateSecret(RequestBody):
     overlap: Annotated[
         int,
         BeforeValidator(_read_overlap),
-        WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 604_800}]}),
-    ] = Field(24 * 3_600_000, description='How long the old secret stays good, such as "3600s"; a day by default.')
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "string", "pattern": r"^\d+(\.\d+)?(ms|s)$"},
+                    {"type": "number", "minimum": 0, "maximum": 604_800},
+                ]
+            }
+        ),
+    ] = Field(
+        24 * 3_600_000,
+        description='How long the old secret stays good, such as "3600s"; a day by default.',
+        json_schema_extra={"default": "86400s"},
+    )
     secret: OwnSecret | None = Field(None, description="By default a new one is made.")
 
 

@@ -34,6 +34,8 @@ INDEXED: Mapping[str, str] = {
 }
 #: So many matching calls are gathered and sorted; of more, the order is walked.
 FEW = 30_000
+#: Calls of a filter that are so few are looked at one by one for words and metadata, whatever has these.
+NARROW = 1_000
 # In the place of a value that a call does not have.
 _UNKNOWN = -1
 #: No call has a `seq` outside of these.
@@ -138,7 +140,7 @@ async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
         newest = await search.find_newest(connection, query.organization_id)
     is_narrow = False
     if query.is_capped or query.created_after is not None or query.created_before is not None:
-        is_narrow = await counted.count_calls(connection, query.counted_filter) < FEW
+        is_narrow = await counted.count_calls(connection, query.counted_filter) < NARROW
     return Asked(
         query=query,
         first=first,

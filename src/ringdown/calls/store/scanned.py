@@ -134,7 +134,7 @@ def _list_arms(rows: sa.Select[Any], after: Place | None, limit: int) -> Iterato
         yield rows.order_by(*order).limit(limit)
         return
     at = sa.literal(after.key, sa.BigInteger)
-    yield rows.where(key == at, seq < after.seq).order_by(*order).limit(limit)
+    yield rows.where(key == at, seq < after.seq).order_by(seq.desc()).limit(limit)  # ordered by the key as it is
     yield rows.where(key < at).order_by(*order).limit(limit)
 
 
