@@ -68,5 +68,7 @@ def _make_call(organization_id: str, agent_id: str, seq: int, generator: random.
         outcome="contacted",
         latency_p50_ms=620,
         latency_p95_ms=900,
-        media_quality=MediaQuality(codec="PCMU", is_encrypted=False, packets_received=7000, packets_lost=3, loss_percent=0.0, jitter_ms=1.5),
+        media_quality=MediaQuality(
+            codec="PCMU", is_encrypted=False, packets_received=7000, packets_lost=3, loss_percent=0.0, jitter_ms=1.5
+        ),
     )

@@ -81,9 +81,7 @@ async def list_calls(
 
 
 def _to_object(row: Any) -> CallObject:
-    times = {
-        name: values.to_wire_time(row[name]) for name in ("started_at", "ended_at", "created_at", "updated_at")
-    }
+    times = {name: values.to_wire_time(row[name]) for name in ("started_at", "ended_at", "created_at", "updated_at")}
     fields = {
         **row,
         **times,

@@ -9,7 +9,7 @@ from ringdown import values
 from ringdown.billing import service as billing
 from ringdown.billing import usage_store
 from ringdown.billing.usage_store import UsageEntry
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 KEYS, ORGANIZATION, USAGE, CREDITS = (f"{BASE}/{name}" for name in ("api-keys", "organization", "usage", "credits"))
 DAY_MS = 24 * 3_600_000
@@ -87,6 +87,7 @@ async def test_a_name_in_use_is_taken_and_free_again_after_the_key(client: httpx
     assert (await client.patch(f"{KEYS}/{other['id']}", json={"name": "CRM"})).json()["data"]["name"] == "CRM"
 
 
+@on_sqlite
 async def test_bad_keys_are_refused_with_the_field_and_the_reason(client: httpx.AsyncClient) -> None:
     for body, field in (
         ({}, "name"),
@@ -247,6 +248,7 @@ async def test_a_call_that_has_ended_counts_once_and_stays_when_it_is_deleted(te
     assert (row["phone_number"], row["calls"], row["duration_seconds"], row["credits"]) == ("+12025550100", 1, 61, 11)
 
 
+@on_sqlite
 async def test_bad_ranges_of_usage_are_refused(client: httpx.AsyncClient) -> None:
     for params, field in (
         ({"from": "2026-13-01"}, "from"),

@@ -13,6 +13,7 @@ from ringdown.db import engine
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, Forbidden, NotFound, Unauthorized, ValidationFailed
 from tests import web_app
+from tests.slices.conftest import on_sqlite
 from tests.web_app import Things
 
 
@@ -66,6 +67,7 @@ async def test_another_organization_cannot_revoke_a_key(database: Database, orga
     await service.authenticate(database, text, None)
 
 
+@on_sqlite
 async def test_an_allow_list_binds_a_key_to_addresses(database: Database, organization: Organization) -> None:
     _, text = await service.create_key(
         database, organization_id=organization.id, name="office", allow_list=("10.1.0.0/16", "2001:db8::7")
@@ -77,6 +79,7 @@ async def test_an_allow_list_binds_a_key_to_addresses(database: Database, organi
             await service.authenticate(database, text, address)
 
 
+@on_sqlite
 async def test_bad_names_addresses_and_limits_are_refused(database: Database, organization: Organization) -> None:
     for field, arguments in (
         ("name", {"name": "  "}),

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ringdown.agents import versions
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 MINIMAL = {"name": "Front desk", "voice_id": "espeak:en-us", "system_prompt": "Be kind."}
 AGENTS = f"{BASE}/agents"
@@ -107,6 +107,7 @@ async def test_only_the_last_versions_are_kept(client: httpx.AsyncClient, monkey
     assert [one["version"] for one in await _list(client, agent_id)] == [5, 4, 3]
 
 
+@on_sqlite
 async def test_versions_and_test_calls_need_a_key_of_the_agents_organization(
     tenant: Tenant, stranger: Tenant, anonymous: httpx.AsyncClient
 ) -> None:
@@ -142,6 +143,7 @@ async def test_a_test_call_without_a_phone_number_is_joined_by_a_browser(tenant:
         assert (shown["direction"], shown["call_id"], shown["agent_id"]) == ("webrtc", shown["id"], agent.id)
 
 
+@on_sqlite
 async def test_a_test_call_that_cannot_be_made_is_refused(tenant: Tenant) -> None:
     draft, agent = await tenant.add_agent(status="draft"), await tenant.add_agent()
     for agent_id, body in (

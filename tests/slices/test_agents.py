@@ -39,6 +39,7 @@ def _refused(response: httpx.Response) -> dict[str, str]:
     return {item["field"]: item["reason"] for item in response.json()["error"]["details"]["errors"]}
 
 
+@on_sqlite
 async def test_a_minimal_agent_is_active_and_has_the_documented_defaults(tenant: Tenant) -> None:
     agent = await _create(tenant)
     assert list(agent)[:20] == [
@@ -112,6 +113,7 @@ async def test_a_duration_may_be_written_in_each_way(tenant: Tenant, value: obje
     assert (await _create(tenant, max_duration=value))["max_duration"] == 1800
 
 
+@on_sqlite
 async def test_the_other_documented_spellings_of_an_agent_are_accepted(tenant: Tenant) -> None:
     body = {
         "name": "A",
@@ -185,11 +187,13 @@ async def test_a_bad_field_of_an_agent_is_named(tenant: Tenant, changes: dict[st
     assert (await tenant.client.get(f"{BASE}/agents")).json()["pagination"]["total"] == 0
 
 
+@on_sqlite
 async def test_missing_fields_are_all_named(tenant: Tenant) -> None:
     refused = _refused(await tenant.client.post(f"{BASE}/agents", json={}))
     assert refused == dict.fromkeys(["name", "voice_id", "system_prompt"], "is required")
 
 
+@on_sqlite
 async def test_an_unknown_voice_or_model_is_refused_with_those_that_are_known(tenant: Tenant) -> None:
     body = MINIMAL | {"voice_id": "espeak:klingon", "model": "hal-9000"}
     refused = _refused(await tenant.client.post(f"{BASE}/agents", json=body))
@@ -245,6 +249,7 @@ async def test_a_flow_that_cannot_run_is_refused_naming_node_and_field(
     assert found.startswith(field)
 
 
+@on_sqlite
 async def test_a_word_without_pronunciation_is_refused_naming_node_and_word(tenant: Tenant) -> None:
     nodes: dict[str, Any] = FLOW["nodes"]  # type: ignore[assignment]
     listen = {"kind": "choice", "options": {"sales": ["sales"], "support": ["поддержка please"]}}

@@ -164,6 +164,7 @@ async def test_a_flow_uses_the_tools_and_the_people_of_its_agent(tenant: Tenant)
     await _create(tenant, flow=_flow(end="transfer", transfer_to="+14155550100"))
 
 
+@on_sqlite
 async def test_a_keyword_without_pronunciation_is_refused(tenant: Tenant) -> None:
     flow = _flow(**BYE) | {"keywords": {"help": {"phrases": ["помощь"]}}}
     assert list(await _refuse(tenant, flow=flow)) == ["flow.keywords"]

@@ -103,6 +103,7 @@ async def test_a_time_that_has_passed_starts_it_at_once(tenant: Tenant, agent: A
     assert await list_slots(tenant, made) == [started["started_at"]]
 
 
+@on_sqlite
 async def test_everything_that_is_lacking_at_the_start_is_named(tenant: Tenant) -> None:
     silent = await tenant.add_agent(status="draft")
     made = await create(tenant, silent)
@@ -209,6 +210,7 @@ async def test_fields_that_a_state_does_not_allow_are_named(tenant: Tenant, agen
     assert (await change(tenant, made, name="Over")).json()["data"]["name"] == "Over"
 
 
+@on_sqlite
 async def test_a_daily_maximum_that_would_take_decades_is_refused(tenant: Tenant, agent: Agent) -> None:
     people = [{"phone_number": f"+1212555{number:04}"} for number in range(530)]
     made = await create(tenant, agent, contacts=people, scheduled_at=FUTURE, max_calls_per_day=1, working_days=[1])

@@ -81,6 +81,7 @@ async def test_an_agent_that_is_absent_a_draft_or_another_organizations_is_not_f
     assert (await tenant.client.get(f"{BASE}/calls")).json()["pagination"]["total"] == 0
 
 
+@on_sqlite
 async def test_only_a_key_opens_a_call(anonymous: httpx.AsyncClient) -> None:
     answer = await anonymous.post(URL, json={"agent_id": "agt_00000000000000000000000000"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")
@@ -103,6 +104,7 @@ async def test_bad_requests_name_the_field(tenant: Tenant, body: dict[str, Any],
     assert refused_field(await tenant.client.post(URL, json=body)) == field
 
 
+@on_sqlite
 async def test_a_body_over_the_limit_is_refused(tenant: Tenant) -> None:
     body = {"agent_id": "agt_1", "metadata": {"a": "x" * 1_100_000}}
     answer = await tenant.client.post(URL, json=body)
@@ -217,6 +219,7 @@ async def test_a_call_that_was_hung_up_before_the_join_cannot_be_joined(
     assert (await tenant.get_call(opened["callId"])).ended_reason == "cancelled"
 
 
+@on_sqlite
 async def test_an_unknown_token_joins_nothing(tenant: Tenant) -> None:
     assert await browser.join_call(tenant.database, token="unknown", gateway_id="gateway-1") is None
 
@@ -238,3 +241,17 @@ async def test_the_client_module_is_served_to_pages_of_any_origin(anonymous: htt
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "export async function join(" in answer.text
+
+
+async def test_a_link_lies_sealed_with_the_answer_that_showed_it(tenant: Tenant) -> None:
+    agent = await tenant.add_agent()
+    for url, body in ((URL, {"agent_id": agent.id}), (f"{BASE}/agents/{agent.id}/test-call", {})):
+        first, again = [
+            await tenant.client.post(url, json=body, headers={"X-Idempotency-Key": "once"}) for _ in range(2)
+        ]
+        assert first.is_success
+        assert again.text == first.text
+    async with tenant.database.read() as connection:
+        kept = (await connection.execute(sa.text("SELECT body FROM idempotency_keys"))).scalars().all()
+    assert len(kept) == 2
+    assert not any(b"/join/" in bytes(body) for body in kept)

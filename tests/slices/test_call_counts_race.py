@@ -22,7 +22,7 @@ from ringdown.db.engine import Database, open_database
 from tests.slices.call_rows import AGENTS, CallRows
 
 _PATIENCE_SECONDS = 60
-_WRITERS, _CALLS_OF_EACH = 8, 14
+_WRITERS, _CALLS_OF_EACH = 8, 9
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from ringdown.calls import callback
 from ringdown.calls.models import Call
 from ringdown.calls.store import calls as call_store
 from ringdown.jobs import store as job_store
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 NUMBER = "+12025550100"
 
@@ -57,6 +57,7 @@ async def test_a_call_has_one_callback_however_often_it_is_promised(tenant: Tena
     assert abs(due_at - now - 90 * 60_000) < 5_000
 
 
+@on_sqlite
 @pytest.mark.parametrize("delay_ms", [-1000, 10_000, callback.MAX_DELAY_MS + 60_000])
 async def test_a_callback_too_soon_or_too_late_is_refused(tenant: Tenant, delay_ms: int) -> None:
     call = await _talk(tenant)

@@ -78,6 +78,7 @@ async def test_the_other_documented_spellings_of_a_call_are_accepted(tenant: Ten
     assert (call["to"], call["variables"]) == ("+12025550142", {"first_name": "Ana"})
 
 
+@on_sqlite
 async def test_two_spellings_that_disagree_are_refused(tenant: Tenant) -> None:
     agent = await tenant.add_agent(outbound_number=NUMBER)
     body = {"agent_id": agent.id, "phone_number": "+12025550142", "variables": {"a": "1"}, "context": {"a": "2"}}
@@ -99,6 +100,7 @@ async def test_an_agent_without_an_outbound_number_gets_a_call_that_has_failed(t
         assert await billing.get_balance(connection, tenant.organization_id) == 0
 
 
+@on_sqlite
 async def test_a_number_that_is_not_the_agents_is_refused_as_sender(tenant: Tenant, stranger: Tenant) -> None:
     agent = await tenant.add_agent(outbound_number=NUMBER)
     await stranger.add_agent(outbound_number="+12025550177")

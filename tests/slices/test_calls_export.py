@@ -49,6 +49,7 @@ async def test_json_lines_are_the_calls_as_the_list_shows_them(tenant: Tenant) -
         assert [json.loads(line) for line in response.text.splitlines()] == listed
 
 
+@on_sqlite
 async def test_csv_has_a_header_and_every_field_of_a_call(tenant: Tenant) -> None:
     call = await tenant.add_call(
         seq=1,
@@ -119,6 +120,7 @@ async def test_an_export_can_hold_what_was_said(tenant: Tenant) -> None:
     assert "transcript" not in (await _export(tenant)).text.splitlines()[0].split(",")
 
 
+@on_sqlite
 async def test_an_empty_export_is_a_header_or_nothing(tenant: Tenant) -> None:
     assert _read_csv(await _export(tenant)) == []
     assert (await _export(tenant)).text.startswith("id,status,direction,agent_id,to,from,")
@@ -136,6 +138,7 @@ async def test_a_bad_parameter_is_refused_before_the_file_begins(tenant: Tenant,
     assert (response.status_code, response.json()["error"]["details"]["field"]) == (422, field)
 
 
+@on_sqlite
 async def test_an_export_needs_a_key(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get(f"{BASE}/calls/export")).status_code == 401
 

@@ -49,3 +49,11 @@ async def test_variables_keep_any_text(tenant: Tenant, value: str) -> None:
     response = await tenant.client.post(f"{BASE}/calls", content=text)
     assert response.status_code == 201
     assert response.json()["data"]["variables"] == json.loads(text)["variables"]
+
+
+async def test_metadata_of_more_values_than_can_be_found_is_refused(tenant: Tenant) -> None:
+    agent = await tenant.add_agent(outbound_number="+18005559876")
+    body = {"agent_id": agent.id, "phone_number": "+12025550142", "metadata": {"x": list(range(1001))}}
+    placed = await tenant.client.post(f"{BASE}/calls", json=body)
+    assert placed.status_code == 422
+    assert placed.json()["error"]["details"]["field"] == "metadata"

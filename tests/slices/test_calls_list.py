@@ -309,6 +309,7 @@ async def test_a_trailing_slash_names_no_endpoint_and_is_not_redirected(tenant: 
     assert response.json()["meta"]["request_id"] == response.headers["x-request-id"]
 
 
+@on_sqlite
 async def test_the_list_needs_a_key(anonymous: httpx.AsyncClient) -> None:
     for headers in ({}, {"Authorization": "Bearer truedy_" + "a" * 32}, {"Authorization": "Basic abc"}):
         response = await anonymous.get(f"{BASE}/calls", headers=headers)

@@ -16,7 +16,7 @@ from ringdown.calls.store import asked as asked_of_lists
 from ringdown.calls.store import calls as call_store
 from ringdown.calls.store import listing, search
 from ringdown.db.engine import Database
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 AGENTS = ("agt_0000000000000000000000000a", "agt_0000000000000000000000000b")
 NUMBERS = ("+12125551234", "+18005559876", "anonymous")
@@ -237,12 +237,12 @@ async def test_words_and_metadata_of_another_organization_are_never_found(tenant
     assert _ids(await _fetch(stranger, q="secret")) == [theirs.id]
 
 
-@pytest.mark.parametrize("query", ['"', '""', "*", "AND", 'a" OR "b', "words:x", "^a", "(", "NEAR(a b)", "-a", "'; --",
-                                   "!!!", "💬", "a & b | !c", "<->", "\\", "%", "_", "é" * 200])  # fmt: skip
-async def test_no_text_is_a_syntax_error(tenant: Tenant, query: str) -> None:
+async def test_no_text_is_a_syntax_error(tenant: Tenant) -> None:
     await add_call(tenant, seq=1, spoken=("Quite another thing.",))
-    for sort in ("-created_at", "-cost_credits"):
-        assert _ids(await _fetch(tenant, q=query, sort=sort)) == []
+    for query in ('"', '""', "*", "AND", 'a" OR "b', "words:x", "^a", "(", "NEAR(a b)", "-a", "'; --",
+                  "!!!", "💬", "a & b | !c", "<->", "\\", "%", "_", "é" * 200):  # fmt: skip
+        for sort in ("-created_at", "-cost_credits"):
+            assert _ids(await _fetch(tenant, q=query, sort=sort)) == [], query
 
 
 async def test_a_total_of_more_than_is_counted_says_so_and_pages_go_on(
@@ -271,6 +271,7 @@ async def test_a_total_of_more_than_is_counted_says_so_and_pages_go_on(
     assert (exact["pagination"]["total"], "total_exact" in exact["pagination"]) == (4, False)
 
 
+@on_sqlite
 async def test_durations_are_written_as_everywhere_and_a_plus_may_be_a_space(tenant: Tenant) -> None:
     short, long = [await tenant.add_call(seq=seq, duration_seconds=seq * 30) for seq in (1, 2)]
     assert _ids(await _fetch(tenant, max_duration="30s")) == [short.id]

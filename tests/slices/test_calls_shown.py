@@ -11,7 +11,7 @@ from ringdown import values
 from ringdown.accounts import store as account_store
 from ringdown.calls.models import Call, CallSettings, MediaQuality, Transfer
 from ringdown.calls.store import calls as store
-from tests.slices.conftest import Tenant
+from tests.slices.conftest import Tenant, on_sqlite
 
 CALLS = "/api/public/v1/calls"
 _QUALITY = MediaQuality(
@@ -90,6 +90,7 @@ async def test_the_same_list_read_again_is_the_same_list_of_who_asks(tenant: Ten
             assert [listed["id"] for listed in answer["data"]] == [call.id]
 
 
+@on_sqlite
 async def test_a_list_that_was_read_is_refused_as_before_when_it_is_wrong(client: httpx.AsyncClient) -> None:
     assert (await client.get(CALLS, params={"status": "failed"})).status_code == 200
     for wrong in ({"limit": 0}, {"offset": -1}, {"cursor": "x"}, {"limit": "ten"}, {"colour": "red"}):

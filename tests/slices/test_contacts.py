@@ -87,6 +87,7 @@ async def test_either_spelling_makes_a_contact_in_the_default_folder(
     assert (await client.get(f"{CONTACTS}/{made['id']}")).json()["data"] == made
 
 
+@on_sqlite
 async def test_a_name_in_one_a_national_number_and_a_list_of_keywords_are_read(client: httpx.AsyncClient) -> None:
     made = await create(
         client, phone_number="030 123456", country="de", name="Ana Maria Silva", keywords=["vip", " north "]
@@ -251,6 +252,7 @@ async def test_a_repeated_request_creates_one_contact(client: httpx.AsyncClient)
     assert (await client.post(CONTACTS, json=SPELLING_B, headers=headers)).status_code == 409
 
 
+@on_sqlite
 async def test_without_a_key_or_from_elsewhere_nothing_is_there(
     tenant: Tenant, stranger: Tenant, anonymous: httpx.AsyncClient
 ) -> None:

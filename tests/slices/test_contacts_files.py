@@ -95,6 +95,7 @@ async def test_the_older_form_takes_a_file_in_base64_or_the_contacts(client: htt
     assert refused(await client.post(IMPORT, json={"file_key": "x"})).keys() == {"file_key"}
 
 
+@on_sqlite
 async def test_what_is_no_import_is_refused(client: httpx.AsyncClient) -> None:
     file = {"file": ("a.csv", b"phone\n+12025550142\n")}
     assert refused(await client.post(IMPORT, files={"other": ("a.csv", b"x")})).keys() == {"file"}
@@ -110,6 +111,7 @@ async def test_what_is_no_import_is_refused(client: httpx.AsyncClient) -> None:
     assert await list_people(client) == []
 
 
+@on_sqlite
 async def test_a_file_over_fifty_megabytes_is_refused_while_it_comes(client: httpx.AsyncClient) -> None:
     sent = 0
 
@@ -243,3 +245,19 @@ async def test_numbers_that_must_not_be_called_are_imported_with_their_reason(cl
     assert [error["row"] for error in result["error_details"]] == [5]
     assert (await client.get(f"{DNC}/+12025550143")).json()["data"]["reason"] == "asked"
     assert (await client.post(f"{DNC}/import", json={})).status_code == 400
+
+
+async def test_json_that_is_none_in_a_cell_is_told_by_row(client: httpx.AsyncClient) -> None:
+    cells = ("NaN", "1e999", "-Infinity")
+    content = "phone;custom_fields\n" + "".join(f'+1202555014{at};{{"a":{text}}}\n' for at, text in enumerate(cells))
+    result = await send(client, content)
+    assert (result["imported"], result["errors"]) == (0, len(cells))
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"), [("utf-7", b"+2AA-"), ("unicode_escape", b"\\ud800"), ("punycode", b"\xff")]
+)
+async def test_a_form_in_an_odd_charset_is_refused(client: httpx.AsyncClient, charset: str, text: bytes) -> None:
+    body = b'--X\r\nContent-Disposition: form-data; name="folder_id"\r\n\r\n' + text + b"\r\n--X--\r\n"
+    headers = {"Content-Type": f"multipart/form-data; boundary=X; charset={charset}"}
+    assert (await client.post(IMPORT, content=body, headers=headers)).status_code in (400, 422)

@@ -192,6 +192,7 @@ async def test_a_bad_source_is_refused_by_field(tenant: Tenant, kind: str, body:
     assert (await tenant.client.get(f"{BASES}/{base_id}")).json()["data"]["source_count"] == 0
 
 
+@on_sqlite
 async def test_a_document_of_exactly_50_mb_is_taken_and_one_byte_more_is_413(tenant: Tenant) -> None:
     base_id = (await create(tenant))["id"]
     url = f"{BASES}/{base_id}/sources/document"
@@ -220,6 +221,7 @@ async def test_a_body_far_over_the_limit_is_413_before_it_is_read(tenant: Tenant
     assert web.status_code == 413
 
 
+@on_sqlite
 async def test_nothing_is_told_without_a_key(anonymous: httpx.AsyncClient) -> None:
     one = f"/{NOBODY}"
     for method, path in [

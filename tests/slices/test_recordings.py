@@ -41,6 +41,7 @@ async def test_the_link_needs_no_key_and_gives_the_whole_mp3(link: str, anonymou
     assert response.headers["accept-ranges"] == "bytes"
 
 
+@on_sqlite
 async def test_head_tells_the_size_without_the_audio(link: str, anonymous: httpx.AsyncClient) -> None:
     response = await anonymous.head(link, headers={"Range": "bytes=0-9"})
     assert (response.status_code, response.content) == (200, b"")

@@ -5,6 +5,10 @@ import re
 
 import httpx
 
+from tests.slices.conftest import on_sqlite
+
+pytestmark = on_sqlite  # no page asks the database
+
 
 async def test_the_reference_is_served_whole_without_a_key(anonymous: httpx.AsyncClient) -> None:
     page = await anonymous.get("/docs")

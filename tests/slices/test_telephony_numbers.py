@@ -68,6 +68,7 @@ async def test_numbers_with_the_same_credentials_share_a_trunk(tenant: Tenant) -
     assert names == ["sip.example.net 2", "sip.example.net"]
 
 
+@on_sqlite
 async def test_another_password_of_a_known_account_is_refused(tenant: Tenant) -> None:
     await _import(tenant)
     other = SIP | {"phone_number": "+12025550102", "sip_password": "other"}
@@ -229,6 +230,7 @@ async def test_another_organizations_number_agent_and_trunk_do_not_exist(tenant:
     assert list(_refused(await stranger.client.post(f"{URL}/import", json=body))) == ["trunk_id"]
 
 
+@on_sqlite
 async def test_without_a_key_nothing_is_answered(anonymous: httpx.AsyncClient) -> None:
     for method, path in [("GET", ""), ("POST", "/import"), ("POST", "/assign"), ("POST", "/unassign"), ("GET", "/x"),
                          ("PATCH", "/x"), ("PUT", "/x"), ("DELETE", "/x")]:  # fmt: skip

@@ -108,6 +108,7 @@ async def test_every_field_comes_back_as_it_was_sent(tenant: Tenant) -> None:
     assert (await tenant.client.get(f"{URL}/{trunk['id']}")).json()["data"] == trunk
 
 
+@on_sqlite
 async def test_hosts_may_be_written_short(tenant: Tenant) -> None:
     trunk = await _create(tenant, hosts=["sip.example.net:5080", "[2001:db8::1]:5060", {"host": "b.example.net"}])
     assert [(host["host"], host["port"]) for host in trunk["hosts"]] == [
@@ -221,6 +222,7 @@ async def test_the_same_request_twice_makes_one_trunk(tenant: Tenant) -> None:
     assert (await tenant.client.get(URL)).json()["pagination"]["total"] == 1
 
 
+@on_sqlite
 async def test_without_a_key_nothing_is_answered(anonymous: httpx.AsyncClient) -> None:
     for method, url in [("GET", URL), ("POST", URL), ("GET", f"{URL}/x"), ("PATCH", f"{URL}/x"), ("PUT", f"{URL}/x"),
                         ("DELETE", f"{URL}/x")]:  # fmt: skip
@@ -294,6 +296,7 @@ async def test_name_and_hosts_are_required(tenant: Tenant) -> None:
     assert _refused(await tenant.client.post(URL, json={})) == {"name": "is required", "hosts": "is required"}
 
 
+@on_sqlite
 async def test_a_certificate_needs_its_own_key(tenant: Tenant) -> None:
     (certificate, private_key), (_, other_key) = _make_certificate(), _make_certificate()
     alone = await tenant.client.post(URL, json=MINIMAL | {"tls_certificate": certificate})
@@ -306,6 +309,7 @@ async def test_a_certificate_needs_its_own_key(tenant: Tenant) -> None:
     assert _refused(half) == {"tls_private_key": "and tls_certificate must be set together"}
 
 
+@on_sqlite
 async def test_fields_that_do_not_fit_what_is_stored_are_refused(tenant: Tenant) -> None:
     trunk = await _create(tenant, username="alice", registers=True)
     refused = _refused(await tenant.client.patch(f"{URL}/{trunk['id']}", json={"username": None}))

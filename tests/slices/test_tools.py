@@ -15,7 +15,7 @@ from ringdown.db.engine import Database
 from ringdown.tools import store
 from tests.fakes.mcp_server import FakeMcpServer
 from tests.fakes.web_server import Answer, FakeWebServer
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 TOOLS = f"{BASE}/tools"
 
@@ -122,6 +122,7 @@ async def test_every_spelling_makes_the_same_tool(client: httpx.AsyncClient, spe
     assert got.json()["data"] == made
 
 
+@on_sqlite
 async def test_every_spelling_changes_a_tool(client: httpx.AsyncClient, spelling: dict[str, Any]) -> None:
     made = await _create(client, {"name": "Placeholder", "definition": {"modelToolName": "find_order"}})
     for method in ("PATCH", "PUT"):
@@ -152,6 +153,7 @@ async def test_deleting_is_for_good(client: httpx.AsyncClient) -> None:
     assert (await client.get(f"{TOOLS}/{made['id']}")).status_code == 404
 
 
+@on_sqlite
 async def test_without_a_key_nothing_is_answered(anonymous: httpx.AsyncClient, spelling: dict[str, Any]) -> None:
     for method, path in [
         ("GET", TOOLS),
@@ -195,11 +197,13 @@ async def test_a_repeated_request_creates_one_tool(client: httpx.AsyncClient, sp
     assert other.status_code == 409
 
 
+@on_sqlite
 async def test_a_body_over_a_megabyte_is_refused(client: httpx.AsyncClient, spelling: dict[str, Any]) -> None:
     response = await client.post(TOOLS, json={**spelling, "description": "x" * 1_100_000})
     assert response.status_code == 413
 
 
+@on_sqlite
 async def test_what_is_no_object_is_a_bad_request(client: httpx.AsyncClient) -> None:
     for body in (b"[]", b"{", b'"x"', b""):
         assert (await client.post(TOOLS, content=body)).status_code == 400
@@ -343,6 +347,7 @@ async def test_a_secret_is_sealed_shown_as_stars_and_kept(tenant: Tenant) -> Non
         assert await read_sealed(made["id"]) != sealed
 
 
+@on_sqlite
 async def test_stars_that_stand_for_nothing_are_refused(client: httpx.AsyncClient) -> None:
     body = _tool_with(headers={"X-API-Key": "***"})
     assert "no" in _refused(await client.post(TOOLS, json=body))["header.X-API-Key"]
@@ -388,6 +393,7 @@ async def test_a_secret_must_not_stand_in_the_url(client: httpx.AsyncClient) -> 
         assert "header" in _refused(await client.post(TOOLS, json=as_query))[f"staticParameters.{name}"]
 
 
+@on_sqlite
 async def test_a_key_in_the_query_is_refused_as_a_requirement(client: httpx.AsyncClient) -> None:
     options = {"options": [{"requirements": {"key": {"queryApiKey": {"name": "k"}}}}]}
     refused = _refused(await client.post(TOOLS, json=_tool_with(requirements={"httpSecurityOptions": options})))
@@ -412,6 +418,7 @@ BAD_URLS = [
 ]
 
 
+@on_sqlite
 async def test_a_url_that_cannot_be_used_is_refused(client: httpx.AsyncClient) -> None:
     for url in BAD_URLS:
         for body in (
@@ -456,6 +463,7 @@ BAD_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@on_sqlite
 async def test_a_definition_that_cannot_work_is_refused(client: httpx.AsyncClient) -> None:
     for definition, field in BAD_DEFINITIONS:
         refused = _refused(await client.post(TOOLS, json=_tool_with(**definition)))
@@ -475,6 +483,7 @@ async def test_a_get_has_no_body(client: httpx.AsyncClient) -> None:
     assert _refused(await client.post(TOOLS, json=template)).keys() == {"body_template"}
 
 
+@on_sqlite
 async def test_spellings_that_contradict_each_other_are_refused(client: httpx.AsyncClient) -> None:
     body = {"name": "Shop", "url": "https://a.example/", "definition": {"http": {"url": "https://b.example/"}}}
     assert "definition.http.url" in _refused(await client.post(TOOLS, json=body))
@@ -482,6 +491,7 @@ async def test_spellings_that_contradict_each_other_are_refused(client: httpx.As
     assert (await _create(client, same))["url"] == "https://a.example/"
 
 
+@on_sqlite
 async def test_parameters_go_where_url_and_method_have_them(client: httpx.AsyncClient) -> None:
     for method, rest in [("GET", "QUERY"), ("DELETE", "QUERY"), ("POST", "BODY"), ("PUT", "BODY"), ("patch", "BODY")]:
         made = await _create(
@@ -557,6 +567,7 @@ async def test_a_fault_of_the_tool_is_an_answer(near: httpx.AsyncClient) -> None
     assert (await _try(near, made))["status"] is None
 
 
+@on_sqlite
 async def test_a_trial_of_another_form_is_refused(client: httpx.AsyncClient) -> None:
     made = await _create(client, SPELLING_A)
     path = f"{TOOLS}/{made['id']}/test"
@@ -614,6 +625,7 @@ async def test_tools_are_found_in_the_order_they_are_named_in(tenant: Tenant) ->
         assert await store.find_tools(connection, tenant.organization_id, []) == []
 
 
+@on_sqlite
 async def test_answers_are_as_the_document_says(client: httpx.AsyncClient) -> None:
     document = (await client.get(f"{BASE}/openapi.json")).json()
     made = await client.post(TOOLS, json={**SPELLING_A, "headers": {"X-API-Key": "hush"}})

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 
 async def test_voices_are_listed_without_pages(tenant: Tenant) -> None:
@@ -33,6 +33,7 @@ async def test_the_voices_of_a_speech_server_come_first(tenant: Tenant) -> None:
     assert [(voice["name"], voice["provider"]) for voice in voices[:2]] == [("alloy", "speech"), ("nova", "speech")]
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/voices", "/voices/espeak:en-us"])
 async def test_voices_need_a_key_and_no_parameters(tenant: Tenant, anonymous: httpx.AsyncClient, path: str) -> None:
     assert (await anonymous.get(f"{BASE}{path}")).status_code == 401

@@ -67,6 +67,7 @@ async def test_a_missing_malformed_or_unknown_key_is_unauthorized(
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
+@on_sqlite
 async def test_the_key_is_checked_before_the_body_is_read(client: httpx.AsyncClient) -> None:
     headers = {"Authorization": "Bearer wrong"}
     _refusal(await client.post("/things", content=b"{", headers=headers), 401, "unauthorized")
@@ -93,6 +94,7 @@ async def test_an_optional_body_may_be_missing_but_not_broken(client: httpx.Asyn
     _refusal(await client.post("/things/a/stop", content=b"[]"), 400, "bad_request")
 
 
+@on_sqlite
 async def test_a_body_over_one_megabyte_is_refused_with_and_without_its_length(client: httpx.AsyncClient) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(20):
@@ -152,6 +154,7 @@ async def test_a_list_parameter_may_be_repeated(client: httpx.AsyncClient) -> No
     assert response.json()["data"][0]["tags"] == ["a", "b"]
 
 
+@on_sqlite
 async def test_unknown_parameters_are_refused_where_none_are_taken(client: httpx.AsyncClient) -> None:
     details = _refusal(await client.delete("/things/a?force=1"), 422, "validation_error")
     assert details["reason"] == "is not a known query parameter; this endpoint takes none"
@@ -165,6 +168,7 @@ async def test_nul_characters_never_reach_the_database(client: httpx.AsyncClient
     _refusal(await client.get("/things/a%00b"), 404, "not_found")
 
 
+@on_sqlite
 async def test_unknown_paths_and_methods_answer_in_the_envelope(client: httpx.AsyncClient) -> None:
     _refusal(await client.get("/nothing"), 404, "not_found")
     response = await client.put("/things", json={})
@@ -182,12 +186,14 @@ async def test_a_bug_answers_500_without_a_trace_and_is_logged_with_the_request_
     assert [entry["request_id"] for entry in failures] == [response.headers["X-Request-Id"]]
 
 
+@on_sqlite
 async def test_a_public_route_needs_no_key_but_is_as_strict(client: httpx.AsyncClient) -> None:
     response = await client.get("/hello?name=a", headers={"Authorization": ""})
     assert response.json()["data"] == {"hello": "a"}
     _refusal(await client.get("/hello?nam=a"), 422, "validation_error")
 
 
+@on_sqlite
 async def test_the_openapi_document_describes_key_and_refusals(client: httpx.AsyncClient) -> None:
     document = (await client.get("http://api.test/openapi.json")).json()
     operation = document["paths"]["/v1/things"]["get"]

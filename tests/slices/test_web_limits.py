@@ -12,6 +12,7 @@ from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.web import idempotency
 from tests import web_app
+from tests.slices.conftest import on_sqlite
 from tests.web_app import Things
 
 _MINUTE_START_AT = 1_800_000_000_000 - 1_800_000_000_000 % 60_000
@@ -213,6 +214,7 @@ async def test_a_key_is_forgotten_after_seven_days(
     assert things.names == ["a", "a", "b"]
 
 
+@on_sqlite
 async def test_an_empty_or_endless_key_is_refused(client: httpx.AsyncClient) -> None:
     for key in ("", "x" * 256):
         refused = await client.post("/things", json={"name": "a"}, headers=_keyed(key))

@@ -11,7 +11,7 @@ from ringdown.api import app as api_app
 from ringdown.secret import SecretBox
 from ringdown.webhooks import endpoint_store, event_store, events, service, tables
 from ringdown.webhooks.models import EVENT_TYPES
-from tests.slices.conftest import BASE, Tenant
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 
 ENDPOINTS, DELIVERIES, EVENTS = f"{BASE}/webhook-endpoints", f"{BASE}/webhook-deliveries", f"{BASE}/events"
 HOOK = {"url": "https://crm.example/hooks/calls", "event_types": ["call.ended", "call.failed"]}
@@ -62,6 +62,7 @@ async def test_an_endpoint_shows_its_secret_once_and_the_database_never_does(ten
     assert SecretBox.open(tenant.settings).unseal(stored.secret) == made["secret"]
 
 
+@on_sqlite
 async def test_event_types_may_be_written_in_each_way(client: httpx.AsyncClient) -> None:
     for sent, kept in (
         ({"event_types": "*"}, ["*"]),
@@ -90,6 +91,7 @@ async def test_what_is_sent_changes_and_the_rest_stays(client: httpx.AsyncClient
     assert (await client.delete(one)).status_code == 404
 
 
+@on_sqlite
 async def test_bad_endpoints_are_refused_with_the_field_and_the_reason(client: httpx.AsyncClient) -> None:
     for body, field in (
         ({}, "url"),
@@ -114,6 +116,7 @@ async def test_bad_endpoints_are_refused_with_the_field_and_the_reason(client: h
     assert "url" in _refused(await client.patch(f"{ENDPOINTS}/{made['id']}", json={"url": "https://10.0.0.1/"}))
 
 
+@on_sqlite
 async def test_private_and_plain_urls_are_taken_where_the_setting_allows_them(tenant: Tenant) -> None:
     settings = tenant.settings.model_copy(update={"private_urls_allowed": True})
     transport = httpx.ASGITransport(api_app.create_app(settings, tenant.database))
@@ -155,6 +158,7 @@ async def test_a_rotated_secret_leaves_the_old_one_good_for_the_overlap(tenant: 
         assert "overlap" in _refused(await tenant.client.post(f"{one}/rotate-secret", json={"overlap": overlap}))
 
 
+@on_sqlite
 async def test_without_a_key_nothing_is_answered_and_strangers_find_nothing(
     tenant: Tenant, stranger: Tenant, anonymous: httpx.AsyncClient
 ) -> None:

@@ -5,6 +5,7 @@ import io
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import av
@@ -70,6 +71,11 @@ def loudness(samples: Samples) -> float:
 
 def how(call: dict[str, Any]) -> tuple[str, str]:
     return call["status"], call["ended_reason"]
+
+
+def test_the_gateway_is_ready_for_browsers_before_the_first_joins(product: Product) -> None:
+    """aiortc is loaded, which alone needs this library: later, its import would hold up the calls of others."""
+    assert "crc32c" in Path(f"/proc/{product.gateway_pid}/maps").read_text()
 
 
 async def test_a_browser_hears_the_agent_is_heard_and_hangs_up(product: Product) -> None:

@@ -9,7 +9,7 @@ from ringdown.web import route
 
 _FILES = resources.files("ringdown.api") / "static"
 _SCRIPT_SECONDS = 86_400
-# The reference talks to this API alone, with the key that its reader types in; its script makes styles and nothing else.
+# The reference talks to this API alone, with the key that its reader types in; its script makes styles.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; img-src 'self' data: blob:; "
     "media-src 'self' blob:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -73,7 +73,9 @@ class Window:
             (weekday - 1 + shift) % 7
             for weekday in self.working_days
             for ahead in minutes_ahead
-            for shift in range((self.start_minute - ahead) // _MINUTES_PER_DAY, (end - 1 - ahead) // _MINUTES_PER_DAY + 1)
+            for shift in range(
+                (self.start_minute - ahead) // _MINUTES_PER_DAY, (end - 1 - ahead) // _MINUTES_PER_DAY + 1
+            )
         )
 
     def _list_turning_points(self, day: date, zone: ZoneInfo) -> Iterator[int]:

@@ -44,6 +44,8 @@ _NOT_WORD = re.compile(r"[\s\-./]+")
 # A spreadsheet takes what begins with these for a formula (OWASP, "CSV Injection").
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _NUMBER = re.compile(r"\+[0-9]+")
+# With room for columns without a header, which are left out; more would take seconds.
+_MAX_COLUMNS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,8 @@ def read_header(header: Sequence[str], mapping: Mapping[str, str]) -> list[Colum
     The first column of a field is it; what no field is known for is a custom field of the header's name. Raises
     `ValueError` without a phone number, for a name that is there twice, and for a mapping that names no column.
     """
+    if len(header) > _MAX_COLUMNS:
+        raise ValueError(f"must have at most {_MAX_COLUMNS} columns")
     unknown = sorted(mapping.keys() - set(header))
     if unknown:
         raise ValueError(f"has no column {unknown[0]}, which mapping_config names")

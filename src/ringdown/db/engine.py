@@ -158,7 +158,7 @@ def insert_for(dialect_name: str, table: sa.Table) -> sqlite.Insert | postgresql
 class _SqliteCompiler(SQLiteCompiler):
     """Writes the hints of statements, such as `INDEXED BY`, which SQLAlchemy leaves out for SQLite."""
 
-    def get_from_hint_text(self, table: sa.FromClause, text: str | None) -> str | None:
+    def get_from_hint_text(self, table: sa.FromClause, text: str | None) -> str | None:  # noqa: ARG002 - theirs
         return text
 
 

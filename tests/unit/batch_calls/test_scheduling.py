@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,3 +106,20 @@ def test_no_place_is_outside_window_working_day_or_daily_maximum(
             assert days[to_day(earlier, batch_zone)] >= max_per_day
             earlier = window.find_opening(earlier + 60 * MINUTE_MS, zone)
         days[day] += 1
+
+
+def test_many_zones_and_a_year_of_full_days_are_not_looked_through_day_by_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    find_opening = Window.find_opening
+
+    def find(window: Window, at_ms: int, zone: ZoneInfo) -> int:
+        looked.append(zone)
+        return find_opening(window, at_ms, zone)
+
+    monkeypatch.setattr(Window, "find_opening", find)
+    office = Window.parse("09:00", "17:00", (1, 2, 3, 4, 5))
+    spreader = Spreader(window=office, zone=UTC_ZONE, starts_at=at("2026-03-06T18:00:00"), max_per_day=1, taken={})
+    zones = [ZoneInfo(f"Etc/GMT{hours:+}") for hours in range(-12, 13)]
+    days = {to_day(spreader.place(zone), UTC_ZONE) for zone in zones * 10}
+    assert len(days) == 250
+    assert len(looked) < 1000

@@ -65,3 +65,8 @@ def test_only_the_newest_are_kept(known: KnownQueries) -> None:
     assert known.find(b"status=failed", "org_a") is None
     known.learn(b"q=" + b"x" * 600, FAILED)
     assert known.find(b"q=" + b"x" * 600, "org_a") is None
+
+
+def test_a_page_under_an_encoded_name_is_always_read_anew(known: KnownQueries) -> None:
+    known.learn(b"status=failed&%6cimit=1", FAILED)
+    assert known.find(b"status=failed&%6cimit=1", "org_a") is None

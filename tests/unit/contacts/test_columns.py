@@ -85,3 +85,8 @@ def test_a_number_stays_a_number_and_an_apostrophe_alone_stays_as_it_is() -> Non
 @given(st.text(alphabet="'=+-@\t\rab1", max_size=8) | st.text(max_size=20))
 def test_a_guarded_text_is_read_back(text: str) -> None:
     assert columns.unguard(columns.guard(text)) == text
+
+
+def test_a_header_of_very_many_columns_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ValueError, match="at most 1000 columns"):
+        columns.read_header(["phone", *(f"c{number}" for number in range(200_000))], {})

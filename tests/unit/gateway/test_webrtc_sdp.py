@@ -1,5 +1,7 @@
 """What browsers offer, and what they are answered."""
 
+from pathlib import Path
+
 import pytest
 from aiortc import sdp as aiortc_sdp
 from hypothesis import given
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 
 from ringdown.gateway.webrtc_sdp import Answerer, Offer, build_answer, parse_offer, serialize_candidate
 
+# As Chromium 156 sent it.
+REAL_OFFER = Path(__file__).parents[2] / "data" / "chromium_offer.sdp"
 FINGERPRINT = ":".join(["A1"] * 32)
 CHROMIUM = f"""v=0
 o=- 4611731400430051336 2 IN IP4 127.0.0.1
@@ -63,6 +67,14 @@ def test_an_offer_of_chromium_is_read() -> None:
     assert offer.fingerprints == (("sha-256", FINGERPRINT),)
     assert (offer.opus, offer.dtmf) == (111, (110, 48_000))
     assert offer.candidates == ("1 1 udp 2113937151 0d3c.local 51234 typ host generation 0",)
+
+
+def test_the_offer_that_a_chromium_sent_is_read_and_answered() -> None:
+    offer = parse_offer(REAL_OFFER.read_bytes().decode())
+    assert (offer.mid, offer.opus, offer.dtmf, offer.candidates) == ("0", 111, (110, 48_000), ())
+    assert (offer.ufrag, offer.password) == ("KhBi", "JAKN1h6lkITD8gjQLC27fLRt")
+    assert [algorithm for algorithm, _ in offer.fingerprints] == ["sha-256"]
+    assert "m=audio 20000 UDP/TLS/RTP/SAVPF 111 110\r\n" in build_answer(offer, OURS)
 
 
 def test_the_answer_takes_the_audio_and_refuses_the_rest() -> None:

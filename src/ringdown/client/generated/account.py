@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Unpack
-
-import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation, quote
 
 
 class Account(Resource):
@@ -29,22 +26,30 @@ class Account(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateApiKey]
     ) -> s.NewApiKeyObject:
         """Create an API key."""
-        answer: s.NewApiKeyObject = self._transport.request(Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.NewApiKeyObject = self._transport.request(
+            Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get_api_key(self, key_id: str) -> s.ApiKeyObject:
         """Get an API key."""
-        answer: s.ApiKeyObject = self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}"))["data"]
+        answer: s.ApiKeyObject = self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}"))[
+            "data"
+        ]
         return answer
 
     def update_api_key(self, key_id: str, **body: Unpack[s.UpdateApiKey]) -> s.ApiKeyObject:
         """Update an API key."""
-        answer: s.ApiKeyObject = self._transport.request(Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body}))["data"]
+        answer: s.ApiKeyObject = self._transport.request(
+            Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete_api_key(self, key_id: str) -> dict[str, Any]:
         """Revoke an API key."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}"))[
+            "data"
+        ]
         return answer
 
     def get_organization(self) -> s.OrganizationObject:
@@ -54,7 +59,9 @@ class Account(Resource):
 
     def update_organization(self, **body: Unpack[s.UpdateOrganization]) -> s.OrganizationObject:
         """Update the organization."""
-        answer: s.OrganizationObject = self._transport.request(Operation(method="PATCH", path="/organization", body={**body}))["data"]
+        answer: s.OrganizationObject = self._transport.request(
+            Operation(method="PATCH", path="/organization", body={**body})
+        )["data"]
         return answer
 
     def get_credits(self) -> s.CreditsObject:
@@ -94,32 +101,46 @@ class AsyncAccount(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateApiKey]
     ) -> s.NewApiKeyObject:
         """Create an API key."""
-        answer: s.NewApiKeyObject = (await self._transport.request(Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.NewApiKeyObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get_api_key(self, key_id: str) -> s.ApiKeyObject:
         """Get an API key."""
-        answer: s.ApiKeyObject = (await self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}")))["data"]
+        answer: s.ApiKeyObject = (
+            await self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}"))
+        )["data"]
         return answer
 
     async def update_api_key(self, key_id: str, **body: Unpack[s.UpdateApiKey]) -> s.ApiKeyObject:
         """Update an API key."""
-        answer: s.ApiKeyObject = (await self._transport.request(Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body})))["data"]
+        answer: s.ApiKeyObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body}))
+        )["data"]
         return answer
 
     async def delete_api_key(self, key_id: str) -> dict[str, Any]:
         """Revoke an API key."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}"))
+        )["data"]
         return answer
 
     async def get_organization(self) -> s.OrganizationObject:
         """Get the organization."""
-        answer: s.OrganizationObject = (await self._transport.request(Operation(method="GET", path="/organization")))["data"]
+        answer: s.OrganizationObject = (await self._transport.request(Operation(method="GET", path="/organization")))[
+            "data"
+        ]
         return answer
 
     async def update_organization(self, **body: Unpack[s.UpdateOrganization]) -> s.OrganizationObject:
         """Update the organization."""
-        answer: s.OrganizationObject = (await self._transport.request(Operation(method="PATCH", path="/organization", body={**body})))["data"]
+        answer: s.OrganizationObject = (
+            await self._transport.request(Operation(method="PATCH", path="/organization", body={**body}))
+        )["data"]
         return answer
 
     async def get_credits(self) -> s.CreditsObject:
@@ -142,4 +163,3 @@ class AsyncAccount(AsyncResource):
     def iterate_usage(self, **query: Unpack[s.ListUsageQuery]) -> AsyncIterator[s.UsageObject]:
         """List usage: all pages."""
         return self._iterate(Operation(method="GET", path="/usage", query={**query}))
-

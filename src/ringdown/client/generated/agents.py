@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Unpack
-
-import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation, quote
 
 
 class Agents(Resource):
@@ -27,39 +24,53 @@ class Agents(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
         """Create an agent."""
-        answer: s.AgentObject = self._transport.request(Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get(self, agent_id: str) -> s.AgentObject:
         """Get an agent."""
-        answer: s.AgentObject = self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))["data"]
+        answer: s.AgentObject = self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))[
+            "data"
+        ]
         return answer
 
     def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
         """Update an agent."""
-        answer: s.AgentObject = self._transport.request(Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body}))["data"]
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete(self, agent_id: str) -> dict[str, Any]:
         """Delete an agent."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))[
+            "data"
+        ]
         return answer
 
     def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Publish an agent."""
-        answer: s.AgentObject = self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key))["data"]
+        answer: s.AgentObject = self._transport.request(
+            Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
+        )["data"]
         return answer
 
     def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
         """List agent templates."""
-        answer: Sequence[s.AgentTemplateObject] = self._transport.request(Operation(method="GET", path="/agent-templates"))["data"]
+        answer: Sequence[s.AgentTemplateObject] = self._transport.request(
+            Operation(method="GET", path="/agent-templates")
+        )["data"]
         return answer
 
     def list_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
     ) -> Page[s.AgentVersionObject]:
         """List agent versions."""
-        return self._transport.request_page(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query}))
+        return self._transport.request_page(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query})
+        )
 
     def iterate_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
@@ -69,21 +80,34 @@ class Agents(Resource):
 
     def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
         """Get an agent version."""
-        answer: s.AgentVersionDetailObject = self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}"))["data"]
+        answer: s.AgentVersionDetailObject = self._transport.request(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
+        )["data"]
         return answer
 
-    def restore_agent_version(
-        self, agent_id: str, number: str, *, idempotency_key: str | None = None
-    ) -> s.AgentObject:
+    def restore_agent_version(self, agent_id: str, number: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Restore an agent version."""
-        answer: s.AgentObject = self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore", idempotency_key=idempotency_key))["data"]
+        answer: s.AgentObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
+                idempotency_key=idempotency_key,
+            )
+        )["data"]
         return answer
 
     def create_test_call(
         self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
     ) -> s.TestCallObject:
         """Try an agent."""
-        answer: s.TestCallObject = self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/test-call", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.TestCallObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/test-call",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
         return answer
 
 
@@ -98,43 +122,59 @@ class AsyncAgents(AsyncResource):
         """List agents: all pages."""
         return self._iterate(Operation(method="GET", path="/agents", query={**query}))
 
-    async def create(
-        self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]
-    ) -> s.AgentObject:
+    async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
         """Create an agent."""
-        answer: s.AgentObject = (await self._transport.request(Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get(self, agent_id: str) -> s.AgentObject:
         """Get an agent."""
-        answer: s.AgentObject = (await self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}")))["data"]
+        answer: s.AgentObject = (
+            await self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))
+        )["data"]
         return answer
 
     async def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
         """Update an agent."""
-        answer: s.AgentObject = (await self._transport.request(Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body})))["data"]
+        answer: s.AgentObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body}))
+        )["data"]
         return answer
 
     async def delete(self, agent_id: str) -> dict[str, Any]:
         """Delete an agent."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))
+        )["data"]
         return answer
 
     async def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Publish an agent."""
-        answer: s.AgentObject = (await self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)))["data"]
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
+            )
+        )["data"]
         return answer
 
     async def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
         """List agent templates."""
-        answer: Sequence[s.AgentTemplateObject] = (await self._transport.request(Operation(method="GET", path="/agent-templates")))["data"]
+        answer: Sequence[s.AgentTemplateObject] = (
+            await self._transport.request(Operation(method="GET", path="/agent-templates"))
+        )["data"]
         return answer
 
     async def list_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
     ) -> Page[s.AgentVersionObject]:
         """List agent versions."""
-        return await self._transport.request_page(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query}))
+        return await self._transport.request_page(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions", query={**query})
+        )
 
     def iterate_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
@@ -144,20 +184,40 @@ class AsyncAgents(AsyncResource):
 
     async def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
         """Get an agent version."""
-        answer: s.AgentVersionDetailObject = (await self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")))["data"]
+        answer: s.AgentVersionDetailObject = (
+            await self._transport.request(
+                Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
+            )
+        )["data"]
         return answer
 
     async def restore_agent_version(
         self, agent_id: str, number: str, *, idempotency_key: str | None = None
     ) -> s.AgentObject:
         """Restore an agent version."""
-        answer: s.AgentObject = (await self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore", idempotency_key=idempotency_key)))["data"]
+        answer: s.AgentObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
+                    idempotency_key=idempotency_key,
+                )
+            )
+        )["data"]
         return answer
 
     async def create_test_call(
         self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
     ) -> s.TestCallObject:
         """Try an agent."""
-        answer: s.TestCallObject = (await self._transport.request(Operation(method="POST", path=f"/agents/{quote(agent_id)}/test-call", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.TestCallObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/agents/{quote(agent_id)}/test-call",
+                    idempotency_key=idempotency_key,
+                    body={**body},
+                )
+            )
+        )["data"]
         return answer
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Unpack
 
@@ -25,26 +25,32 @@ class Contacts(Resource):
         """List folders: all pages."""
         return self._iterate(Operation(method="GET", path="/contacts/folders", query={**query}))
 
-    def create_folder(
-        self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateFolder]
-    ) -> s.FolderObject:
+    def create_folder(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateFolder]) -> s.FolderObject:
         """Create a folder."""
-        answer: s.FolderObject = self._transport.request(Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.FolderObject = self._transport.request(
+            Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get_folder(self, folder_id: str) -> s.FolderObject:
         """Get a folder."""
-        answer: s.FolderObject = self._transport.request(Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}"))["data"]
+        answer: s.FolderObject = self._transport.request(
+            Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}")
+        )["data"]
         return answer
 
     def update_folder(self, folder_id: str, **body: Unpack[s.UpdateFolder]) -> s.FolderObject:
         """Update a folder."""
-        answer: s.FolderObject = self._transport.request(Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body}))["data"]
+        answer: s.FolderObject = self._transport.request(
+            Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete_folder(self, folder_id: str) -> dict[str, Any]:
         """Delete a folder."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(
+            Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}")
+        )["data"]
         return answer
 
     def list_dnc_entries(self, **query: Unpack[s.ListDncEntriesQuery]) -> Page[s.DncEntryObject]:
@@ -59,36 +65,71 @@ class Contacts(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.AddDncEntries]
     ) -> s.DncAddedObject:
         """Add to the do-not-call list."""
-        answer: s.DncAddedObject = self._transport.request(Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.DncAddedObject = self._transport.request(
+            Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def check_dnc_numbers(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CheckDncNumbers]
     ) -> s.DncCheckObject:
         """Check numbers."""
-        answer: s.DncCheckObject = self._transport.request(Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.DncCheckObject = self._transport.request(
+            Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def import_dnc_entries(self, *, file: File, country: str | None = None) -> s.DncImportObject:
         """Import into the do-not-call list."""
-        answer: s.DncImportObject = self._transport.request(Operation(method="POST", path="/contacts/dnc/import", files={"file": file}, form={name: value for name, value in {"country": country}.items() if value is not None}))["data"]
+        answer: s.DncImportObject = self._transport.request(
+            Operation(
+                method="POST",
+                path="/contacts/dnc/import",
+                files={"file": file},
+                form={name: value for name, value in {"country": country}.items() if value is not None},
+            )
+        )["data"]
         return answer
 
     def get_dnc_entry(self, phone_number: str) -> s.DncEntryObject:
         """Look a number up."""
-        answer: s.DncEntryObject = self._transport.request(Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}"))["data"]
+        answer: s.DncEntryObject = self._transport.request(
+            Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}")
+        )["data"]
         return answer
 
     def delete_dnc_entry(self, phone_number: str) -> dict[str, Any]:
         """Remove from the do-not-call list."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(
+            Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}")
+        )["data"]
         return answer
 
     def import_contacts(
-        self, *, file: File, folder_id: str | None = None, overwrite_existing: bool | None = None, country: str | None = None
+        self,
+        *,
+        file: File,
+        folder_id: str | None = None,
+        overwrite_existing: bool | None = None,
+        country: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
-        answer: s.ImportObject = self._transport.request(Operation(method="POST", path="/contacts/import", files={"file": file}, form={name: value for name, value in {"folder_id": folder_id, "overwrite_existing": overwrite_existing, "country": country}.items() if value is not None}))["data"]
+        answer: s.ImportObject = self._transport.request(
+            Operation(
+                method="POST",
+                path="/contacts/import",
+                files={"file": file},
+                form={
+                    name: value
+                    for name, value in {
+                        "folder_id": folder_id,
+                        "overwrite_existing": overwrite_existing,
+                        "country": country,
+                    }.items()
+                    if value is not None
+                },
+            )
+        )["data"]
         return answer
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractContextManager[httpx2.Response]:
@@ -105,29 +146,39 @@ class Contacts(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateContact]) -> s.ContactObject:
         """Create a contact."""
-        answer: s.ContactObject = self._transport.request(Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.ContactObject = self._transport.request(
+            Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def bulk_delete(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDeleteContacts]
     ) -> s.DeletedContactsObject:
         """Delete contacts."""
-        answer: s.DeletedContactsObject = self._transport.request(Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.DeletedContactsObject = self._transport.request(
+            Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get(self, contact_id: str) -> s.ContactObject:
         """Get a contact."""
-        answer: s.ContactObject = self._transport.request(Operation(method="GET", path=f"/contacts/{quote(contact_id)}"))["data"]
+        answer: s.ContactObject = self._transport.request(
+            Operation(method="GET", path=f"/contacts/{quote(contact_id)}")
+        )["data"]
         return answer
 
     def update(self, contact_id: str, **body: Unpack[s.UpdateContact]) -> s.ContactObject:
         """Update a contact."""
-        answer: s.ContactObject = self._transport.request(Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body}))["data"]
+        answer: s.ContactObject = self._transport.request(
+            Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete(self, contact_id: str) -> dict[str, Any]:
         """Delete a contact."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(
+            Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}")
+        )["data"]
         return answer
 
 
@@ -146,22 +197,34 @@ class AsyncContacts(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateFolder]
     ) -> s.FolderObject:
         """Create a folder."""
-        answer: s.FolderObject = (await self._transport.request(Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.FolderObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get_folder(self, folder_id: str) -> s.FolderObject:
         """Get a folder."""
-        answer: s.FolderObject = (await self._transport.request(Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}")))["data"]
+        answer: s.FolderObject = (
+            await self._transport.request(Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}"))
+        )["data"]
         return answer
 
     async def update_folder(self, folder_id: str, **body: Unpack[s.UpdateFolder]) -> s.FolderObject:
         """Update a folder."""
-        answer: s.FolderObject = (await self._transport.request(Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})))["data"]
+        answer: s.FolderObject = (
+            await self._transport.request(
+                Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})
+            )
+        )["data"]
         return answer
 
     async def delete_folder(self, folder_id: str) -> dict[str, Any]:
         """Delete a folder."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}"))
+        )["data"]
         return answer
 
     async def list_dnc_entries(self, **query: Unpack[s.ListDncEntriesQuery]) -> Page[s.DncEntryObject]:
@@ -176,36 +239,79 @@ class AsyncContacts(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.AddDncEntries]
     ) -> s.DncAddedObject:
         """Add to the do-not-call list."""
-        answer: s.DncAddedObject = (await self._transport.request(Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.DncAddedObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def check_dnc_numbers(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CheckDncNumbers]
     ) -> s.DncCheckObject:
         """Check numbers."""
-        answer: s.DncCheckObject = (await self._transport.request(Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.DncCheckObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def import_dnc_entries(self, *, file: File, country: str | None = None) -> s.DncImportObject:
         """Import into the do-not-call list."""
-        answer: s.DncImportObject = (await self._transport.request(Operation(method="POST", path="/contacts/dnc/import", files={"file": file}, form={name: value for name, value in {"country": country}.items() if value is not None})))["data"]
+        answer: s.DncImportObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path="/contacts/dnc/import",
+                    files={"file": file},
+                    form={name: value for name, value in {"country": country}.items() if value is not None},
+                )
+            )
+        )["data"]
         return answer
 
     async def get_dnc_entry(self, phone_number: str) -> s.DncEntryObject:
         """Look a number up."""
-        answer: s.DncEntryObject = (await self._transport.request(Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}")))["data"]
+        answer: s.DncEntryObject = (
+            await self._transport.request(Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}"))
+        )["data"]
         return answer
 
     async def delete_dnc_entry(self, phone_number: str) -> dict[str, Any]:
         """Remove from the do-not-call list."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}"))
+        )["data"]
         return answer
 
     async def import_contacts(
-        self, *, file: File, folder_id: str | None = None, overwrite_existing: bool | None = None, country: str | None = None
+        self,
+        *,
+        file: File,
+        folder_id: str | None = None,
+        overwrite_existing: bool | None = None,
+        country: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
-        answer: s.ImportObject = (await self._transport.request(Operation(method="POST", path="/contacts/import", files={"file": file}, form={name: value for name, value in {"folder_id": folder_id, "overwrite_existing": overwrite_existing, "country": country}.items() if value is not None})))["data"]
+        answer: s.ImportObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path="/contacts/import",
+                    files={"file": file},
+                    form={
+                        name: value
+                        for name, value in {
+                            "folder_id": folder_id,
+                            "overwrite_existing": overwrite_existing,
+                            "country": country,
+                        }.items()
+                        if value is not None
+                    },
+                )
+            )
+        )["data"]
         return answer
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
@@ -220,32 +326,45 @@ class AsyncContacts(AsyncResource):
         """List contacts: all pages."""
         return self._iterate(Operation(method="GET", path="/contacts", query={**query}))
 
-    async def create(
-        self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateContact]
-    ) -> s.ContactObject:
+    async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateContact]) -> s.ContactObject:
         """Create a contact."""
-        answer: s.ContactObject = (await self._transport.request(Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.ContactObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def bulk_delete(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDeleteContacts]
     ) -> s.DeletedContactsObject:
         """Delete contacts."""
-        answer: s.DeletedContactsObject = (await self._transport.request(Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.DeletedContactsObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get(self, contact_id: str) -> s.ContactObject:
         """Get a contact."""
-        answer: s.ContactObject = (await self._transport.request(Operation(method="GET", path=f"/contacts/{quote(contact_id)}")))["data"]
+        answer: s.ContactObject = (
+            await self._transport.request(Operation(method="GET", path=f"/contacts/{quote(contact_id)}"))
+        )["data"]
         return answer
 
     async def update(self, contact_id: str, **body: Unpack[s.UpdateContact]) -> s.ContactObject:
         """Update a contact."""
-        answer: s.ContactObject = (await self._transport.request(Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})))["data"]
+        answer: s.ContactObject = (
+            await self._transport.request(
+                Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})
+            )
+        )["data"]
         return answer
 
     async def delete(self, contact_id: str) -> dict[str, Any]:
         """Delete a contact."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}"))
+        )["data"]
         return answer
-

@@ -1,6 +1,18 @@
 """All resources of a client. Generated from the OpenAPI document by `make generate`; not edited by hand."""
 
-from ringdown.client.generated import account, agents, batch_calls, calls, contacts, knowledge_bases, telephony, tools, voices, webhooks, webrtc
+from ringdown.client.generated import (
+    account,
+    agents,
+    batch_calls,
+    calls,
+    contacts,
+    knowledge_bases,
+    telephony,
+    tools,
+    voices,
+    webhooks,
+    webrtc,
+)
 from ringdown.client.transport import AsyncTransport, Transport
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Required, TypedDict
 
+
 class AddContacts(TypedDict, total=False):
     contacts: list[ContactBody] | None
     contact_ids: list[str] | None
@@ -27,7 +28,7 @@ class AddText(TypedDict, total=False):
     name: Required[str]
     description: str | None
     text: Required[str]
-    format: Literal['text', 'markdown']
+    format: Literal["text", "markdown"]
 
 
 class AddWebPages(TypedDict, total=False):
@@ -59,7 +60,7 @@ class AgentObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
     description: Required[str | None]
-    status: Required[Literal['draft', 'creating', 'active', 'failed']]
+    status: Required[Literal["draft", "creating", "active", "failed"]]
     model: Required[str]
     voice_id: Required[str]
     voice_name: Required[str | None]
@@ -82,7 +83,9 @@ class AgentObject(TypedDict, total=False):
     recording_enabled: Required[bool]
     language_hint: Required[str]
     time_exceeded_message: Required[str | None]
-    initial_output_medium: Required[Literal['MESSAGE_MEDIUM_VOICE', 'MESSAGE_MEDIUM_TEXT', 'MESSAGE_MEDIUM_UNSPECIFIED']]
+    initial_output_medium: Required[
+        Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"]
+    ]
     vad_settings: Required[VadSettingsObject]
     flow: Required[dict[str, Any] | None]
     template_id: Required[str | None]
@@ -141,11 +144,11 @@ class ApiKeyObject(TypedDict, total=False):
 class AssignNumber(TypedDict, total=False):
     number_id: Required[str]
     agent_id: Required[str]
-    assignment_type: Required[Literal['inbound', 'outbound']]
+    assignment_type: Required[Literal["inbound", "outbound"]]
 
 
 class AuthenticationBody(TypedDict, total=False):
-    type: Literal['none', 'bearer', 'api_key', 'basic'] | None
+    type: Literal["none", "bearer", "api_key", "basic"] | None
     token: str | None
     header: str | None
     value: str | None
@@ -156,8 +159,18 @@ class AuthenticationBody(TypedDict, total=False):
 
 class AutomaticParameterBody(TypedDict, total=False):
     name: Required[str]
-    location: Literal['PARAMETER_LOCATION_BODY', 'PARAMETER_LOCATION_QUERY', 'PARAMETER_LOCATION_HEADER', 'PARAMETER_LOCATION_PATH', 'PARAMETER_LOCATION_UNSPECIFIED', 'body', 'query', 'header', 'path']
-    knownValue: Literal['KNOWN_PARAM_CALL_ID'] | None
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
+    knownValue: Literal["KNOWN_PARAM_CALL_ID"] | None
     value: str | None
 
 
@@ -186,10 +199,10 @@ class BatchBulkDeleteObject(TypedDict, total=False):
 class BatchCallObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
-    status: Required[Literal['draft', 'scheduled', 'active', 'paused', 'completed', 'failed', 'cancelled']]
+    status: Required[Literal["draft", "scheduled", "active", "paused", "completed", "failed", "cancelled"]]
     agent_id: Required[str]
     from_number: Required[str | None]
-    schedule_type: Required[Literal['immediate', 'scheduled']]
+    schedule_type: Required[Literal["immediate", "scheduled"]]
     scheduled_at: Required[str | None]
     timezone: Required[str]
     concurrency: Required[int]
@@ -202,10 +215,10 @@ class BatchCallObject(TypedDict, total=False):
     created_at: Required[str]
     updated_at: Required[str]
     status_reason: Required[str | None]
-    contact_source: Required[Literal['csv', 'folder', 'manual']]
+    contact_source: Required[Literal["csv", "folder", "manual"]]
     contact_folder_id: Required[str | None]
     phone_number_ids: Required[list[str]]
-    phone_rotation_strategy: Required[Literal['random', 'sequential', 'round_robin']]
+    phone_rotation_strategy: Required[Literal["random", "sequential", "round_robin"]]
     start_time: Required[str | None]
     end_time: Required[str | None]
     working_days: Required[list[int] | None]
@@ -227,8 +240,8 @@ class BatchContactObject(TypedDict, total=False):
     phone_number: Required[str]
     first_name: Required[str | None]
     last_name: Required[str | None]
-    call_status: Required[Literal['pending', 'scheduled', 'calling', 'completed', 'failed']]
-    status: Required[Literal['pending', 'scheduled', 'calling', 'completed', 'failed']]
+    call_status: Required[Literal["pending", "scheduled", "calling", "completed", "failed"]]
+    status: Required[Literal["pending", "scheduled", "calling", "completed", "failed"]]
     call_id: Required[str | None]
     called_at: Required[str | None]
     scheduled_at: Required[str | None]
@@ -274,37 +287,41 @@ class CallEventObject(TypedDict, total=False):
     data: Required[dict[str, Any]]
 
 
-CallObject = TypedDict("CallObject", {
-    "id": "Required[str]",
-    "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
-    "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
-    "agent_id": "Required[str]",
-    "to": "Required[str | None]",
-    "from": "Required[str | None]",
-    "duration_seconds": "Required[int | None]",
-    "recording_url": "Required[str | None]",
-    "transcript_url": "Required[str | None]",
-    "summary": "Required[str | None]",
-    "cost_credits": "Required[int]",
-    "metadata": "Required[dict[str, Any]]",
-    "started_at": "Required[str | None]",
-    "ended_at": "Required[str | None]",
-    "created_at": "Required[str]",
-    "updated_at": "Required[str]",
-    "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
-    "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
-    "sentiment": "Required[str | None]",
-    "phone_number": "Required[str | None]",
-    "from_number": "Required[str | None]",
-    "to_number": "Required[str | None]",
-    "variables": "Required[dict[str, str]]",
-    "latency": "Required[LatencyObject]",
-    "analysis": "Required[dict[str, Any] | None]",
-    "trunk_id": "Required[str | None]",
-    "media_quality": "Required[QualityObject | None]",
-    "transfer": "Required[TransferObject | None]",
-    "transcript": "list[TurnObject] | None",
-}, total=False)
+CallObject = TypedDict(
+    "CallObject",
+    {
+        "id": "Required[str]",
+        "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
+        "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
+        "agent_id": "Required[str]",
+        "to": "Required[str | None]",
+        "from": "Required[str | None]",
+        "duration_seconds": "Required[int | None]",
+        "recording_url": "Required[str | None]",
+        "transcript_url": "Required[str | None]",
+        "summary": "Required[str | None]",
+        "cost_credits": "Required[int]",
+        "metadata": "Required[dict[str, Any]]",
+        "started_at": "Required[str | None]",
+        "ended_at": "Required[str | None]",
+        "created_at": "Required[str]",
+        "updated_at": "Required[str]",
+        "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
+        "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
+        "sentiment": "Required[str | None]",
+        "phone_number": "Required[str | None]",
+        "from_number": "Required[str | None]",
+        "to_number": "Required[str | None]",
+        "variables": "Required[dict[str, str]]",
+        "latency": "Required[LatencyObject]",
+        "analysis": "Required[dict[str, Any] | None]",
+        "trunk_id": "Required[str | None]",
+        "media_quality": "Required[QualityObject | None]",
+        "transfer": "Required[TransferObject | None]",
+        "transcript": "list[TurnObject] | None",
+    },
+    total=False,
+)
 
 
 class CallSettingsBody(TypedDict, total=False):
@@ -379,7 +396,7 @@ class CreateAgent(TypedDict, total=False):
     voice_id: Required[str]
     system_prompt: Required[str]
     instructions: str
-    status: Literal['draft', 'active'] | None
+    status: Literal["draft", "active"] | None
     description: str | None
     model: str | None
     tools: list[str] | None
@@ -396,7 +413,7 @@ class CreateAgent(TypedDict, total=False):
     inactivity_message: str | None
     inactivity_timeout: str | float | None
     inactivity_messages: list[InactivityMessageBody] | None
-    initial_output_medium: Literal['MESSAGE_MEDIUM_VOICE', 'MESSAGE_MEDIUM_TEXT', 'MESSAGE_MEDIUM_UNSPECIFIED'] | None
+    initial_output_medium: Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"] | None
     vad_settings: VadSettingsBody | None
     flow: FlowBody | None
     template_id: str | None
@@ -422,8 +439,8 @@ class CreateBatchCall(TypedDict, total=False):
     name: Required[str]
     agent_id: Required[str]
     phone_number_ids: list[str] | None
-    phone_rotation_strategy: Literal['random', 'sequential', 'round_robin'] | None
-    schedule_type: Literal['immediate', 'scheduled'] | None
+    phone_rotation_strategy: Literal["random", "sequential", "round_robin"] | None
+    schedule_type: Literal["immediate", "scheduled"] | None
     scheduled_at: str | None
     timezone: str | None
     start_time: str | None
@@ -437,7 +454,7 @@ class CreateBatchCall(TypedDict, total=False):
     retry_attempts: int | None
     retry_delay_minutes: list[int] | None
     metadata: dict[str, JsonValue] | None
-    contact_source: Literal['csv', 'folder', 'manual'] | None
+    contact_source: Literal["csv", "folder", "manual"] | None
     contact_folder_id: str | None
     contact_ids: list[str] | None
     contacts: list[ContactBody] | None
@@ -456,7 +473,7 @@ class CreateCall(TypedDict, total=False):
     phone_number: Required[str]
     to_number: str
     from_number: str | None
-    direction: Literal['outbound'] | None
+    direction: Literal["outbound"] | None
     call_settings: CallSettingsBody | None
     variables: dict[str, str | float | bool] | None
     context: dict[str, Any]
@@ -483,7 +500,7 @@ class CreateContact(TypedDict, total=False):
 
 
 class CreateCredential(TypedDict, total=False):
-    provider_type: Required[Literal['telnyx', 'twilio']]
+    provider_type: Required[Literal["telnyx", "twilio"]]
     friendly_name: str | None
     api_key: str | None
     account_sid: str | None
@@ -506,15 +523,15 @@ class CreateTool(TypedDict, total=False):
     name: str | None
     description: str | None
     definition: DefinitionBody | None
-    type: Literal['http', 'mcp'] | None
+    type: Literal["http", "mcp"] | None
     url: str | None
     endpoint: str | None
-    method: Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
     headers: dict[str, str] | None
     parameters: list[ParameterBody] | ObjectSchemaBody | None
     authentication: AuthenticationBody | None
     body_template: str | None
-    timeout_seconds: int | str | None
+    timeout_seconds: float | str | None
     category: str | None
     response_schema: dict[str, Any] | None
 
@@ -522,7 +539,7 @@ class CreateTool(TypedDict, total=False):
 class CreateTrunk(TypedDict, total=False):
     name: Required[str]
     hosts: Required[list[str | dict[str, Any]]]
-    transport: Literal['udp', 'tcp', 'tls'] | None
+    transport: Literal["udp", "tcp", "tls"] | None
     username: str | None
     password: str | None
     registers: bool | None
@@ -531,22 +548,22 @@ class CreateTrunk(TypedDict, total=False):
     allowed_sources: list[str] | None
     inbound_username: str | None
     inbound_password: str | None
-    caller_id_form: Literal['from', 'p_asserted_identity', 'remote_party_id'] | None
-    number_format: Literal['e164', 'e164_without_plus', 'national', 'international'] | None
+    caller_id_form: Literal["from", "p_asserted_identity", "remote_party_id"] | None
+    number_format: Literal["e164", "e164_without_plus", "national", "international"] | None
     number_prefix: str | None
     default_region: str | None
-    codecs: list[Literal['PCMU', 'PCMA', 'G722', 'OPUS']] | None
-    srtp: Literal['off', 'optional', 'required'] | None
+    codecs: list[Literal["PCMU", "PCMA", "G722", "OPUS"]] | None
+    srtp: Literal["off", "optional", "required"] | None
     max_calls_per_second: float | None
     max_concurrent_calls: int | None
-    session_timer: Literal['off', 'accept', 'request'] | None
+    session_timer: Literal["off", "accept", "request"] | None
     session_expires_seconds: int | None
     allowed_prefixes: list[str] | None
     premium_allowed: bool | None
-    transfer: Literal['auto', 'refer', 'bridge'] | None
+    transfer: Literal["auto", "refer", "bridge"] | None
     accepts_refer: bool | None
-    dtmf: Literal['auto', 'rfc4733', 'inband'] | None
-    nat: Literal['auto', 'off'] | None
+    dtmf: Literal["auto", "rfc4733", "inband"] | None
+    nat: Literal["auto", "off"] | None
     tls_ca: str | None
     tls_certificate: str | None
     tls_private_key: str | None
@@ -558,7 +575,26 @@ class CreateTrunk(TypedDict, total=False):
 class CreateWebhookEndpoint(TypedDict, total=False):
     url: Required[str]
     description: str | None
-    event_types: list[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low', '*', 'all']] | None
+    event_types: (
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+                "*",
+                "all",
+            ]
+        ]
+        | None
+    )
     enabled: bool | None
     secret: str | None
 
@@ -569,10 +605,10 @@ class CreatedBatchCallObject(TypedDict, total=False):
     errors: Required[list[SkippedContactObject]]
     id: Required[str]
     name: Required[str]
-    status: Required[Literal['draft', 'scheduled', 'active', 'paused', 'completed', 'failed', 'cancelled']]
+    status: Required[Literal["draft", "scheduled", "active", "paused", "completed", "failed", "cancelled"]]
     agent_id: Required[str]
     from_number: Required[str | None]
-    schedule_type: Required[Literal['immediate', 'scheduled']]
+    schedule_type: Required[Literal["immediate", "scheduled"]]
     scheduled_at: Required[str | None]
     timezone: Required[str]
     concurrency: Required[int]
@@ -585,10 +621,10 @@ class CreatedBatchCallObject(TypedDict, total=False):
     created_at: Required[str]
     updated_at: Required[str]
     status_reason: Required[str | None]
-    contact_source: Required[Literal['csv', 'folder', 'manual']]
+    contact_source: Required[Literal["csv", "folder", "manual"]]
     contact_folder_id: Required[str | None]
     phone_number_ids: Required[list[str]]
-    phone_rotation_strategy: Required[Literal['random', 'sequential', 'round_robin']]
+    phone_rotation_strategy: Required[Literal["random", "sequential", "round_robin"]]
     start_time: Required[str | None]
     end_time: Required[str | None]
     working_days: Required[list[int] | None]
@@ -607,7 +643,7 @@ class CreatedBatchCallObject(TypedDict, total=False):
 
 class CredentialObject(TypedDict, total=False):
     id: Required[str]
-    provider_type: Required[Literal['telnyx', 'twilio']]
+    provider_type: Required[Literal["telnyx", "twilio"]]
     friendly_name: Required[str | None]
     account_sid: Required[str | None]
     created_at: Required[str]
@@ -625,11 +661,11 @@ class CreditsObject(TypedDict, total=False):
 class DefinitionBody(TypedDict, total=False):
     modelToolName: str | None
     description: str | None
-    type: Literal['http', 'mcp'] | None
+    type: Literal["http", "mcp"] | None
     http: HttpBody | None
     url: str | None
     base_url: str | None
-    method: Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
     headers: dict[str, str] | None
     parameters: list[ParameterBody] | ObjectSchemaBody | None
     dynamicParameters: list[ParameterBody] | None
@@ -639,8 +675,8 @@ class DefinitionBody(TypedDict, total=False):
     authTokens: dict[str, str] | None
     authentication: AuthenticationBody | None
     body_template: str | None
-    timeout: int | str | None
-    timeout_seconds: int | str | None
+    timeout: float | str | None
+    timeout_seconds: float | str | None
     include: list[str] | None
 
 
@@ -688,7 +724,21 @@ class DncImportObject(TypedDict, total=False):
 
 class EventObject(TypedDict, total=False):
     id: Required[str]
-    event: Required[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
     timestamp: Required[str]
     data: Required[dict[str, Any]]
 
@@ -715,7 +765,19 @@ class FlowBody(TypedDict, total=False):
     start: Required[str]
     nodes: Required[dict[str, NodeBody]]
     summary: str | None
-    outcome: Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | dict[str, dict[str, Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed']]] | None
+    outcome: (
+        Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
+        | dict[
+            str,
+            dict[
+                str,
+                Literal[
+                    "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+                ],
+            ],
+        ]
+        | None
+    )
     keywords: dict[str, KeywordBody] | None
 
 
@@ -736,7 +798,7 @@ class ForbiddenRefusal(TypedDict, total=False):
 
 class GatewayStatusObject(TypedDict, total=False):
     gateway_id: Required[str]
-    registration: Required[Literal['off', 'registering', 'registered', 'refused', 'failed']]
+    registration: Required[Literal["off", "registering", "registered", "refused", "failed"]]
     registration_error: Required[str | None]
     is_reachable: Required[bool | None]
     round_trip_ms: Required[float | None]
@@ -746,7 +808,7 @@ class GatewayStatusObject(TypedDict, total=False):
 
 
 class GreetingObject(TypedDict, total=False):
-    first_speaker: Required[Literal['agent', 'user']]
+    first_speaker: Required[Literal["agent", "user"]]
     text: Required[str | None]
     prompt: Required[str | None]
     delay: Required[str]
@@ -757,7 +819,7 @@ class GreetingObject(TypedDict, total=False):
 
 
 class GreetingSettings(TypedDict, total=False):
-    first_speaker: Literal['agent', 'user']
+    first_speaker: Literal["agent", "user"]
     text: str | None
     prompt: str | None
     delay: str | float
@@ -779,14 +841,14 @@ class HttpAuthBody(TypedDict, total=False):
 
 class HttpBody(TypedDict, total=False):
     url: str | None
-    method: Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
     baseUrlPattern: str | None
-    httpMethod: Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] | None
+    httpMethod: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
 
 
 class ImportNumber(TypedDict, total=False):
     phone_number: Required[str]
-    provider_type: Literal['telnyx', 'twilio', 'custom_sip'] | None
+    provider_type: Literal["telnyx", "twilio", "custom_sip"] | None
     friendly_name: str | None
     trunk_id: str | None
     sip_server: str | None
@@ -821,14 +883,16 @@ class ImportVoice(TypedDict, total=False):
 class InactivityMessageBody(TypedDict, total=False):
     duration: Required[str | float]
     message: Required[str]
-    endBehavior: Literal['END_BEHAVIOR_UNSPECIFIED', 'END_BEHAVIOR_HANG_UP_SOFT', 'END_BEHAVIOR_HANG_UP_STRICT']
+    endBehavior: Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
     end_behavior: str
 
 
 class InactivityMessageObject(TypedDict, total=False):
     duration: Required[str]
     message: Required[str]
-    endBehavior: Required[Literal['END_BEHAVIOR_UNSPECIFIED', 'END_BEHAVIOR_HANG_UP_SOFT', 'END_BEHAVIOR_HANG_UP_STRICT']]
+    endBehavior: Required[
+        Literal["END_BEHAVIOR_UNSPECIFIED", "END_BEHAVIOR_HANG_UP_SOFT", "END_BEHAVIOR_HANG_UP_STRICT"]
+    ]
 
 
 class InternalErrorRefusal(TypedDict, total=False):
@@ -846,7 +910,7 @@ class KnowledgeBaseObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
     description: Required[str | None]
-    status: Required[Literal['processing', 'ready', 'failed']]
+    status: Required[Literal["processing", "ready", "failed"]]
     source_count: Required[int]
     chunk_count: Required[int]
     embedding_model: Required[str | None]
@@ -861,7 +925,7 @@ class LatencyObject(TypedDict, total=False):
 
 class LedgerEntryObject(TypedDict, total=False):
     id: Required[str]
-    type: Required[Literal['grant', 'hold', 'release', 'charge', 'refund']]
+    type: Required[Literal["grant", "hold", "release", "charge", "refund"]]
     amount: Required[int]
     call_id: Required[str | None]
     note: Required[str | None]
@@ -869,7 +933,7 @@ class LedgerEntryObject(TypedDict, total=False):
 
 
 class ListenBody(TypedDict, total=False):
-    kind: Required[Literal['free', 'yes_no', 'choice', 'digits', 'date', 'message']]
+    kind: Required[Literal["free", "yes_no", "choice", "digits", "date", "message"]]
     options: dict[str, list[str]] | None
     min: int | None
     max: int | None
@@ -902,9 +966,9 @@ class NodeBody(TypedDict, total=False):
     max_reprompts: int | None
     next: str | dict[str, str] | None
     on_failure: str | None
-    end: Literal['hang_up', 'transfer', 'take_message'] | None
+    end: Literal["hang_up", "transfer", "take_message"] | None
     transfer_to: str | None
-    mode: Literal['blind', 'attended'] | None
+    mode: Literal["blind", "attended"] | None
     tool: NodeToolBody | None
     by: str | None
     send_digits: str | None
@@ -926,7 +990,7 @@ class NumberObject(TypedDict, total=False):
     number: Required[str]
     phone_number: Required[str]
     friendly_name: Required[str | None]
-    status: Required[Literal['active', 'inactive', 'pending']]
+    status: Required[Literal["active", "inactive", "pending"]]
     organization_id: Required[str]
     is_trudy_managed: Required[bool]
     agent_id: Required[str | None]
@@ -936,11 +1000,11 @@ class NumberObject(TypedDict, total=False):
     telephony_credential_id: Required[str | None]
     created_at: Required[str]
     updated_at: Required[str]
-    provider_type: Required[Literal['telnyx', 'twilio'] | None]
+    provider_type: Required[Literal["telnyx", "twilio"] | None]
 
 
 class ObjectSchemaBody(TypedDict, total=False):
-    type: Literal['object']
+    type: Literal["object"]
     properties: dict[str, Any]
     required: list[str]
     additionalProperties: bool
@@ -959,10 +1023,24 @@ class OrganizationObject(TypedDict, total=False):
 
 class ParameterBody(TypedDict, total=False):
     name: Required[str]
-    location: Literal['PARAMETER_LOCATION_BODY', 'PARAMETER_LOCATION_QUERY', 'PARAMETER_LOCATION_HEADER', 'PARAMETER_LOCATION_PATH', 'PARAMETER_LOCATION_UNSPECIFIED', 'body', 'query', 'header', 'path']
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
     schema: dict[str, Any] | None
     required: bool
-    type: Literal['string', 'integer', 'number', 'boolean', 'array', 'object', 'null'] | list[Literal['string', 'integer', 'number', 'boolean', 'array', 'object', 'null']] | None
+    type: (
+        Literal["string", "integer", "number", "boolean", "array", "object", "null"]
+        | list[Literal["string", "integer", "number", "boolean", "array", "object", "null"]]
+        | None
+    )
     description: str | None
     default: Any
     enum: list[Any] | None
@@ -1002,7 +1080,7 @@ class ProviderErrorRefusal(TypedDict, total=False):
 
 
 class PurchaseNumber(TypedDict, total=False):
-    provider_type: Literal['telnyx', 'twilio'] | None
+    provider_type: Literal["telnyx", "twilio"] | None
     api_key: str | None
     account_sid: str | None
     auth_token: str | None
@@ -1036,7 +1114,7 @@ class RateLimitExceededRefusal(TypedDict, total=False):
 class RecordingObject(TypedDict, total=False):
     call_id: Required[str]
     recording_url: Required[str]
-    format: Required[Literal['mp3']]
+    format: Required[Literal["mp3"]]
     duration_seconds: Required[int | None]
 
 
@@ -1067,7 +1145,7 @@ class RequirementsBody(TypedDict, total=False):
 
 
 class RotateSecret(TypedDict, total=False):
-    overlap: str | int
+    overlap: str | float
     secret: str | None
 
 
@@ -1099,7 +1177,7 @@ class ScreeningSettingsObject(TypedDict, total=False):
 
 
 class SearchNumbers(TypedDict, total=False):
-    provider_type: Literal['telnyx', 'twilio'] | None
+    provider_type: Literal["telnyx", "twilio"] | None
     api_key: str | None
     account_sid: str | None
     auth_token: str | None
@@ -1108,7 +1186,7 @@ class SearchNumbers(TypedDict, total=False):
     locality: str | None
     area_code: str | None
     administrative_area: str | None
-    phone_number_type: Literal['local', 'toll_free', 'mobile', 'national'] | None
+    phone_number_type: Literal["local", "toll_free", "mobile", "national"] | None
     page: int
     page_size: int
 
@@ -1135,10 +1213,10 @@ class SkippedContactObject(TypedDict, total=False):
 class SourceObject(TypedDict, total=False):
     id: Required[str]
     knowledge_base_id: Required[str]
-    kind: Required[Literal['document', 'web', 'text']]
+    kind: Required[Literal["document", "web", "text"]]
     name: Required[str]
     description: Required[str | None]
-    status: Required[Literal['processing', 'ready', 'failed']]
+    status: Required[Literal["processing", "ready", "failed"]]
     progress: Required[float]
     error: Required[str | None]
     warnings: Required[list[str]]
@@ -1156,7 +1234,17 @@ class SourceObject(TypedDict, total=False):
 
 class StaticParameterBody(TypedDict, total=False):
     name: Required[str]
-    location: Literal['PARAMETER_LOCATION_BODY', 'PARAMETER_LOCATION_QUERY', 'PARAMETER_LOCATION_HEADER', 'PARAMETER_LOCATION_PATH', 'PARAMETER_LOCATION_UNSPECIFIED', 'body', 'query', 'header', 'path']
+    location: Literal[
+        "PARAMETER_LOCATION_BODY",
+        "PARAMETER_LOCATION_QUERY",
+        "PARAMETER_LOCATION_HEADER",
+        "PARAMETER_LOCATION_PATH",
+        "PARAMETER_LOCATION_UNSPECIFIED",
+        "body",
+        "query",
+        "header",
+        "path",
+    ]
     value: Any
 
 
@@ -1169,52 +1257,68 @@ class TestCall(TypedDict, total=False):
     metadata: dict[str, JsonValue] | None
 
 
-TestCallObject = TypedDict("TestCallObject", {
-    "id": "Required[str]",
-    "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
-    "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
-    "agent_id": "Required[str]",
-    "to": "Required[str | None]",
-    "from": "Required[str | None]",
-    "duration_seconds": "Required[int | None]",
-    "recording_url": "Required[str | None]",
-    "transcript_url": "Required[str | None]",
-    "summary": "Required[str | None]",
-    "cost_credits": "Required[int]",
-    "metadata": "Required[dict[str, Any]]",
-    "started_at": "Required[str | None]",
-    "ended_at": "Required[str | None]",
-    "created_at": "Required[str]",
-    "updated_at": "Required[str]",
-    "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
-    "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
-    "sentiment": "Required[str | None]",
-    "phone_number": "Required[str | None]",
-    "from_number": "Required[str | None]",
-    "to_number": "Required[str | None]",
-    "variables": "Required[dict[str, str]]",
-    "latency": "Required[LatencyObject]",
-    "analysis": "Required[dict[str, Any] | None]",
-    "trunk_id": "Required[str | None]",
-    "media_quality": "Required[QualityObject | None]",
-    "transfer": "Required[TransferObject | None]",
-    "transcript": "list[TurnObject] | None",
-    "call_id": "Required[str]",
-    "join_url": "Required[str | None]",
-}, total=False)
+TestCallObject = TypedDict(
+    "TestCallObject",
+    {
+        "id": "Required[str]",
+        "status": "Required[Literal['queued', 'ringing', 'in_progress', 'completed', 'failed']]",
+        "direction": "Required[Literal['inbound', 'outbound', 'webrtc']]",
+        "agent_id": "Required[str]",
+        "to": "Required[str | None]",
+        "from": "Required[str | None]",
+        "duration_seconds": "Required[int | None]",
+        "recording_url": "Required[str | None]",
+        "transcript_url": "Required[str | None]",
+        "summary": "Required[str | None]",
+        "cost_credits": "Required[int]",
+        "metadata": "Required[dict[str, Any]]",
+        "started_at": "Required[str | None]",
+        "ended_at": "Required[str | None]",
+        "created_at": "Required[str]",
+        "updated_at": "Required[str]",
+        "ended_reason": "Required[Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash'] | None]",
+        "outcome": "Required[Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed'] | None]",
+        "sentiment": "Required[str | None]",
+        "phone_number": "Required[str | None]",
+        "from_number": "Required[str | None]",
+        "to_number": "Required[str | None]",
+        "variables": "Required[dict[str, str]]",
+        "latency": "Required[LatencyObject]",
+        "analysis": "Required[dict[str, Any] | None]",
+        "trunk_id": "Required[str | None]",
+        "media_quality": "Required[QualityObject | None]",
+        "transfer": "Required[TransferObject | None]",
+        "transcript": "list[TurnObject] | None",
+        "call_id": "Required[str]",
+        "join_url": "Required[str | None]",
+    },
+    total=False,
+)
 
 
 class TestWebhookEndpoint(TypedDict, total=False):
-    event: Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
 
 
 class ToolObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
-    type: Required[Literal['http', 'mcp']]
+    type: Required[Literal["http", "mcp"]]
     description: Required[str]
     url: Required[str | None]
-    method: Required[Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE']]
+    method: Required[Literal["GET", "POST", "PUT", "PATCH", "DELETE"]]
     headers: Required[dict[str, str | None]]
     body_template: Required[str | None]
     timeout_seconds: Required[float]
@@ -1249,7 +1353,7 @@ class TransferCall(TypedDict, total=False):
     phone_number: Required[str]
     to: str
     to_number: str
-    mode: Literal['blind', 'attended']
+    mode: Literal["blind", "attended"]
     introduction: str | None
     timeout: str | float | None
 
@@ -1257,19 +1361,19 @@ class TransferCall(TypedDict, total=False):
 class TransferNumberBody(TypedDict, total=False):
     name: Required[str]
     phone_number: Required[str]
-    mode: Literal['blind', 'attended']
+    mode: Literal["blind", "attended"]
 
 
 class TransferNumberObject(TypedDict, total=False):
     name: Required[str]
     phone_number: Required[str]
-    mode: Required[Literal['blind', 'attended']]
+    mode: Required[Literal["blind", "attended"]]
 
 
 class TransferObject(TypedDict, total=False):
     to: Required[str]
-    mode: Required[Literal['blind', 'attended']]
-    status: Required[Literal['requested', 'ringing', 'talking', 'connected', 'failed']]
+    mode: Required[Literal["blind", "attended"]]
+    status: Required[Literal["requested", "ringing", "talking", "connected", "failed"]]
     reason: Required[str | None]
 
 
@@ -1290,10 +1394,10 @@ class TrunkHostObject(TypedDict, total=False):
 class TrunkObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
-    origin: Required[Literal['api', 'toml']]
+    origin: Required[Literal["api", "toml"]]
     is_enabled: Required[bool]
     hosts: Required[list[TrunkHostObject]]
-    transport: Required[Literal['udp', 'tcp', 'tls']]
+    transport: Required[Literal["udp", "tcp", "tls"]]
     username: Required[str | None]
     has_password: Required[bool]
     registers: Required[bool]
@@ -1302,22 +1406,22 @@ class TrunkObject(TypedDict, total=False):
     allowed_sources: Required[list[str]]
     inbound_username: Required[str | None]
     has_inbound_password: Required[bool]
-    caller_id_form: Required[Literal['from', 'p_asserted_identity', 'remote_party_id']]
-    number_format: Required[Literal['e164', 'e164_without_plus', 'national', 'international']]
+    caller_id_form: Required[Literal["from", "p_asserted_identity", "remote_party_id"]]
+    number_format: Required[Literal["e164", "e164_without_plus", "national", "international"]]
     number_prefix: Required[str]
     default_region: Required[str]
-    codecs: Required[list[Literal['PCMU', 'PCMA', 'G722', 'OPUS']]]
-    srtp: Required[Literal['off', 'optional', 'required']]
+    codecs: Required[list[Literal["PCMU", "PCMA", "G722", "OPUS"]]]
+    srtp: Required[Literal["off", "optional", "required"]]
     max_calls_per_second: Required[float | None]
     max_concurrent_calls: Required[int | None]
-    session_timer: Required[Literal['off', 'accept', 'request']]
+    session_timer: Required[Literal["off", "accept", "request"]]
     session_expires_seconds: Required[int]
     allowed_prefixes: Required[list[str]]
     premium_allowed: Required[bool]
-    transfer: Required[Literal['auto', 'refer', 'bridge']]
+    transfer: Required[Literal["auto", "refer", "bridge"]]
     accepts_refer: Required[bool]
-    dtmf: Required[Literal['auto', 'rfc4733', 'inband']]
-    nat: Required[Literal['auto', 'off']]
+    dtmf: Required[Literal["auto", "rfc4733", "inband"]]
+    nat: Required[Literal["auto", "off"]]
     tls_ca: Required[str | None]
     tls_certificate: Required[str | None]
     has_tls_private_key: Required[bool]
@@ -1329,7 +1433,7 @@ class TrunkObject(TypedDict, total=False):
 
 
 class TrunkStatusObject(TypedDict, total=False):
-    registration: Required[Literal['off', 'registering', 'registered', 'refused', 'failed'] | None]
+    registration: Required[Literal["off", "registering", "registered", "refused", "failed"] | None]
     registration_error: Required[str | None]
     is_reachable: Required[bool | None]
     round_trip_ms: Required[float | None]
@@ -1349,7 +1453,7 @@ class TurnLatencyObject(TypedDict, total=False):
 
 
 class TurnObject(TypedDict, total=False):
-    speaker: Required[Literal['agent', 'contact']]
+    speaker: Required[Literal["agent", "contact"]]
     text: Required[str]
     timestamp: Required[float]
     end_timestamp: Required[float]
@@ -1359,7 +1463,7 @@ class TurnObject(TypedDict, total=False):
 
 class UnassignNumber(TypedDict, total=False):
     number_id: Required[str]
-    assignment_type: Required[Literal['inbound', 'outbound']]
+    assignment_type: Required[Literal["inbound", "outbound"]]
 
 
 class UnassignedNumberObject(TypedDict, total=False):
@@ -1367,7 +1471,7 @@ class UnassignedNumberObject(TypedDict, total=False):
     number: Required[str]
     phone_number: Required[str]
     friendly_name: Required[str | None]
-    status: Required[Literal['active', 'inactive', 'pending']]
+    status: Required[Literal["active", "inactive", "pending"]]
     organization_id: Required[str]
     is_trudy_managed: Required[bool]
     agent_id: Required[None]
@@ -1377,7 +1481,7 @@ class UnassignedNumberObject(TypedDict, total=False):
     telephony_credential_id: Required[str | None]
     created_at: Required[str]
     updated_at: Required[str]
-    provider_type: Required[Literal['telnyx', 'twilio'] | None]
+    provider_type: Required[Literal["telnyx", "twilio"] | None]
     unassigned_at: Required[str]
 
 
@@ -1391,7 +1495,7 @@ class UpdateAgent(TypedDict, total=False):
     voice_id: str | None
     system_prompt: str | None
     instructions: str
-    status: Literal['draft', 'active'] | None
+    status: Literal["draft", "active"] | None
     description: str | None
     model: str | None
     tools: list[str] | None
@@ -1408,7 +1512,7 @@ class UpdateAgent(TypedDict, total=False):
     inactivity_message: str | None
     inactivity_timeout: str | float | None
     inactivity_messages: list[InactivityMessageBody] | None
-    initial_output_medium: Literal['MESSAGE_MEDIUM_VOICE', 'MESSAGE_MEDIUM_TEXT', 'MESSAGE_MEDIUM_UNSPECIFIED'] | None
+    initial_output_medium: Literal["MESSAGE_MEDIUM_VOICE", "MESSAGE_MEDIUM_TEXT", "MESSAGE_MEDIUM_UNSPECIFIED"] | None
     vad_settings: VadSettingsBody | None
     flow: FlowBody | None
     template_id: str | None
@@ -1434,8 +1538,8 @@ class UpdateBatchCall(TypedDict, total=False):
     name: str | None
     agent_id: str | None
     phone_number_ids: list[str] | None
-    phone_rotation_strategy: Literal['random', 'sequential', 'round_robin'] | None
-    schedule_type: Literal['immediate', 'scheduled'] | None
+    phone_rotation_strategy: Literal["random", "sequential", "round_robin"] | None
+    schedule_type: Literal["immediate", "scheduled"] | None
     scheduled_at: str | None
     timezone: str | None
     start_time: str | None
@@ -1509,15 +1613,15 @@ class UpdateTool(TypedDict, total=False):
     name: str | None
     description: str | None
     definition: DefinitionBody | None
-    type: Literal['http', 'mcp'] | None
+    type: Literal["http", "mcp"] | None
     url: str | None
     endpoint: str | None
-    method: Literal['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] | None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None
     headers: dict[str, str] | None
     parameters: list[ParameterBody] | ObjectSchemaBody | None
     authentication: AuthenticationBody | None
     body_template: str | None
-    timeout_seconds: int | str | None
+    timeout_seconds: float | str | None
     category: str | None
     response_schema: dict[str, Any] | None
 
@@ -1525,7 +1629,7 @@ class UpdateTool(TypedDict, total=False):
 class UpdateTrunk(TypedDict, total=False):
     name: str | None
     hosts: list[str | dict[str, Any]] | None
-    transport: Literal['udp', 'tcp', 'tls'] | None
+    transport: Literal["udp", "tcp", "tls"] | None
     username: str | None
     password: str | None
     registers: bool | None
@@ -1534,22 +1638,22 @@ class UpdateTrunk(TypedDict, total=False):
     allowed_sources: list[str] | None
     inbound_username: str | None
     inbound_password: str | None
-    caller_id_form: Literal['from', 'p_asserted_identity', 'remote_party_id'] | None
-    number_format: Literal['e164', 'e164_without_plus', 'national', 'international'] | None
+    caller_id_form: Literal["from", "p_asserted_identity", "remote_party_id"] | None
+    number_format: Literal["e164", "e164_without_plus", "national", "international"] | None
     number_prefix: str | None
     default_region: str | None
-    codecs: list[Literal['PCMU', 'PCMA', 'G722', 'OPUS']] | None
-    srtp: Literal['off', 'optional', 'required'] | None
+    codecs: list[Literal["PCMU", "PCMA", "G722", "OPUS"]] | None
+    srtp: Literal["off", "optional", "required"] | None
     max_calls_per_second: float | None
     max_concurrent_calls: int | None
-    session_timer: Literal['off', 'accept', 'request'] | None
+    session_timer: Literal["off", "accept", "request"] | None
     session_expires_seconds: int | None
     allowed_prefixes: list[str] | None
     premium_allowed: bool | None
-    transfer: Literal['auto', 'refer', 'bridge'] | None
+    transfer: Literal["auto", "refer", "bridge"] | None
     accepts_refer: bool | None
-    dtmf: Literal['auto', 'rfc4733', 'inband'] | None
-    nat: Literal['auto', 'off'] | None
+    dtmf: Literal["auto", "rfc4733", "inband"] | None
+    nat: Literal["auto", "off"] | None
     tls_ca: str | None
     tls_certificate: str | None
     tls_private_key: str | None
@@ -1566,7 +1670,26 @@ class UpdateVoice(TypedDict, total=False):
 class UpdateWebhookEndpoint(TypedDict, total=False):
     url: str | None
     description: str | None
-    event_types: list[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low', '*', 'all']] | None
+    event_types: (
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+                "*",
+                "all",
+            ]
+        ]
+        | None
+    )
     enabled: bool | None
 
 
@@ -1605,9 +1728,9 @@ class VoiceObject(TypedDict, total=False):
     id: Required[str]
     name: Required[str]
     provider: Required[str]
-    type: Required[Literal['reference', 'custom']]
+    type: Required[Literal["reference", "custom"]]
     language: Required[str | None]
-    status: Required[Literal['training', 'active', 'failed']]
+    status: Required[Literal["training", "active", "failed"]]
     created_at: Required[str | None]
     updated_at: Required[str | None]
     description: Required[str | None]
@@ -1617,13 +1740,13 @@ class VoiceObject(TypedDict, total=False):
 
 class VoicemailSettingsBody(TypedDict, total=False):
     detection: bool
-    action: Literal['hang_up', 'leave_message', 'continue']
+    action: Literal["hang_up", "leave_message", "continue"]
     message: str | None
 
 
 class VoicemailSettingsObject(TypedDict, total=False):
     detection: Required[bool]
-    action: Required[Literal['hang_up', 'leave_message', 'continue']]
+    action: Required[Literal["hang_up", "leave_message", "continue"]]
     message: Required[str | None]
 
 
@@ -1631,10 +1754,24 @@ class WebhookDeliveryDetailObject(TypedDict, total=False):
     id: Required[str]
     endpoint_id: Required[str]
     event_id: Required[str]
-    event: Required[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
     subject_id: Required[str]
     call_id: Required[str | None]
-    status: Required[Literal['pending', 'delivered', 'parked']]
+    status: Required[Literal["pending", "delivered", "parked"]]
     attempt_count: Required[int]
     next_attempt_at: Required[str | None]
     delivered_at: Required[str | None]
@@ -1650,10 +1787,24 @@ class WebhookDeliveryObject(TypedDict, total=False):
     id: Required[str]
     endpoint_id: Required[str]
     event_id: Required[str]
-    event: Required[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']]
+    event: Required[
+        Literal[
+            "call.started",
+            "call.joined",
+            "call.ended",
+            "call.analyzed",
+            "call.billed",
+            "call.failed",
+            "batch.status.changed",
+            "batch.completed",
+            "voice.training.completed",
+            "voice.training.failed",
+            "credits.low",
+        ]
+    ]
     subject_id: Required[str]
     call_id: Required[str | None]
-    status: Required[Literal['pending', 'delivered', 'parked']]
+    status: Required[Literal["pending", "delivered", "parked"]]
     attempt_count: Required[int]
     next_attempt_at: Required[str | None]
     delivered_at: Required[str | None]
@@ -1667,7 +1818,24 @@ class WebhookEndpointObject(TypedDict, total=False):
     id: Required[str]
     url: Required[str]
     description: Required[str | None]
-    event_types: Required[list[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low'] | Literal['*']]]
+    event_types: Required[
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+            ]
+            | Literal["*"]
+        ]
+    ]
     enabled: Required[bool]
     old_secret_expires_at: Required[str | None]
     created_at: Required[str]
@@ -1678,7 +1846,24 @@ class WebhookEndpointSecretObject(TypedDict, total=False):
     id: Required[str]
     url: Required[str]
     description: Required[str | None]
-    event_types: Required[list[Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low'] | Literal['*']]]
+    event_types: Required[
+        list[
+            Literal[
+                "call.started",
+                "call.joined",
+                "call.ended",
+                "call.analyzed",
+                "call.billed",
+                "call.failed",
+                "batch.status.changed",
+                "batch.completed",
+                "voice.training.completed",
+                "voice.training.failed",
+                "credits.low",
+            ]
+            | Literal["*"]
+        ]
+    ]
     enabled: Required[bool]
     old_secret_expires_at: Required[str | None]
     created_at: Required[str]
@@ -1693,46 +1878,98 @@ class WebhookUrlObject(TypedDict, total=False):
 
 
 class ExportCallsQuery(TypedDict, total=False):
-    format: Literal['csv', 'ndjson']
-    include: Literal['transcript']
+    format: Literal["csv", "ndjson"]
+    include: Literal["transcript"]
     agent_id: str
-    status: Literal['queued', 'ringing', 'in_progress', 'completed', 'failed', 'created', 'in-progress', 'ended', 'cancelled']
-    direction: Literal['inbound', 'outbound', 'webrtc']
+    status: Literal[
+        "queued", "ringing", "in_progress", "completed", "failed", "created", "in-progress", "ended", "cancelled"
+    ]
+    direction: Literal["inbound", "outbound", "webrtc"]
     batch_call_id: str
     campaign_id: str
     contact_id: str
     from_number: str
     to_number: str
-    ended_reason: Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash']
-    outcome: Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed']
+    ended_reason: Literal[
+        "user_hangup",
+        "agent_hangup",
+        "transferred",
+        "voicemail",
+        "inactivity",
+        "max_duration",
+        "no_answer",
+        "busy",
+        "declined",
+        "invalid_destination",
+        "unreachable",
+        "cancelled",
+        "dnc_blocked",
+        "outside_window",
+        "no_phone_number_configured",
+        "insufficient_credits",
+        "no_media",
+        "provider_error",
+        "carrier_error",
+        "internal_error",
+        "recovered_after_crash",
+    ]
+    outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
     created_after: str
     created_before: str
     min_duration: str
     max_duration: str
     q: str
-    sort: Literal['-created_at', 'created_at', '-duration_seconds', '-cost_credits', '-latency_p50']
+    sort: Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
     metadata: dict[str, str]
 
 
 class ListCallsQuery(TypedDict, total=False):
     cursor: str
-    include: Literal['transcript']
+    include: Literal["transcript"]
     agent_id: str
-    status: Literal['queued', 'ringing', 'in_progress', 'completed', 'failed', 'created', 'in-progress', 'ended', 'cancelled']
-    direction: Literal['inbound', 'outbound', 'webrtc']
+    status: Literal[
+        "queued", "ringing", "in_progress", "completed", "failed", "created", "in-progress", "ended", "cancelled"
+    ]
+    direction: Literal["inbound", "outbound", "webrtc"]
     batch_call_id: str
     campaign_id: str
     contact_id: str
     from_number: str
     to_number: str
-    ended_reason: Literal['user_hangup', 'agent_hangup', 'transferred', 'voicemail', 'inactivity', 'max_duration', 'no_answer', 'busy', 'declined', 'invalid_destination', 'unreachable', 'cancelled', 'dnc_blocked', 'outside_window', 'no_phone_number_configured', 'insufficient_credits', 'no_media', 'provider_error', 'carrier_error', 'internal_error', 'recovered_after_crash']
-    outcome: Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed']
+    ended_reason: Literal[
+        "user_hangup",
+        "agent_hangup",
+        "transferred",
+        "voicemail",
+        "inactivity",
+        "max_duration",
+        "no_answer",
+        "busy",
+        "declined",
+        "invalid_destination",
+        "unreachable",
+        "cancelled",
+        "dnc_blocked",
+        "outside_window",
+        "no_phone_number_configured",
+        "insufficient_credits",
+        "no_media",
+        "provider_error",
+        "carrier_error",
+        "internal_error",
+        "recovered_after_crash",
+    ]
+    outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
     created_after: str
     created_before: str
     min_duration: str
     max_duration: str
     q: str
-    sort: Literal['-created_at', 'created_at', '-duration_seconds', '-cost_credits', '-latency_p50']
+    sort: Literal["-created_at", "created_at", "-duration_seconds", "-cost_credits", "-latency_p50"]
     limit: int
     offset: int
     metadata: dict[str, str]
@@ -1744,7 +1981,7 @@ class ListEventsQuery(TypedDict, total=False):
 
 
 class ListAgentsQuery(TypedDict, total=False):
-    status: Literal['draft', 'creating', 'active', 'failed']
+    status: Literal["draft", "creating", "active", "failed"]
     name: str
     limit: int
     offset: int
@@ -1756,13 +1993,13 @@ class ListAgentVersionsQuery(TypedDict, total=False):
 
 
 class ListBatchCallsQuery(TypedDict, total=False):
-    status: Literal['draft', 'scheduled', 'active', 'running', 'paused', 'completed', 'failed', 'cancelled']
+    status: Literal["draft", "scheduled", "active", "running", "paused", "completed", "failed", "cancelled"]
     limit: int
     offset: int
 
 
 class ListBatchContactsQuery(TypedDict, total=False):
-    status: Literal['pending', 'scheduled', 'calling', 'completed', 'failed']
+    status: Literal["pending", "scheduled", "calling", "completed", "failed"]
     limit: int
     offset: int
 
@@ -1774,14 +2011,14 @@ class ListKnowledgeBasesQuery(TypedDict, total=False):
 
 
 class ListSourcesQuery(TypedDict, total=False):
-    status: Literal['processing', 'ready', 'failed']
+    status: Literal["processing", "ready", "failed"]
     limit: int
     offset: int
 
 
 class ListFoldersQuery(TypedDict, total=False):
-    sort_by: Literal['name', 'created_at', 'contact_count']
-    order: Literal['asc', 'desc']
+    sort_by: Literal["name", "created_at", "contact_count"]
+    order: Literal["asc", "desc"]
     limit: int
     offset: int
 
@@ -1799,14 +2036,16 @@ class ExportContactsQuery(TypedDict, total=False):
 class ListContactsQuery(TypedDict, total=False):
     folder_id: str
     search: str
-    last_call_outcome: Literal['contacted', 'voicemail', 'no_answer', 'escalated', 'interested', 'not_interested', 'busy', 'failed']
+    last_call_outcome: Literal[
+        "contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"
+    ]
     limit: int
     offset: int
     page: int
 
 
 class ListVoicesQuery(TypedDict, total=False):
-    source: Literal['custom', 'system', 'ultravox']
+    source: Literal["custom", "system", "ultravox"]
 
 
 class ListNumbersQuery(TypedDict, total=False):
@@ -1827,19 +2066,43 @@ class ListWebhookEndpointsQuery(TypedDict, total=False):
 
 class ListWebhookDeliveriesQuery(TypedDict, total=False):
     endpoint_id: str
-    event: Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
     event_id: str
-    status: Literal['pending', 'delivered', 'parked']
+    status: Literal["pending", "delivered", "parked"]
     call_id: str
     limit: int
     offset: int
 
 
 class ListAllEventsQuery(TypedDict, total=False):
-    event: Literal['call.started', 'call.joined', 'call.ended', 'call.analyzed', 'call.billed', 'call.failed', 'batch.status.changed', 'batch.completed', 'voice.training.completed', 'voice.training.failed', 'credits.low']
+    event: Literal[
+        "call.started",
+        "call.joined",
+        "call.ended",
+        "call.analyzed",
+        "call.billed",
+        "call.failed",
+        "batch.status.changed",
+        "batch.completed",
+        "voice.training.completed",
+        "voice.training.failed",
+        "credits.low",
+    ]
     call_id: str
     since: str
-    sort: Literal['-created_at', 'created_at']
+    sort: Literal["-created_at", "created_at"]
     after: str
     cursor: str
     limit: int
@@ -1852,22 +2115,26 @@ class ListApiKeysQuery(TypedDict, total=False):
 
 
 class ListLedgerQuery(TypedDict, total=False):
-    type: Literal['grant', 'hold', 'release', 'charge', 'refund']
+    type: Literal["grant", "hold", "release", "charge", "refund"]
     limit: int
     offset: int
 
 
-ListUsageQuery = TypedDict("ListUsageQuery", {
-    "from": "str",
-    "to": "str",
-    "interval": "Literal['day', 'month', 'total']",
-    "group_by": "Literal['agent', 'number', 'batch']",
-    "agent_id": "str",
-    "phone_number": "str",
-    "batch_call_id": "str",
-    "limit": "int",
-    "offset": "int",
-}, total=False)
+ListUsageQuery = TypedDict(
+    "ListUsageQuery",
+    {
+        "from": "str",
+        "to": "str",
+        "interval": "Literal['day', 'month', 'total']",
+        "group_by": "Literal['agent', 'number', 'batch']",
+        "agent_id": "str",
+        "phone_number": "str",
+        "batch_call_id": "str",
+        "limit": "int",
+        "offset": "int",
+    },
+    total=False,
+)
 
 
 class ListToolsQuery(TypedDict, total=False):

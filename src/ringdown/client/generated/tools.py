@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Unpack
-
-import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation, quote
 
 
 class Tools(Resource):
@@ -27,7 +24,9 @@ class Tools(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateTool]) -> s.ToolObject:
         """Create a tool."""
-        answer: s.ToolObject = self._transport.request(Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.ToolObject = self._transport.request(
+            Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get(self, tool_id: str) -> s.ToolObject:
@@ -37,19 +36,27 @@ class Tools(Resource):
 
     def delete(self, tool_id: str) -> dict[str, Any]:
         """Delete a tool."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}"))[
+            "data"
+        ]
         return answer
 
     def update(self, tool_id: str, **body: Unpack[s.UpdateTool]) -> s.ToolObject:
         """Update a tool."""
-        answer: s.ToolObject = self._transport.request(Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body}))["data"]
+        answer: s.ToolObject = self._transport.request(
+            Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body})
+        )["data"]
         return answer
 
     def test(
         self, tool_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ToolTrial]
     ) -> s.ToolTestObject:
         """Try a tool."""
-        answer: s.ToolTestObject = self._transport.request(Operation(method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.ToolTestObject = self._transport.request(
+            Operation(
+                method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}
+            )
+        )["data"]
         return answer
 
 
@@ -66,28 +73,43 @@ class AsyncTools(AsyncResource):
 
     async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateTool]) -> s.ToolObject:
         """Create a tool."""
-        answer: s.ToolObject = (await self._transport.request(Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.ToolObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get(self, tool_id: str) -> s.ToolObject:
         """Get a tool."""
-        answer: s.ToolObject = (await self._transport.request(Operation(method="GET", path=f"/tools/{quote(tool_id)}")))["data"]
+        answer: s.ToolObject = (
+            await self._transport.request(Operation(method="GET", path=f"/tools/{quote(tool_id)}"))
+        )["data"]
         return answer
 
     async def delete(self, tool_id: str) -> dict[str, Any]:
         """Delete a tool."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}"))
+        )["data"]
         return answer
 
     async def update(self, tool_id: str, **body: Unpack[s.UpdateTool]) -> s.ToolObject:
         """Update a tool."""
-        answer: s.ToolObject = (await self._transport.request(Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body})))["data"]
+        answer: s.ToolObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body}))
+        )["data"]
         return answer
 
     async def test(
         self, tool_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ToolTrial]
     ) -> s.ToolTestObject:
         """Try a tool."""
-        answer: s.ToolTestObject = (await self._transport.request(Operation(method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.ToolTestObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}
+                )
+            )
+        )["data"]
         return answer
-

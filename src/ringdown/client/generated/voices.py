@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Unpack
 
 import httpx2
 
 from ringdown.client.generated import schemas as s
-from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation, quote
 
 
 class Voices(Resource):
@@ -19,34 +18,44 @@ class Voices(Resource):
 
     def list(self, **query: Unpack[s.ListVoicesQuery]) -> Sequence[s.VoiceObject]:
         """List voices."""
-        answer: Sequence[s.VoiceObject] = self._transport.request(Operation(method="GET", path="/voices", query={**query}))["data"]
+        answer: Sequence[s.VoiceObject] = self._transport.request(
+            Operation(method="GET", path="/voices", query={**query})
+        )["data"]
         return answer
 
-    def import_voice(
-        self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]
-    ) -> s.VoiceObject:
+    def import_voice(self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]) -> s.VoiceObject:
         """Import a voice."""
-        answer: s.VoiceObject = self._transport.request(Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def clone(self, *, idempotency_key: str | None = None, **body: Unpack[s.CloneVoice]) -> s.VoiceObject:
         """Clone a voice."""
-        answer: s.VoiceObject = self._transport.request(Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get(self, voice_id: str) -> s.VoiceObject:
         """Get a voice."""
-        answer: s.VoiceObject = self._transport.request(Operation(method="GET", path=f"/voices/{quote(voice_id)}"))["data"]
+        answer: s.VoiceObject = self._transport.request(Operation(method="GET", path=f"/voices/{quote(voice_id)}"))[
+            "data"
+        ]
         return answer
 
     def update(self, voice_id: str, **body: Unpack[s.UpdateVoice]) -> s.VoiceObject:
         """Update a voice."""
-        answer: s.VoiceObject = self._transport.request(Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body}))["data"]
+        answer: s.VoiceObject = self._transport.request(
+            Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete(self, voice_id: str) -> dict[str, Any]:
         """Delete a voice."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}"))[
+            "data"
+        ]
         return answer
 
     def preview(self, voice_id: str) -> AbstractContextManager[httpx2.Response]:
@@ -59,37 +68,50 @@ class AsyncVoices(AsyncResource):
 
     async def list(self, **query: Unpack[s.ListVoicesQuery]) -> Sequence[s.VoiceObject]:
         """List voices."""
-        answer: Sequence[s.VoiceObject] = (await self._transport.request(Operation(method="GET", path="/voices", query={**query})))["data"]
+        answer: Sequence[s.VoiceObject] = (
+            await self._transport.request(Operation(method="GET", path="/voices", query={**query}))
+        )["data"]
         return answer
 
-    async def import_voice(
-        self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]
-    ) -> s.VoiceObject:
+    async def import_voice(self, *, idempotency_key: str | None = None, **body: Unpack[s.ImportVoice]) -> s.VoiceObject:
         """Import a voice."""
-        answer: s.VoiceObject = (await self._transport.request(Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.VoiceObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/voices", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def clone(self, *, idempotency_key: str | None = None, **body: Unpack[s.CloneVoice]) -> s.VoiceObject:
         """Clone a voice."""
-        answer: s.VoiceObject = (await self._transport.request(Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.VoiceObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/voices/clone", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get(self, voice_id: str) -> s.VoiceObject:
         """Get a voice."""
-        answer: s.VoiceObject = (await self._transport.request(Operation(method="GET", path=f"/voices/{quote(voice_id)}")))["data"]
+        answer: s.VoiceObject = (
+            await self._transport.request(Operation(method="GET", path=f"/voices/{quote(voice_id)}"))
+        )["data"]
         return answer
 
     async def update(self, voice_id: str, **body: Unpack[s.UpdateVoice]) -> s.VoiceObject:
         """Update a voice."""
-        answer: s.VoiceObject = (await self._transport.request(Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body})))["data"]
+        answer: s.VoiceObject = (
+            await self._transport.request(Operation(method="PATCH", path=f"/voices/{quote(voice_id)}", body={**body}))
+        )["data"]
         return answer
 
     async def delete(self, voice_id: str) -> dict[str, Any]:
         """Delete a voice."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/voices/{quote(voice_id)}"))
+        )["data"]
         return answer
 
     def preview(self, voice_id: str) -> AbstractAsyncContextManager[httpx2.Response]:
         """Hear a voice."""
         return self._transport.stream(Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview"))
-

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Unpack
-
-import httpx2
 
 from ringdown.client.generated import schemas as s
 from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation, quote
 
 
 class Webhooks(Resource):
     """Webhooks of the API."""
 
-    def list_webhook_endpoints(
-        self, **query: Unpack[s.ListWebhookEndpointsQuery]
-    ) -> Page[s.WebhookEndpointObject]:
+    def list_webhook_endpoints(self, **query: Unpack[s.ListWebhookEndpointsQuery]) -> Page[s.WebhookEndpointObject]:
         """List webhook endpoints."""
         return self._transport.request_page(Operation(method="GET", path="/webhook-endpoints", query={**query}))
 
@@ -33,50 +28,77 @@ class Webhooks(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateWebhookEndpoint]
     ) -> s.WebhookEndpointSecretObject:
         """Create a webhook endpoint."""
-        answer: s.WebhookEndpointSecretObject = self._transport.request(Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.WebhookEndpointSecretObject = self._transport.request(
+            Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})
+        )["data"]
         return answer
 
     def get_webhook_endpoint(self, endpoint_id: str) -> s.WebhookEndpointObject:
         """Get a webhook endpoint."""
-        answer: s.WebhookEndpointObject = self._transport.request(Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}"))["data"]
+        answer: s.WebhookEndpointObject = self._transport.request(
+            Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}")
+        )["data"]
         return answer
 
     def update_webhook_endpoint(
         self, endpoint_id: str, **body: Unpack[s.UpdateWebhookEndpoint]
     ) -> s.WebhookEndpointObject:
         """Update a webhook endpoint."""
-        answer: s.WebhookEndpointObject = self._transport.request(Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body}))["data"]
+        answer: s.WebhookEndpointObject = self._transport.request(
+            Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})
+        )["data"]
         return answer
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
         """Delete a webhook endpoint."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}"))["data"]
+        answer: dict[str, Any] = self._transport.request(
+            Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}")
+        )["data"]
         return answer
 
     def test_webhook_endpoint(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestWebhookEndpoint]
     ) -> s.WebhookDeliveryObject:
         """Test a webhook endpoint."""
-        answer: s.WebhookDeliveryObject = self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/test", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.WebhookDeliveryObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/test",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
         return answer
 
     def replay_events(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ReplayEvents]
     ) -> s.ReplayObject:
         """Replay events."""
-        answer: s.ReplayObject = self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/replay", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.ReplayObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/replay",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
         return answer
 
     def rotate_webhook_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RotateSecret]
     ) -> s.WebhookEndpointSecretObject:
         """Rotate a webhook secret."""
-        answer: s.WebhookEndpointSecretObject = self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret", idempotency_key=idempotency_key, body={**body}))["data"]
+        answer: s.WebhookEndpointSecretObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
         return answer
 
-    def list_webhook_deliveries(
-        self, **query: Unpack[s.ListWebhookDeliveriesQuery]
-    ) -> Page[s.WebhookDeliveryObject]:
+    def list_webhook_deliveries(self, **query: Unpack[s.ListWebhookDeliveriesQuery]) -> Page[s.WebhookDeliveryObject]:
         """List webhook deliveries."""
         return self._transport.request_page(Operation(method="GET", path="/webhook-deliveries", query={**query}))
 
@@ -88,14 +110,20 @@ class Webhooks(Resource):
 
     def get_webhook_delivery(self, delivery_id: str) -> s.WebhookDeliveryDetailObject:
         """Get a webhook delivery."""
-        answer: s.WebhookDeliveryDetailObject = self._transport.request(Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}"))["data"]
+        answer: s.WebhookDeliveryDetailObject = self._transport.request(
+            Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}")
+        )["data"]
         return answer
 
     def replay_webhook_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> s.WebhookDeliveryObject:
         """Replay a webhook delivery."""
-        answer: s.WebhookDeliveryObject = self._transport.request(Operation(method="POST", path=f"/webhook-deliveries/{quote(delivery_id)}/replay", idempotency_key=idempotency_key))["data"]
+        answer: s.WebhookDeliveryObject = self._transport.request(
+            Operation(
+                method="POST", path=f"/webhook-deliveries/{quote(delivery_id)}/replay", idempotency_key=idempotency_key
+            )
+        )["data"]
         return answer
 
     def list_all_events(self, **query: Unpack[s.ListAllEventsQuery]) -> Page[s.EventObject]:
@@ -126,45 +154,84 @@ class AsyncWebhooks(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateWebhookEndpoint]
     ) -> s.WebhookEndpointSecretObject:
         """Create a webhook endpoint."""
-        answer: s.WebhookEndpointSecretObject = (await self._transport.request(Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.WebhookEndpointSecretObject = (
+            await self._transport.request(
+                Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})
+            )
+        )["data"]
         return answer
 
     async def get_webhook_endpoint(self, endpoint_id: str) -> s.WebhookEndpointObject:
         """Get a webhook endpoint."""
-        answer: s.WebhookEndpointObject = (await self._transport.request(Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}")))["data"]
+        answer: s.WebhookEndpointObject = (
+            await self._transport.request(Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}"))
+        )["data"]
         return answer
 
     async def update_webhook_endpoint(
         self, endpoint_id: str, **body: Unpack[s.UpdateWebhookEndpoint]
     ) -> s.WebhookEndpointObject:
         """Update a webhook endpoint."""
-        answer: s.WebhookEndpointObject = (await self._transport.request(Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})))["data"]
+        answer: s.WebhookEndpointObject = (
+            await self._transport.request(
+                Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})
+            )
+        )["data"]
         return answer
 
     async def delete_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
         """Delete a webhook endpoint."""
-        answer: dict[str, Any] = (await self._transport.request(Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}")))["data"]
+        answer: dict[str, Any] = (
+            await self._transport.request(Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}"))
+        )["data"]
         return answer
 
     async def test_webhook_endpoint(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestWebhookEndpoint]
     ) -> s.WebhookDeliveryObject:
         """Test a webhook endpoint."""
-        answer: s.WebhookDeliveryObject = (await self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/test", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.WebhookDeliveryObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/webhook-endpoints/{quote(endpoint_id)}/test",
+                    idempotency_key=idempotency_key,
+                    body={**body},
+                )
+            )
+        )["data"]
         return answer
 
     async def replay_events(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ReplayEvents]
     ) -> s.ReplayObject:
         """Replay events."""
-        answer: s.ReplayObject = (await self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/replay", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.ReplayObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/webhook-endpoints/{quote(endpoint_id)}/replay",
+                    idempotency_key=idempotency_key,
+                    body={**body},
+                )
+            )
+        )["data"]
         return answer
 
     async def rotate_webhook_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RotateSecret]
     ) -> s.WebhookEndpointSecretObject:
         """Rotate a webhook secret."""
-        answer: s.WebhookEndpointSecretObject = (await self._transport.request(Operation(method="POST", path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret", idempotency_key=idempotency_key, body={**body})))["data"]
+        answer: s.WebhookEndpointSecretObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret",
+                    idempotency_key=idempotency_key,
+                    body={**body},
+                )
+            )
+        )["data"]
         return answer
 
     async def list_webhook_deliveries(
@@ -181,14 +248,24 @@ class AsyncWebhooks(AsyncResource):
 
     async def get_webhook_delivery(self, delivery_id: str) -> s.WebhookDeliveryDetailObject:
         """Get a webhook delivery."""
-        answer: s.WebhookDeliveryDetailObject = (await self._transport.request(Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}")))["data"]
+        answer: s.WebhookDeliveryDetailObject = (
+            await self._transport.request(Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}"))
+        )["data"]
         return answer
 
     async def replay_webhook_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> s.WebhookDeliveryObject:
         """Replay a webhook delivery."""
-        answer: s.WebhookDeliveryObject = (await self._transport.request(Operation(method="POST", path=f"/webhook-deliveries/{quote(delivery_id)}/replay", idempotency_key=idempotency_key)))["data"]
+        answer: s.WebhookDeliveryObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/webhook-deliveries/{quote(delivery_id)}/replay",
+                    idempotency_key=idempotency_key,
+                )
+            )
+        )["data"]
         return answer
 
     async def list_all_events(self, **query: Unpack[s.ListAllEventsQuery]) -> Page[s.EventObject]:
@@ -198,4 +275,3 @@ class AsyncWebhooks(AsyncResource):
     def iterate_all_events(self, **query: Unpack[s.ListAllEventsQuery]) -> AsyncIterator[s.EventObject]:
         """List events: all pages."""
         return self._iterate(Operation(method="GET", path="/events", query={**query}))
-

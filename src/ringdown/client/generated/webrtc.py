@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Unpack
-
-import httpx2
+from typing import Unpack
 
 from ringdown.client.generated import schemas as s
-from ringdown.client.pages import Page
 from ringdown.client.resource import AsyncResource, Resource
-from ringdown.client.transport import File, Operation, quote
+from ringdown.client.transport import Operation
 
 
 class Webrtc(Resource):
@@ -21,7 +16,9 @@ class Webrtc(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateBrowserCall]
     ) -> s.BrowserCallObject:
         """Let a browser call an agent."""
-        answer: s.BrowserCallObject = self._transport.request(Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body}))
+        answer: s.BrowserCallObject = self._transport.request(
+            Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
 
@@ -32,6 +29,7 @@ class AsyncWebrtc(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateBrowserCall]
     ) -> s.BrowserCallObject:
         """Let a browser call an agent."""
-        answer: s.BrowserCallObject = await self._transport.request(Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body}))
+        answer: s.BrowserCallObject = await self._transport.request(
+            Operation(method="POST", path="/webrtc/call", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
-
