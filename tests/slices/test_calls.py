@@ -101,6 +101,19 @@ async def test_an_agent_without_an_outbound_number_gets_a_call_that_has_failed(t
 
 
 @on_sqlite
+async def test_a_number_on_the_do_not_call_list_is_never_dialled(tenant: Tenant, stranger: Tenant) -> None:
+    body = {"phone_numbers": ["+12025550142"], "reason": "asked us"}
+    assert (await tenant.client.post(f"{BASE}/contacts/dnc", json=body)).status_code == 201
+    placed = {"phone_number": "+12025550142"}
+    for who, status, ended_reason in ((tenant, "failed", "dnc_blocked"), (stranger, "queued", None)):
+        agent = await who.add_agent(outbound_number=NUMBER)
+        call = (await who.client.post(f"{BASE}/calls", json={**placed, "agent_id": agent.id})).json()["data"]
+        assert (call["status"], call["ended_reason"]) == (status, ended_reason)
+    async with tenant.database.read() as connection:
+        assert await billing.get_balance(connection, tenant.organization_id) == 0
+
+
+@on_sqlite
 async def test_a_number_that_is_not_the_agents_is_refused_as_sender(tenant: Tenant, stranger: Tenant) -> None:
     agent = await tenant.add_agent(outbound_number=NUMBER)
     await stranger.add_agent(outbound_number="+12025550177")

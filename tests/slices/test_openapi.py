@@ -79,13 +79,12 @@ def test_links_lead_from_what_was_made_to_what_takes_its_id(document: dict[str, 
 
 
 def test_every_default_is_a_value_that_its_schema_allows(document: dict[str, Any]) -> None:
-    for name, schema in document["components"]["schemas"].items():
-        for field, member in schema.get("properties", {}).items():
+    for schema in document["components"]["schemas"].values():
+        for member in schema.get("properties", {}).values():
             if "default" in member:
                 jsonschema.Draft202012Validator({**member, "components": document["components"]}).validate(
                     member["default"]
                 )
-                assert member["default"] is not None or "anyOf" in member, (name, field)
 
 
 def test_every_operation_says_how_it_is_authorized_and_refused(document: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ _IDEMPOTENCY_KEY = {
     "description": "Repeating a request with the same key returns the first answer and creates nothing.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-_REQUEST_ID = {"description": "Equal to `meta.request_id`.", "schema": {"type": "string"}}
+_REQUEST_ID = {"description": "Equal to `meta.request_id`.", "required": True, "schema": {"type": "string"}}
 # What answers are made of; routes refer to them by name because answers do not pass through pydantic.
 _ANSWERS = (
     AdditionsObject,

@@ -24,6 +24,7 @@ from ringdown.calls.models import (
     CallEvent,
     CallSettings,
     ClaimedCall,
+    EndedReason,
     FinishedCall,
     PlaceCall,
     TranscriptTurn,
@@ -33,6 +34,7 @@ from ringdown.calls.models import (
 from ringdown.calls.store import attempts, commands, events, search, turns
 from ringdown.calls.store import calls as store
 from ringdown.config import Settings
+from ringdown.contacts import dnc_store
 from ringdown.contacts import store as contact_store
 from ringdown.db import wakeup
 from ringdown.db.engine import Database
@@ -49,7 +51,8 @@ QUEUED_CHANNEL = "calls_queued"
 async def place_call(database: Database, *, settings: Settings, organization_id: str, request: PlaceCall) -> Call:
     """Queue a call; credits for it are held.
 
-    An agent that has no outbound number gets a call that has `failed` already (`no_phone_number_configured`).
+    A number on the do-not-call list (`dnc_blocked`), or an agent that has no outbound number
+    (`no_phone_number_configured`), gets a call that has `failed` already.
     Raises `NotFound` (agent), `ValidationFailed` (draft agent, somebody else's `from_number`), `PaymentRequired`.
     """
     async with database.write() as connection:
@@ -88,9 +91,13 @@ async def insert_placed_call(
         trunk_id=trunk.id if trunk is not None else None,
     )
     await idempotency.bind_resource(connection, call.id)
-    if from_number is None:
-        finish = FinishedCall(ended_reason="no_phone_number_configured")
-        return await end_call(connection, call, finish, settings=settings)
+    refused: EndedReason | None = None
+    if await dnc_store.is_blocked(connection, organization_id, request.phone_number):
+        refused = "dnc_blocked"
+    elif from_number is None:
+        refused = "no_phone_number_configured"
+    if refused is not None:
+        return await end_call(connection, call, FinishedCall(ended_reason=refused), settings=settings)
     await billing.hold_for_call(connection, settings=settings, organization_id=organization_id, call_id=call.id)
     await wakeup.notify(connection, QUEUED_CHANNEL)
     return call

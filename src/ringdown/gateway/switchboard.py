@@ -114,13 +114,14 @@ class Switchboard:
     async def take_calls(self, ringing: "asyncio.Queue[IncomingCall]") -> None:
         """Take every INVITE: ring the agent it names, or refuse."""
         while True:
-            self._start(self._take(await ringing.get()))
+            # Asked before it starts: those that come at once do not refuse each other.
+            self._start(self._take(await ringing.get(), has_room=self._room > 0))
 
-    async def _take(self, incoming: IncomingCall) -> None:
+    async def _take(self, incoming: IncomingCall, *, has_room: bool) -> None:
         if (replaced := incoming.replaced_call) is not None:
             await self._replace(replaced, incoming)
             return
-        if self._is_draining or self.live_calls > self._services.settings.max_calls:
+        if not has_room:
             await incoming.reject(503, "Draining" if self._is_draining else "At capacity", _TRY_LATER)
             return
         try:
