@@ -105,8 +105,11 @@ async def test_a_number_on_the_do_not_call_list_is_never_dialled(tenant: Tenant,
     body = {"phone_numbers": ["+12025550142"], "reason": "asked us"}
     assert (await tenant.client.post(f"{BASE}/contacts/dnc", json=body)).status_code == 201
     placed = {"phone_number": "+12025550142"}
-    for who, status, ended_reason in ((tenant, "failed", "dnc_blocked"), (stranger, "queued", None)):
-        agent = await who.add_agent(outbound_number=NUMBER)
+    for who, number, status, ended_reason in (
+        (tenant, NUMBER, "failed", "dnc_blocked"),
+        (stranger, "+12025550199", "queued", None),
+    ):
+        agent = await who.add_agent(outbound_number=number)
         call = (await who.client.post(f"{BASE}/calls", json={**placed, "agent_id": agent.id})).json()["data"]
         assert (call["status"], call["ended_reason"]) == (status, ended_reason)
     async with tenant.database.read() as connection:
