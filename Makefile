@@ -15,7 +15,7 @@ test: $(VENV)/development
 	tests/machine/install
 	$(MAKE) --no-print-directory check
 	tests/machine/run tests/unit tests/slices
-	tests/machine/run tests/wire tests/acceptance
+	WORKERS=3 tests/machine/run tests/wire tests/acceptance # real calls, which mostly wait
 
 check: $(VENV)/development
 	$(BIN)/ruff format --check .
