@@ -156,7 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), help="only this one")
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir(), "ringdown-list-calls"),
-        help="where the databases are kept; 30 GB in all (default: %(default)s)",
+        help="where the databases are kept; 60 GB in all (default: %(default)s)",
     )  # fmt: skip
     options = parser.parse_args(arguments)
     effort = _QUICK if options.quick else _FULL

@@ -57,6 +57,12 @@ async def test_the_document_is_served_without_a_key(anonymous: httpx.AsyncClient
     assert response.json()["paths"].keys() == document["paths"].keys()
 
 
+async def test_a_refused_method_is_told_those_of_this_path_alone(anonymous: httpx.AsyncClient) -> None:
+    response = await anonymous.options(f"{BASE}/voices/clone")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert (await anonymous.options(f"{BASE}/voices/a")).headers["Allow"] == "DELETE, GET, PATCH, PUT"
+
+
 def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     openapi_spec_validator.validate(document)
