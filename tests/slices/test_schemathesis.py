@@ -48,16 +48,11 @@ def _configure(key: str, known: Mapping[str, Sequence[str]], *, phase: str, exam
             "checks": {
                 "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "502"]},
                 "positive_data_acceptance": {"expected-statuses": _ACCEPTED},
+                # A contact goes with its folder, and a call has no recording before it has ended.
+                "ensure_resource_availability": {"enabled": False},
             },
             "phases": {name: {"enabled": name == phase} for name in names}
             | {"stateful": {"max-steps": 6, "enabled": phase == "stateful"}},
-            # There is no recording before a call has ended.
-            "operations": [
-                {
-                    "include-operation-id": "get_recording",
-                    "checks": {"ensure_resource_availability": {"enabled": False}},
-                }
-            ],
             "dictionaries": {name: {"values": list(values)} for name, values in known.items()},
             "parameters": {each: {"dictionary": each.partition(".")[2], "probability": 0.8} for each in bound},
         }
