@@ -5,6 +5,7 @@ The end of a call only adds a row, which no other transaction waits for; entries
 
 import dataclasses
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -46,8 +47,13 @@ UsageGroup = Literal["agent", "number", "batch"]
 _KEY = ("organization_id", "day", "agent_id", "number", "batch_call_id")
 _SUMS = ("calls", "answered_calls", "duration_seconds", "credits")
 _GROUPED_BY: dict[UsageGroup, str] = {"agent": "agent_id", "number": "number", "batch": "batch_call_id"}
-# Kept, because the end of every call executes it.
-_INSERT = usage_entries.insert()
+
+
+@cache
+def _make_insert(dialect_name: str) -> sa.Executable:
+    # Kept, because the end of every call executes it. A call that is ended again, as after somebody mended its row by
+    # hand, has its entry already.
+    return engine.insert_for(dialect_name, usage_entries).on_conflict_do_nothing()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +108,7 @@ async def insert_entry(connection: AsyncConnection, entry: UsageEntry) -> None:
         "duration_seconds": entry.duration_seconds,
         "credits": entry.credits,
     }
-    await connection.execute(_INSERT, row)
+    await connection.execute(_make_insert(connection.dialect.name), row)
 
 
 async def has_many(connection: AsyncConnection, organization_id: str, *, count: int) -> bool:
