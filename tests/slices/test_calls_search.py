@@ -177,6 +177,7 @@ async def test_any_filter_in_any_order_and_page_is_what_brute_force_finds(
     with pytest.MonkeyPatch.context() as patch:
         if walks:  # as if many calls matched
             patch.setattr(asked_of_lists, "FEW", 1)
+            patch.setattr(asked_of_lists, "FEW_ROWS", 1)
             patch.setattr(asked_of_lists, "NARROW", 1)
         page = await _fetch(tenant, **asked, offset=str(offset))
         assert [call["id"] for call in page["data"]] == expected[offset : offset + limit]
@@ -269,6 +270,29 @@ async def test_a_total_of_more_than_is_counted_says_so_and_pages_go_on(
             }  # fmt: skip
     exact = await _fetch(tenant, q="morning", max_duration="4")
     assert (exact["pagination"]["total"], "total_exact" in exact["pagination"]) == (4, False)
+
+
+async def test_words_are_found_in_every_range_of_the_index(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked_of_lists, "NARROW", 1)
+    width = 1 << search.RANGE_BITS
+    seqs = [1, width - 1, width, width + 1, 2 * width - 1, 2 * width, 5 * width + 3, 5 * width + 4, 9 * width]
+    calls = [
+        await add_call(tenant, seq=seq, spoken=("The blue door.",), status="failed" if place % 3 else "completed",
+                       created_at=START + place * 1000)
+        for place, seq in enumerate(seqs)
+    ]  # fmt: skip
+    ids = [call.id for call in calls]
+    for phrase in ("door", '"blue door"'):
+        for begin in range(len(ids)):
+            for end in (begin + 2, len(ids)):
+                times = [values.to_wire_time(START + place * 1000) for place in (begin, end)]
+                found = await _fetch(
+                    tenant, q=phrase, sort="created_at", created_after=str(times[0]), created_before=str(times[1])
+                )
+                assert (_ids(found), found["pagination"]["total"]) == (ids[begin:end], len(ids[begin:end]))
+        failed = await _fetch(tenant, q=phrase, status="failed", limit="2", offset="3")
+        assert _ids(failed) == [call.id for call in reversed(calls) if call.status == "failed"][3:5]
+        assert failed["pagination"]["total"] == 6
 
 
 @on_sqlite

@@ -6,8 +6,8 @@ from ringdown.db import engine
 
 #: A row of the index stands for `owner << SEQ_BITS | seq`, so that the calls of an organization lie in a row there.
 SEQ_BITS = 40
-#: PostgreSQL's index has other words for every 2 ** 17 calls: a search reads as many of these ranges as it needs.
-RANGE_BITS = 17
+#: PostgreSQL's index has other words for every 2 ** 15 calls: a search reads as many of these ranges as it needs.
+RANGE_BITS = 15
 
 # Hexadecimal, as it is quick to make in SQL.
 _PREFIX = f"to_hex(number >> {RANGE_BITS}) || '.'"

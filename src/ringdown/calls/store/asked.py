@@ -32,8 +32,10 @@ INDEXED: Mapping[str, str] = {
     "from_number": "ix_calls_from",
     "outcome": "ix_calls_outcome",
 }
-#: So many matching calls are gathered and sorted; of more, the order is walked.
+#: So many matching calls are gathered and sorted; of more, the order is walked. Those that words or durations find lie
+#: together, others are looked up one by one.
 FEW = 30_000
+FEW_ROWS = 5_000
 #: Calls of a filter that are so few are looked at one by one for words and metadata, whatever has these.
 NARROW = 1_000
 # In the place of a value that a call does not have.

@@ -32,12 +32,14 @@ async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int |
         return await counted.count_calls(connection, asked.query.counted_filter)
     found = 0
     for part in _split(asked, newest_first=True):
-        rows, _ = _select(part)
-        rows = rows if limit is None else rows.limit(limit - found)
-        query = sa.select(sa.func.count()).select_from(rows.subquery())
+        query = _count_by_index(part)
+        if query is None:
+            rows, _ = _select(part)
+            rows = rows if limit is None else rows.limit(limit - found)
+            query = sa.select(sa.func.count()).select_from(rows.subquery())
         found += int((await connection.execute(query)).scalar_one())
-        if found == limit:
-            break
+        if limit is not None and found >= limit:
+            return limit
     return found
 
 
@@ -111,7 +113,8 @@ async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Sele
     """The `seq` and `key` of all matching calls, in no order; by status, the greatest keys first, if they are many."""
     if asked.is_empty:
         return []
-    if _has_index(asked) and await count_calls(connection, asked, limit=asking.FEW) < asking.FEW:
+    few = asking.FEW if asked.query.phrases or asked.query.metadata else asking.FEW_ROWS
+    if _has_index(asked) and await count_calls(connection, asked, limit=few) < few:
         return [_gather_keyed(asked)]
     parts: list[sa.Select[Any]] = []
     status = asked.query.status
@@ -119,9 +122,9 @@ async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Sele
         part = asked.narrow(status=one)
         # Metadata knows no status: there it takes longer to count than to walk.
         is_costly = asked.query.metadata and _reads_hits(asked)
-        matching = asking.FEW if is_costly else await count_calls(connection, part, limit=asking.FEW)
+        matching = few if is_costly else await count_calls(connection, part, limit=few)
         if matching:
-            gathers = matching < asking.FEW and _has_index(part)
+            gathers = matching < few and _has_index(part)
             parts.append(_gather_keyed(part) if gathers else _walk_keyed(part))
     return parts
 
@@ -176,6 +179,26 @@ def _select(asked: Asked, *, in_order: bool = False) -> tuple[sa.Select[Any], sa
     return rows, place
 
 
+def _count_by_index(asked: Asked) -> sa.Executable | None:
+    """How many calls match, if PostgreSQL's full-text index tells it alone."""
+    query = asked.query
+    if asked.dialect == "sqlite" or not query.phrases or not _reads_hits(asked):
+        return None
+    begins = asked.first == asking.FIRST or not asked.first % (1 << RANGE_BITS)
+    ends = asked.last >= asked.newest or not (asked.last + 1) % (1 << RANGE_BITS)
+    if not (begins and ends) or query.metadata or _match_rest(asked):
+        return None
+    assert asked.owner is not None
+    last = min(asked.last, asked.newest)
+    return search.count_hits(
+        owner=asked.owner, phrases=query.phrases, facts=_list_facts(asked), first=asked.first, last=last
+    )
+
+
+def _list_facts(asked: Asked) -> dict[str, str]:
+    return {name: value for name in search.FACTS if (value := getattr(asked.query, name)) is not None}
+
+
 def _select_hits(asked: Asked) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of the calls that match as far as words and metadata tell, and by what to order them in time."""
     query, others = asked.query, asked.query.metadata
@@ -183,10 +206,10 @@ def _select_hits(asked: Asked) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     place: sa.ColumnElement[int]
     if query.phrases:
         assert asked.owner is not None
-        facts = {name: value for name in search.FACTS if (value := getattr(query, name)) is not None}
         rows, place = search.select_hits(
-            asked.dialect, owner=asked.owner, phrases=query.phrases, facts=facts, first=asked.first, last=asked.last
-        )
+            asked.dialect, owner=asked.owner, phrases=query.phrases, facts=_list_facts(asked), first=asked.first,
+            last=asked.last,
+        )  # fmt: skip
     else:
         rows, place = search.select_pair(query.organization_id, others[0], first=asked.first, last=asked.last)
         others = others[1:]

@@ -8,7 +8,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_PREFIX = "to_hex(number >> 17) || '.'"
+_PREFIX = "to_hex(number >> 15) || '.'"
 _LEXEMES = (
     f"array_to_tsvector(string_to_array({_PREFIX} || replace(facts || ' ' || words, ' ', ' ' || {_PREFIX}), ' '))"
 )
