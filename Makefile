@@ -42,6 +42,8 @@ bench: $(VENV)/benchmark
 	$(BIN)/python -m benchmarks.machines
 	$(BIN)/python -m benchmarks.words
 	$(BIN)/python -m benchmarks.knowledge
+	$(BIN)/python -m benchmarks.requests
+	$(BIN)/python -m benchmarks.list_calls
 
 # Locks name versions and hashes for every supported Python; uv only makes them, installing needs pip alone.
 lock:

@@ -55,6 +55,9 @@ class RandomEmbedder:
         """A vector for each text."""
         return [next(self._vectors) for _ in texts]
 
+    async def close(self) -> None:
+        """There is nothing to close."""
+
 
 @dataclasses.dataclass(slots=True)
 class LoopProbe:

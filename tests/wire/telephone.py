@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
 from ringdown.sip import endpoint, sdp

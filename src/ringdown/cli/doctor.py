@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,6 @@ from ringdown import lifecycle, values
 from ringdown.cli.organization import DataDir, run_for_organization
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from ringdown.doctor.examination import Examined, examine
 from ringdown.errors import NotFound, invalid
 from ringdown.gateway.routes import parse_peer
 from ringdown.lifecycle import CannotStart
@@ -22,6 +21,9 @@ from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.telephony import service, store, trunk_store
 from ringdown.telephony.models import Trunk
 from ringdown.telephony.permission import find_refusal
+
+if TYPE_CHECKING:
+    from ringdown.doctor.examination import Examined
 
 Patient = tuple[Trunk, tuple[str, ...]]
 
@@ -93,8 +95,10 @@ def _is_meant(trunk: Trunk, name: str | None) -> bool:
 
 async def _examine_all(
     settings: Settings, patients: Sequence[Patient], *, number: str | None, is_shown: bool
-) -> list[Examined]:
+) -> list["Examined"]:
     """One after the other: their test calls would count against each other's limits."""
+    from ringdown.doctor.examination import examine  # with all of the media: other commands start without it
+
     examined = []
     for trunk, own_numbers in patients:
         try:
@@ -107,7 +111,7 @@ async def _examine_all(
     return examined
 
 
-def describe(examined: Examined) -> str:
+def describe(examined: "Examined") -> str:
     """What was tried and found, as lines for people."""
     findings = examined.findings
     count = "nothing wrong" if not findings else "1 fault" if len(findings) == 1 else f"{len(findings)} faults"
@@ -119,7 +123,7 @@ def describe(examined: Examined) -> str:
     return "\n".join(lines)
 
 
-def render(examined: Examined) -> dict[str, Any]:
+def render(examined: "Examined") -> dict[str, Any]:
     """The same for programs."""
     return {
         "id": examined.trunk.id,

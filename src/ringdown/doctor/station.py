@@ -4,7 +4,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from ringdown.config import Settings
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.gateway.nat import PublicAddress
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession

@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.media import codecs
 from ringdown.media.session import Exchange, MediaSession, OnDigit
 from ringdown.media.stream import SrtpKeys, StreamSettings
@@ -14,18 +14,6 @@ from ringdown.sip.events import Event, ReferResult
 
 _SENDING = ("sendrecv", "sendonly")
 _RECEIVING = ("sendrecv", "recvonly")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaTerms:
-    """What we offer and accept: codecs in order of preference, SRTP, the form of keypad digits, help for NAT."""
-
-    encodings: tuple[sdp.Encoding, ...] = sdp.DEFAULT_ENCODINGS
-    srtp: sdp.Srtp = "off"
-    dtmf: str = "auto"
-    """`auto`: events, or tones where the far end takes none; `rfc4733`: events only; `inband`: tones only."""
-    is_nat_expected: bool = True
-    """Whether audio may come from the address that signals, when the one in the SDP is a private one."""
 
 
 class FarEnd(Protocol):

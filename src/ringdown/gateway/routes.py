@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
 
 from ringdown.config import Settings
-from ringdown.gateway.leg import MediaTerms
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.sip.address import Uri, join_host_port
 from ringdown.sip.destination import Destination, TlsClient, Transport
 from ringdown.sip.digest import Credentials

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.gateway.nat import PublicAddress
 from ringdown.gateway.routes import Route
 from ringdown.gateway.speech import SpeechProviders
 from ringdown.gateway.trunks import TrunkBook
 from ringdown.media.clock import MediaClock
 from ringdown.media.session import MediaSession
-from ringdown.providers.embedding import OpenAIEmbedder
+from ringdown.providers.embedding import Embedder
 from ringdown.sip import network
 from ringdown.sip.address import Uri
 from ringdown.sip.endpoint import Endpoint
@@ -32,7 +33,7 @@ class Services:
     detector: SpeechDetector
     speech: SpeechProviders
     tools: ToolRunner
-    embedder: OpenAIEmbedder | None
+    embedder: Embedder | None
     trunks: TrunkBook
     public_address: PublicAddress
     spool: Spool

@@ -10,7 +10,8 @@ import structlog
 from ringdown.calls.models import CallCommand, ClaimedCall, Ending
 from ringdown.gateway import endings, routes, webrtc_line
 from ringdown.gateway.dialling import Dialler, Failed
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.gateway.record import CallRecord
 from ringdown.gateway.routes import Route
 from ringdown.gateway.services import Services

@@ -11,7 +11,8 @@ from aioice.ice import get_host_addresses
 
 from ringdown.gateway import endings, webrtc_loading, webrtc_sdp
 from ringdown.gateway.dialling import Failed
-from ringdown.gateway.leg import Leg, MediaTerms
+from ringdown.gateway.leg import Leg
+from ringdown.gateway.media_terms import MediaTerms
 from ringdown.gateway.services import Services
 from ringdown.gateway.webrtc_ice import IceLink
 from ringdown.gateway.webrtc_loading import HandshakeFailed

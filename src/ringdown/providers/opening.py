@@ -11,12 +11,8 @@ from typing import Any, TypeVar
 from ringdown.config import Settings
 from ringdown.models.failure import ModelError
 from ringdown.models.library import ModelLibrary
-from ringdown.providers import openai_parameters, realtime_settings, sherpa, sherpa_voice
+from ringdown.providers import realtime_settings, sherpa, sherpa_voice
 from ringdown.providers.espeak import EspeakServer, EspeakVoice
-from ringdown.providers.openai_chat import OpenAIChat
-from ringdown.providers.openai_realtime import OpenAIRealtime
-from ringdown.providers.openai_speech import OpenAISpeech
-from ringdown.providers.openai_transcription import OpenAITranscription
 from ringdown.providers.pocketsphinx import PocketsphinxRecognizer
 from ringdown.providers.registry import OWN_VOICE, STUDIO_TYPES, ProviderBook, ProviderKind, ProviderSettings
 from ringdown.providers.sherpa_voice import SherpaVoice
@@ -39,7 +35,7 @@ def check_parameters(provider: ProviderSettings) -> None:
         except ValueError as error:
             raise ValueError(f"Provider {provider.name} in ringdown.toml: parameters.{error}") from None
     elif provider.type == "openai":
-        _refuse_unknown(provider, openai_parameters.find_parameters(provider.kind))
+        _refuse_unknown(provider, _load_openai().find_parameters(provider.kind))
     elif provider.type in ("espeak", "pocketsphinx", *STUDIO_TYPES):
         _refuse_unknown(provider, frozenset())
 
@@ -61,6 +57,11 @@ def _load_pipecat(provider: ProviderSettings) -> Any:
     except ModuleNotFoundError as error:
         raise ValueError(f"Provider {provider.name} in ringdown.toml: {_PIPECAT_MISSING}") from error
     return pipecat_services
+
+
+def _load_openai() -> Any:
+    """The module that opens OpenAI-compatible providers; it imports their client."""
+    return importlib.import_module("ringdown.providers.openai_opening")
 
 
 def _load_studio(provider: ProviderSettings) -> Any:
@@ -98,6 +99,8 @@ class OpenProviders:
                 await self._start_pocketsphinx(provider)
             elif provider.type == "sherpa":
                 await self._start_sherpa(provider)
+            elif provider.type == "openai":
+                await asyncio.to_thread(_load_openai)
             elif provider.type in STUDIO_TYPES:  # their packages take long to import: not in the middle of a call
                 await asyncio.to_thread(_load_studio, provider)
 
@@ -154,30 +157,12 @@ class OpenProviders:
             return _load_pipecat(provider).open_recognizer(provider)
         if provider.type == "sherpa":
             return sherpa.open_sherpa_recognizer(self._find_folder(provider), provider.parameters)
-        parameters = dict(provider.parameters)
-        return OpenAITranscription(
-            base_url=provider.base_url,
-            api_key=provider.secret,
-            model=provider.model or "",
-            timeout_s=provider.timeout_seconds,
-            has_word_times=bool(parameters.pop(openai_parameters.WORD_TIMES, False)),
-            detects_language=bool(parameters.pop(openai_parameters.LANGUAGE, False)),
-            parameters=parameters,
-        )
+        return _load_openai().open_recognizer(provider)
 
     def _make_model(self, provider: ProviderSettings) -> LanguageModel:
-        if provider.service is not None:
-            model: LanguageModel = _load_pipecat(provider).open_model(provider)
-            return model
-        parameters = dict(provider.parameters)
-        return OpenAIChat(
-            base_url=provider.base_url,
-            api_key=provider.secret,
-            model=provider.model or "",
-            timeout_s=provider.timeout_seconds,
-            has_temperature=bool(parameters.pop(openai_parameters.TEMPERATURE, True)),
-            parameters=parameters,
-        )
+        packages = _load_openai() if provider.service is None else _load_pipecat(provider)
+        model: LanguageModel = packages.open_model(provider)
+        return model
 
     def _make_speaker(self, provider: ProviderSettings, voice: str, language: str) -> TextToSpeech:
         if provider.type == "espeak":
@@ -190,27 +175,13 @@ class OpenProviders:
         if provider.type in STUDIO_TYPES:
             studio: TextToSpeech = _load_studio(provider).open_speech(provider, voice=voice, language=language)
             return studio
-        return OpenAISpeech(
-            base_url=provider.base_url,
-            api_key=provider.secret,
-            model=provider.model or "",
-            voice=voice,
-            timeout_s=provider.timeout_seconds,
-            parameters=provider.parameters,
-        )
+        openai_speech: TextToSpeech = _load_openai().open_speech(provider, voice=voice)
+        return openai_speech
 
     def _make_duplex(self, provider: ProviderSettings) -> SpeechToSpeech:
-        if provider.service is not None:
-            duplex: SpeechToSpeech = _load_pipecat(provider).open_duplex(provider)
-            return duplex
-        return OpenAIRealtime(
-            base_url=provider.base_url,
-            api_key=provider.secret,
-            model=provider.model or "",
-            voice=provider.voices[0].voice if provider.voices else None,
-            parameters=provider.parameters,
-            timeout_s=provider.timeout_seconds,
-        )
+        packages = _load_openai() if provider.service is None else _load_pipecat(provider)
+        duplex: SpeechToSpeech = packages.open_duplex(provider)
+        return duplex
 
     def _make_sherpa_voice(self, provider: ProviderSettings, voice: str) -> SherpaVoice:
         """A speaker of a model by its number, or the one of the parameters."""

@@ -6,7 +6,8 @@ import pytest
 
 from ringdown.config import Settings
 from ringdown.providers import registry
-from ringdown.providers.embedding import OpenAIEmbedder, open_embedder
+from ringdown.providers.embedding import open_embedder
+from ringdown.providers.openai_embedding import OpenAIEmbedder
 from ringdown.voice.ports import ProviderError
 from tests.fakes.openai_server import FakeOpenAIServer, Fault, embed
 
