@@ -7,6 +7,7 @@ import msgspec
 
 from ringdown import values
 from ringdown.accounts import service as accounts
+from ringdown.calls import sealing
 from ringdown.calls.models import Call, CallSettings, MediaQuality
 from ringdown.calls.tables import calls
 from ringdown.config import Settings
@@ -34,6 +35,7 @@ async def fill(folder: Path) -> str:
         ]
         async with database.write() as connection:
             await connection.execute(calls.insert(), rows)
+        await sealing.seal_everything(database, organization.id)  # as the worker does
     finally:
         await database.close()
     return key

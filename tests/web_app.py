@@ -59,7 +59,9 @@ class Things:
 def build_app(*, settings: Settings, database: Database, things: Things) -> FastAPI:
     """The application; `things` shows what it did."""
     app = FastAPI()
-    setup.install(app, settings=settings, database=database, authenticate=accounts.new_authenticator(database))
+    setup.install(
+        app, settings=settings, database=database, authenticate=accounts.new_authenticator(database), shortcuts={}
+    )
     router = route.new_router(prefix="/v1", tag="things")
 
     @router.get("/things")

@@ -58,7 +58,12 @@ def to_wire_time(instant_ms: int | None) -> str | None:
     """An instant as the API writes it: ISO 8601 UTC, whole seconds, ending in `Z`."""
     if instant_ms is None:
         return None
-    day, second = divmod(instant_ms // 1000, 86_400)
+    return _format_instant(instant_ms // 1000)
+
+
+@lru_cache(maxsize=8192)  # the same few lists are shown again and again
+def _format_instant(instant_s: int) -> str:
+    day, second = divmod(instant_s, 86_400)
     minute, second = divmod(second, 60)
     return _format_day(day) + _MINUTES[minute] + _SECONDS[second]
 

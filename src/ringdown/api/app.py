@@ -47,7 +47,10 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         redirect_slashes=False,  # a redirect has no envelope, and many clients repeat a POST as a GET
         generate_unique_id_function=lambda route: route.name,
     )
-    setup.install(app, settings=settings, database=database, authenticate=account_service.new_authenticator(database))
+    setup.install(
+        app, settings=settings, database=database, authenticate=account_service.new_authenticator(database),
+        shortcuts={f"{BASE_PATH}/calls": calls_api.find_known_list},
+    )  # fmt: skip
     app.state.recordings = RecordingStore.open(settings)
     app.state.recording_links = RecordingLinks(database, settings)
     box = SecretBox.open(settings)

@@ -1,6 +1,7 @@
 """Routes of calls."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request, Response
@@ -10,7 +11,7 @@ from ringdown.calls import cursor as cursors
 from ringdown.calls import live, record, rendering, schemas, service
 from ringdown.calls import query as queries
 from ringdown.calls.cursor import Place
-from ringdown.calls.known_query import KnownQueries
+from ringdown.calls.known_query import KnownList, KnownQueries
 from ringdown.calls.models import Call, CallSettings, PlaceCall
 from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.rendering import CallLinks
@@ -21,6 +22,7 @@ from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.envelope import Pagination
 from ringdown.web.pagination import Page, PageQuery
+from ringdown.web.shortcut import Answer
 
 _CALL = {"$ref": "#/components/schemas/CallObject"}
 _TRANSCRIPT = openapi.describe_one({"$ref": "#/components/schemas/TranscriptObject"}, "What was said.")
@@ -59,12 +61,15 @@ Links = Annotated[CallLinks, Depends(get_links)]
 Recordings = Annotated[RecordingStore, Depends(get_recordings)]
 
 
-async def _list_known(request: Request) -> Response | None:
-    """A page of a list whose filters were read before."""
-    asked = _known_queries.find(request.scope["query_string"], request.state.caller.organization_id)
-    if asked is None:
-        return None
-    return await _respond_list(request, asked.query, asked.page, await get_links(request), asked.cursor)
+def find_known_list(request: Request) -> Answer | None:
+    """The shortcut of lists whose filters were read before."""
+    known = _known_queries.find(request.scope["query_string"])
+    return None if known is None else partial(_list_known, known)
+
+
+async def _list_known(known: KnownList, request: Request) -> Response:
+    query = known.find_query(request.state.caller.organization_id)
+    return await _respond_list(request, query, known.page, await get_links(request), known.cursor)
 
 
 @router.get(
@@ -73,7 +78,6 @@ async def _list_known(request: Request) -> Response | None:
     responses=openapi.describe_list(_CALL, "Calls, newest first."),
     openapi_extra=queries.OPENAPI,
 )
-@route.with_shortcut(_list_known)
 async def list_calls(
     request: Request,
     query: Annotated[CallQuery, Depends(queries.read_query)],

@@ -17,11 +17,15 @@ _MAX_OFFSET_DIGITS = 15
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KnownList:
-    """What a query string asks for."""
+    """What a query string asks for; `find_query` tells it of an organization's calls."""
 
-    query: CallQuery
+    filters: CallQuery
     page: Page
     cursor: str | None
+
+    def find_query(self, organization_id: str) -> CallQuery:
+        """The filters, for the calls of this organization."""
+        return dataclasses.replace(self.filters, organization_id=organization_id)
 
 
 class KnownQueries:
@@ -36,11 +40,11 @@ class KnownQueries:
         # `%6Cimit` is a `limit`, which would be taken for a filter.
         if len(filters) > _MAX_KNOWN_LENGTH or any(b"%" in one.partition(b"=")[0] for one in filters.split(b"&")):
             return
-        self._by_text[filters] = query
+        self._by_text[filters] = dataclasses.replace(query, organization_id="")
         if len(self._by_text) > _MAX_KNOWN:
             self._by_text.popitem(last=False)
 
-    def find(self, query_string: bytes, organization_id: str) -> KnownList | None:
+    def find(self, query_string: bytes) -> KnownList | None:
         """What the parameters mean; None when they must be read first."""
         filters, paging = _split(query_string)
         query = self._by_text.get(filters)
@@ -48,8 +52,6 @@ class KnownQueries:
         if query is None or page is None:
             return None
         self._by_text.move_to_end(filters)
-        if query.organization_id != organization_id:
-            query = dataclasses.replace(query, organization_id=organization_id)
         cursor = dict(paging).get(b"cursor")
         return KnownList(query, page, None if cursor is None else cursor.decode())
 

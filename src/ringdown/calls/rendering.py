@@ -65,36 +65,42 @@ def render_call(call: Call, links: CallLinks) -> dict[str, object]:
 
 def render_shown(call: ShownCall, organization_id: str, links: CallLinks) -> dict[str, object]:
     """What `render_call` shows, from a row of a list: its JSON goes out as it was stored."""
-    has_answered = call.started_at is not None
+    # Unpacked at once: a page has over a thousand fields.
+    (
+        _, call_id, status, direction, agent_id, to_number, from_number, duration, has_recording, summary, cost,
+        metadata, started_at, ended_at, created_at, updated_at, ended_reason, outcome, sentiment, variables,
+        latency_p50, latency_p95, analysis, trunk_id, quality, transfer, batch_call_id, contact_id,
+    ) = call  # fmt: skip
+    has_shown = batch_call_id is not None or contact_id is not None
     return {
-        "id": call.id,
-        "status": call.status,
-        "direction": call.direction,
-        "agent_id": call.agent_id,
-        "to": call.to_number,
-        "from": call.from_number,
-        "duration_seconds": call.duration_seconds,
-        "recording_url": links.sign_recording(organization_id, call.id) if call.has_recording else None,
-        "transcript_url": f"{links.base_url}/calls/{call.id}/transcript" if has_answered else None,
-        "summary": call.summary,
-        "cost_credits": call.cost_credits,
-        "metadata": _splice_metadata(call),
-        "started_at": values.to_wire_time(call.started_at),
-        "ended_at": values.to_wire_time(call.ended_at),
-        "created_at": values.to_wire_time(call.created_at),
-        "updated_at": values.to_wire_time(call.updated_at),
-        "ended_reason": call.ended_reason,
-        "outcome": call.outcome,
-        "sentiment": call.sentiment,
-        "phone_number": call.from_number if call.direction == "inbound" else call.to_number,
-        "from_number": call.from_number,
-        "to_number": call.to_number,
-        "variables": msgspec.Raw(call.variables),
-        "latency": {"p50_ms": call.latency_p50_ms, "p95_ms": call.latency_p95_ms},
-        "analysis": None if call.analysis is None else msgspec.Raw(call.analysis),
-        "trunk_id": call.trunk_id,
-        "media_quality": None if call.media_quality is None else msgspec.Raw(call.media_quality),
-        "transfer": None if call.transfer is None else _render_transfer(_transfers.decode(call.transfer)),
+        "id": call_id,
+        "status": status,
+        "direction": direction,
+        "agent_id": agent_id,
+        "to": to_number,
+        "from": from_number,
+        "duration_seconds": duration,
+        "recording_url": links.sign_recording(organization_id, call_id) if has_recording else None,
+        "transcript_url": None if started_at is None else f"{links.base_url}/calls/{call_id}/transcript",
+        "summary": summary,
+        "cost_credits": cost,
+        "metadata": _splice_metadata(metadata, batch_call_id, contact_id) if has_shown else msgspec.Raw(metadata),
+        "started_at": values.to_wire_time(started_at),
+        "ended_at": values.to_wire_time(ended_at),
+        "created_at": values.to_wire_time(created_at),
+        "updated_at": values.to_wire_time(updated_at),
+        "ended_reason": ended_reason,
+        "outcome": outcome,
+        "sentiment": sentiment,
+        "phone_number": from_number if direction == "inbound" else to_number,
+        "from_number": from_number,
+        "to_number": to_number,
+        "variables": msgspec.Raw(variables),
+        "latency": {"p50_ms": latency_p50, "p95_ms": latency_p95},
+        "analysis": None if analysis is None else msgspec.Raw(analysis),
+        "trunk_id": trunk_id,
+        "media_quality": None if quality is None else msgspec.Raw(quality),
+        "transfer": None if transfer is None else _render_transfer(_transfers.decode(transfer)),
     }
 
 
@@ -139,11 +145,8 @@ def _render_transfer(transfer: Transfer | None) -> dict[str, object] | None:
     return {"to": transfer.to, "mode": transfer.mode, "status": transfer.status, "reason": transfer.reason}
 
 
-def _splice_metadata(call: ShownCall) -> object:
+def _splice_metadata(stored: str, batch_call_id: str | None, contact_id: str | None) -> object:
     """The stored metadata with the batch and the contact before it, which a client's keys do not replace."""
-    stored, batch_call_id, contact_id = call.metadata, call.batch_call_id, call.contact_id
-    if batch_call_id is None and contact_id is None:
-        return msgspec.Raw(stored)
     if "campaign_id" in stored or "contact_id" in stored:  # perhaps as a key
         return _place_metadata(batch_call_id, contact_id, msgspec.json.decode(stored))
     batch = "" if batch_call_id is None else f'"campaign_id":"{batch_call_id}",'

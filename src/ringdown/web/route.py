@@ -5,7 +5,7 @@ only then FastAPI validates values and calls the endpoint.
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
@@ -16,20 +16,6 @@ from ringdown.web.body import JsonRequest
 from ringdown.web.forms import FormRequest
 
 _Handler = Callable[[Request], Awaitable[Response]]
-#: Answers a plain request before its parameters are read one by one; None leaves it to the endpoint.
-Shortcut = Callable[[Request], Awaitable[Response | None]]
-_SHORTCUT = "ringdown_shortcut"
-_Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
-
-
-def with_shortcut(shortcut: Shortcut) -> Callable[[_Endpoint], _Endpoint]:
-    """Give an endpoint a shortcut, which stands under the route's decorator; the key is checked before it."""
-
-    def mark(endpoint: _Endpoint) -> _Endpoint:
-        setattr(endpoint, _SHORTCUT, shortcut)
-        return endpoint
-
-    return mark
 
 
 class PublicRoute(APIRoute):
@@ -44,15 +30,10 @@ class PublicRoute(APIRoute):
         """FastAPI's handler behind the contract's checks; FastAPI calls this once per route."""
         handle = super().get_route_handler()
         known = query.list_parameters(self.dependant, self.openapi_extra)
-        shortcut: Shortcut | None = getattr(self.endpoint, _SHORTCUT, None)
 
         async def checked(request: Request) -> Response:
             if self.needs_key:
                 await auth.authenticate(request)
-            if shortcut is not None and "content-length" not in request.headers:
-                response = await shortcut(request)
-                if response is not None:
-                    return response
             return await self._check(request, known=known, handle=handle)
 
         return checked
