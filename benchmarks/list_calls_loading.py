@@ -13,6 +13,7 @@ import asyncpg
 from benchmarks import list_calls_search as search
 from benchmarks.list_calls_rows import CallMaker, Chunk
 from ringdown.calls import tables
+from ringdown.calls.search_tables import KIND_BITS
 
 #: The columns of each table that is loaded.
 TABLES: Mapping[str, Sequence[str]] = {
@@ -69,7 +70,8 @@ def load_sqlite(path: Path, maker: CallMaker) -> None:
     with telling("indices"):
         connection.execute("INSERT INTO call_metadata SELECT * FROM unsorted ORDER BY 1, 2, 3")
         connection.execute("DROP TABLE unsorted")
-        connection.execute("INSERT INTO call_words (rowid, facts, words) SELECT number, facts, words FROM call_texts")
+        numbered = f"SELECT number << {KIND_BITS} | kind, facts, words FROM call_texts"
+        connection.execute(f"INSERT INTO call_words (rowid, facts, words) {numbered}")
         for _, _, made in parts:
             connection.execute(made)
     connection.execute("PRAGMA journal_mode=WAL").fetchall()

@@ -11,7 +11,7 @@ from ringdown.calls import words
 from ringdown.calls.search_tables import SEQ_BITS
 from ringdown.calls.store.search import FACTS
 
-TEXT_COLUMNS = ("organization_id", "seq", "number", "facts", "words")
+TEXT_COLUMNS = ("organization_id", "seq", "number", "kind", "facts", "words")
 PAIR_COLUMNS = ("organization_id", "pair", "seq")
 
 _make_fact = functools.lru_cache(100_000)(words.make_fact)
@@ -31,7 +31,8 @@ def list_texts(chunk: Chunk, numbers: Mapping[str, int]) -> list[tuple[Any, ...]
             # Texts come from a pool: each alone is split once.
             found = " ".join(_join_words((text,)) for text in (*spoken[call_id], summary))
             known = (_make_fact(name, value) for name, value in zip(FACTS, facts, strict=True) if value is not None)
-            rows.append((owner, seq, numbers[owner] << SEQ_BITS | seq, " ".join(known), found))
+            kind = words.make_kind(*(facts[FACTS.index(name)] for name in ("status", "direction")))
+            rows.append((owner, seq, numbers[owner] << SEQ_BITS | seq, kind, " ".join(known), found))
     return rows
 
 

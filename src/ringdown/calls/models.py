@@ -36,6 +36,7 @@ EndedReason = Literal[
 Fault = Literal["none", "callee", "customer", "carrier", "provider", "ours"]
 
 CALL_STATUSES: tuple[CallStatus, ...] = get_args(CallStatus)
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 LIVE_STATUSES: tuple[CallStatus, ...] = ("queued", "ringing", "in_progress")
 ENDED_REASONS: tuple[EndedReason, ...] = get_args(EndedReason)
 

@@ -6,6 +6,8 @@ from ringdown.db import engine
 
 #: A row of the index stands for `owner << SEQ_BITS | seq`, so that the calls of an organization lie in a row there.
 SEQ_BITS = 40
+#: SQLite's index has its rows numbered by these bits more, `kind`: it would read every call of a common fact.
+KIND_BITS = 5
 #: PostgreSQL's index has other words for every 2 ** 15 calls: a search reads as many of these ranges as it needs.
 RANGE_BITS = 15
 
@@ -28,6 +30,7 @@ texts = sa.Table(
     sa.Column("organization_id", sa.Text, primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("number", sa.BigInteger, nullable=False, comment="of owner and seq: the row of the full-text index"),
+    sa.Column("kind", sa.SmallInteger, nullable=False, comment="status and direction: the end of SQLite's row number"),
     sa.Column("facts", sa.Text, nullable=False, comment="words for agent, status, direction and batch"),
     sa.Column("words", sa.Text, nullable=False, comment="of transcript and summary in order, with single spaces"),
     sa.Index("ix_call_texts_words", sa.text(LEXEMES), postgresql_using="gin", postgresql_with=_GIN).ddl_if(
@@ -41,10 +44,10 @@ texts = sa.Table(
 FULL_TEXT = (
     "CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')",
     "CREATE TRIGGER call_words_insert AFTER INSERT ON call_texts BEGIN"
-    " INSERT INTO call_words(rowid, facts, words) VALUES (new.number, new.facts, new.words); END",
+    " INSERT INTO call_words(rowid, facts, words) VALUES (new.number << 5 | new.kind, new.facts, new.words); END",
     "CREATE TRIGGER call_words_delete AFTER DELETE ON call_texts BEGIN"
     " INSERT INTO call_words(call_words, rowid, facts, words)"
-    " VALUES ('delete', old.number, old.facts, old.words); END",
+    " VALUES ('delete', old.number << 5 | old.kind, old.facts, old.words); END",
 )
 for _statement in FULL_TEXT:
     sa.event.listen(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from ringdown import errors
+from ringdown.calls.models import CALL_STATUSES, DIRECTIONS
 from ringdown.knowledge.words import list_words
 
 #: Words that stand next to each other; a single word is a phrase of one.
@@ -20,6 +21,10 @@ _BREAK = "¶"
 _MAX_BYTES = 900_000
 _WORD_COST = 24
 _DIGEST_BYTES = 16
+_STATUSES: tuple[str, ...] = CALL_STATUSES
+_DIRECTIONS: tuple[str, ...] = DIRECTIONS
+_DIRECTION_BITS = 2
+_DIRECTION_MASK, _STATUS_MASK = 0b00011, 0b11100
 # Each is a row: so many are stored in some milliseconds, in which nobody else can write to SQLite.
 _MAX_PAIRS = 1000
 
@@ -57,6 +62,18 @@ def join_words(texts: Iterable[str]) -> str:
 def make_fact(name: str, value: str) -> str:
     """A filter's value as one word of ASCII letters and digits that stands for it in the index."""
     return name[0] + hashlib.blake2b(value.encode(), digest_size=8).hexdigest()
+
+
+def make_kind(status: str | None, direction: str | None) -> int:
+    """Status and direction of a call in five bits; 0 in the place of one that is not given."""
+    of_status = 0 if status is None else _STATUSES.index(status)
+    of_direction = 0 if direction is None else _DIRECTIONS.index(direction)
+    return of_status << _DIRECTION_BITS | of_direction
+
+
+def make_kind_mask(*, has_status: bool, has_direction: bool) -> int:
+    """The bits that tell of what is given."""
+    return has_status * _STATUS_MASK | has_direction * _DIRECTION_MASK
 
 
 def make_pair(name: str, value: str) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # Combining marks belong to the letter before them; without the marks of Latin, Greek and Cyrillic é and e are one.
 _MARKS = "".join(chr(code) for code in range(0x300, 0x1E00) if unicodedata.category(chr(code)).startswith("M"))
 _DIACRITICS = re.compile("[\u0300-\u036f]")
-_WORD = re.compile(rf"(?:[^\W_]|[{re.escape(_MARKS)}])+")
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_MARKS)}])*")
 # Scripts that put no space between words, and Hangul, whose words grow endings: searched by pairs of characters.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"

@@ -1,7 +1,9 @@
 """What is searched of calls: words, phrases and pairs of metadata."""
 
+from unicodedata import category
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ringdown.calls import words
@@ -25,9 +27,11 @@ def test_a_query_is_words_and_phrases(text: str, phrases: tuple[words.Phrase, ..
 
 
 @given(st.text())
+@example("\u0483")
+@example("\u0e48\u0e31\u0e48\u0e31")
 def test_any_text_is_a_query_of_plain_words(text: str) -> None:
     for phrase in words.parse_query(text):
-        assert all(word.isalnum() or any(character.isalnum() for character in word) for word in phrase)
+        assert all(character.isalnum() or category(character)[0] == "M" for word in phrase for character in word)
         assert not set(" \"'%_") & set("".join(phrase))
 
 

@@ -4,6 +4,7 @@ What is sealed is read from counters, the rest and the ends of a range of times 
 the root down to its blocks, and only those are read. Every statement is made once and kept.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -186,22 +187,25 @@ async def _read_page(connection: Reader, asked: _Asked, counted: Sequence[Counte
         opened = [part for one, part in whole if one is None]
         known = {part.stretch: part for part in await _count(connection, asked, opened)}
         needed, skipped = counting.trim([one or known[part] for one, part in whole], skipped=skipped, limit=page.limit)
-    seqs: list[int] = []
-    walk = _walk(asked.shape, page.newest_first)
     walks = counting.list_walks(needed, skipped)
-    for number, (first, last, offset) in enumerate(walks):
-        if number == 1 and asked.shape.dialect == "postgresql":
-            return seqs + await _read_rest(connection, asked, walks[1:], page._replace(limit=page.limit - len(seqs)))
-        place = {"first": first, "last": last, "offset": offset, "limit": page.limit - len(seqs)}
-        seqs += (await connection.execute(walk, asked.parameters | place)).scalars()
-        if len(seqs) == page.limit:
-            break
+    if not walks:
+        return []
+    first, last, offset = walks[0]
+    place = {"first": first, "last": last, "offset": offset, "limit": page.limit}
+    found = await connection.execute(_walk(asked.shape, page.newest_first), asked.parameters | place)
+    seqs = list(found.scalars())
+    if len(seqs) < page.limit and walks[1:]:
+        seqs += await _read_rest(connection, asked, walks[1:], page._replace(limit=page.limit - len(seqs)))
     return seqs
 
 
 async def _read_rest(connection: Reader, asked: _Asked, walks: Sequence[Walk], page: _Page) -> list[int]:
     """What follows the first walk of a page, in one go: a page of few calls in each block would take fifty trips."""
-    ends = {"firsts": [walk.first for walk in walks], "lasts": [walk.last for walk in walks], "limit": page.limit}
+    ends: dict[str, object] = {}
+    if asked.shape.dialect == "sqlite":
+        ends["walks"] = json.dumps([walk[:2] for walk in walks])
+    else:
+        ends |= {"firsts": [walk.first for walk in walks], "lasts": [walk.last for walk in walks]}
     found = await connection.execute(_walk_all(asked.shape), asked.parameters | ends)
     return sorted(found.scalars(), reverse=page.newest_first)[: page.limit]
 
@@ -271,6 +275,12 @@ def _walk(shape: _Shape, newest_first: bool) -> sa.TextClause:
 
 @cache
 def _walk_all(shape: _Shape) -> sa.TextClause:
+    if shape.dialect == "sqlite":
+        first, last = (f"json_extract(walk.value, '$[{place}]')" for place in (0, 1))
+        return sa.text(
+            f"SELECT calls.seq FROM json_each(:walks) AS walk CROSS JOIN {_calls(shape)}"
+            f" AND calls.seq BETWEEN {first} AND {last}"
+        )
     return sa.text(
         "SELECT found.seq FROM unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS walks (first, last),"
         f" LATERAL (SELECT seq FROM {_calls(shape)} AND seq BETWEEN walks.first AND walks.last) AS found"

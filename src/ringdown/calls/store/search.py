@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import search_tables, tables, words
 from ringdown.calls.models import Call
-from ringdown.calls.search_tables import RANGE_BITS, SEQ_BITS
+from ringdown.calls.search_tables import KIND_BITS, RANGE_BITS, SEQ_BITS
 from ringdown.calls.words import Phrase
 from ringdown.db import engine
 
@@ -34,6 +34,7 @@ async def index_text(connection: AsyncConnection, call: Call, spoken: Iterable[s
         "organization_id": call.organization_id,
         "seq": call.seq,
         "number": owner << SEQ_BITS | call.seq,
+        "kind": words.make_kind(call.status, call.direction),
         "facts": " ".join(facts),
         "words": found,
     }
@@ -87,19 +88,34 @@ def select_hits(
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     """The `seq` of the calls from `first` to `last` that hold every phrase and fact, and by what to order them."""
     between = (owner << SEQ_BITS | first, owner << SEQ_BITS | last)
-    mask = (1 << SEQ_BITS) - 1
     if dialect == "sqlite":
-        quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
-        expression = f"words : ({quoted})" + "".join(f' AND facts : "{token}"' for token in _list_facts(facts))
-        number = _full_text.c.rowid
-        has_words = _full_text.c.call_words.op("MATCH", is_comparison=True)(expression)
-        return sa.select(number.op("&")(mask).label("seq")).where(has_words, number.between(*between)), number
+        return _select_rows(phrases, facts, *between)
     # A fence: whatever the planner thinks of the rest, it begins with the index.
     wanted = _list_tokens(phrases, facts)
     form = " | ".join(_make_tsquery(wanted, prefix) for prefix in _list_prefixes(owner, first, last))
     has_words = sa.literal_column(search_tables.LEXEMES).op("@@")(sa.cast(form, TSQUERY))
     hits = sa.select(texts.c.number).where(has_words, *_list_holds(phrases, only_long=True)).offset(0).subquery()
-    return sa.select(hits.c.number.op("&")(mask).label("seq")).where(hits.c.number.between(*between)), hits.c.number
+    return sa.select(hits.c.number.op("&")((1 << SEQ_BITS) - 1).label("seq")).where(
+        hits.c.number.between(*between)
+    ), hits.c.number
+
+
+def _select_rows(
+    phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int
+) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
+    status, direction = facts.get("status"), facts.get("direction")
+    tokens = _list_facts({name: value for name, value in facts.items() if name not in ("status", "direction")})
+    quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
+    expression = f"words : ({quoted})" + "".join(f' AND facts : "{token}"' for token in tokens)
+    row = _full_text.c.rowid
+    has_words = _full_text.c.call_words.op("MATCH", is_comparison=True)(expression)
+    in_range = row.between(low << KIND_BITS, (high << KIND_BITS) | ((1 << KIND_BITS) - 1))
+    rows = sa.select((row.op(">>")(KIND_BITS)).op("&")((1 << SEQ_BITS) - 1).label("seq")).where(has_words, in_range)
+    mask = words.make_kind_mask(has_status=status is not None, has_direction=direction is not None)
+    if mask:
+        kind = sa.literal(words.make_kind(status, direction))
+        rows = rows.where(kind == row.op("&")(mask))
+    return rows, row
 
 
 def count_hits(

@@ -31,6 +31,9 @@ def upgrade() -> None:
         sa.Column(
             "number", sa.BigInteger(), nullable=False, comment="of owner and seq: the row of the full-text index"
         ),
+        sa.Column(
+            "kind", sa.SmallInteger(), nullable=False, comment="status and direction: the end of SQLite's row number"
+        ),
         sa.Column("facts", sa.Text(), nullable=False, comment="words for agent, status, direction and batch"),
         sa.Column("words", sa.Text(), nullable=False, comment="of transcript and summary in order, with single spaces"),
         sa.PrimaryKeyConstraint("organization_id", "seq"),
@@ -84,10 +87,10 @@ def _create_full_text() -> None:
     op.execute("CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')")
     op.execute(
         "CREATE TRIGGER call_words_insert AFTER INSERT ON call_texts BEGIN"
-        " INSERT INTO call_words(rowid, facts, words) VALUES (new.number, new.facts, new.words); END"
+        " INSERT INTO call_words(rowid, facts, words) VALUES (new.number << 5 | new.kind, new.facts, new.words); END"
     )
     op.execute(
         "CREATE TRIGGER call_words_delete AFTER DELETE ON call_texts BEGIN"
         " INSERT INTO call_words(call_words, rowid, facts, words)"
-        " VALUES ('delete', old.number, old.facts, old.words); END"
+        " VALUES ('delete', old.number << 5 | old.kind, old.facts, old.words); END"
     )
