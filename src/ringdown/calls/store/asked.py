@@ -36,6 +36,8 @@ INDEXED: Mapping[str, str] = {
 #: together, others are looked up one by one.
 FEW = 30_000
 FEW_ROWS = 5_000
+#: To look up a row takes as long as to read so many entries of an index.
+ROW_COST = 16
 #: Calls of a filter that are so few are looked at one by one for words and metadata, whatever has these.
 NARROW = 1_000
 # In the place of a value that a call does not have.

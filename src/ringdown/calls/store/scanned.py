@@ -20,6 +20,8 @@ from ringdown.calls.store.asked import INDEXED, SORTED_BY, Asked
 
 calls = tables.calls
 
+# How many calls stand before a place that may be anywhere.
+_FAR = 1_000_000
 # In the order of how long their calls are.
 _STATUSES = ("completed", "failed", "in_progress", "ringing", "queued")
 
@@ -46,7 +48,7 @@ async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int |
 async def count_before(connection: AsyncConnection, asked: Asked, place: Place, *, limit: int | None = None) -> int:
     """How many matching calls stand before what follows `place` in an order other than by time; at most `limit`."""
     found = 0
-    for rows in await _list_parts(connection, asked):
+    for rows in await _list_parts(connection, asked, wanted=_FAR):
         key, seq = rows.selected_columns["key"], rows.selected_columns["seq"]
         at = sa.literal(place.key, sa.BigInteger)
         for hits in (rows.where(key > at), rows.where(key == at, seq >= place.seq)):
@@ -89,7 +91,7 @@ async def find_keyed_seqs(
 ) -> list[int]:
     """The `seq` of each call of a page in an order other than by time, from `offset` or after the call at a place."""
     wanted = limit + offset
-    parts = await _list_parts(connection, asked)
+    parts = await _list_parts(connection, asked, wanted=wanted)
     arms = [arm for rows in parts[:1] for arm in _list_arms(rows, after, wanted)]
     if len(parts) > 1:
         # Most calls that talked stand before all others, which are looked through only as far as these do not fill it.
@@ -109,12 +111,16 @@ def _union(arms: Sequence[sa.Select[Any]]) -> sa.CompoundSelect[Any]:
     return sa.union_all(*(sa.select(arm.subquery()) for arm in arms))
 
 
-async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Select[Any]]:
-    """The `seq` and `key` of all matching calls, in no order; by status, the greatest keys first, if they are many."""
+async def _list_parts(connection: AsyncConnection, asked: Asked, *, wanted: int) -> list[sa.Select[Any]]:
+    """The `seq` and `key` of all matching calls, in no order; by status, the greatest keys first, if they are many.
+
+    `wanted` is how many of the first ones are needed.
+    """
     if asked.is_empty:
         return []
-    few = asking.FEW if asked.query.phrases or asked.query.metadata else asking.FEW_ROWS
-    if _has_index(asked) and await count_calls(connection, asked, limit=few) < few:
+    is_hit = bool(asked.query.phrases or asked.query.metadata)
+    few = asking.FEW if is_hit else asking.FEW_ROWS
+    if not asked.query.is_counted and _has_index(asked) and await count_calls(connection, asked, limit=few) < few:
         return [_gather_keyed(asked)]
     parts: list[sa.Select[Any]] = []
     status = asked.query.status
@@ -124,9 +130,24 @@ async def _list_parts(connection: AsyncConnection, asked: Asked) -> list[sa.Sele
         is_costly = asked.query.metadata and _reads_hits(asked)
         matching = few if is_costly else await count_calls(connection, part, limit=few)
         if matching:
-            gathers = matching < few and _has_index(part)
+            if part.query.is_counted:
+                gathers = await _is_gathered_sooner(connection, part, matching=matching, wanted=wanted)
+            else:
+                gathers = matching < few and _has_index(part)
             parts.append(_gather_keyed(part) if gathers else _walk_keyed(part))
     return parts
+
+
+async def _is_gathered_sooner(connection: AsyncConnection, asked: Asked, *, matching: int, wanted: int) -> bool:
+    """Whether few calls of an agent or a batch are read sooner than the index of the order up to the last of a page."""
+    if not _has_index(asked):
+        return False
+    found_by = asked.narrow(status=None, direction=None, ended_reason=None)
+    walked = asked.narrow(
+        agent_id=None, batch_call_id=None, direction=None, ended_reason=None, created_after=None, created_before=None
+    )
+    gathered = await count_calls(connection, found_by) + asking.ROW_COST * matching
+    return gathered * matching < wanted * await count_calls(connection, walked)
 
 
 def _list_arms(rows: sa.Select[Any], after: Place | None, limit: int) -> Iterator[sa.Select[Any]]:
