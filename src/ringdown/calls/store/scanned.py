@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown.calls import tables
 from ringdown.calls.cursor import Place
 from ringdown.calls.models import CALL_STATUSES
-from ringdown.calls.search_tables import RANGE_BITS
 from ringdown.calls.store import asked as asking
 from ringdown.calls.store import counted, search
 from ringdown.calls.store.asked import INDEXED, SORTED_BY, Asked
@@ -32,17 +31,10 @@ async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int |
         return 0
     if asked.query.is_counted:
         return await counted.count_calls(connection, asked.query.counted_filter)
-    found = 0
-    for part in _split(asked, newest_first=True):
-        query = _count_by_index(part)
-        if query is None:
-            rows, _ = _select(part)
-            rows = rows if limit is None else rows.limit(limit - found)
-            query = sa.select(sa.func.count()).select_from(rows.subquery())
-        found += int((await connection.execute(query)).scalar_one())
-        if limit is not None and found >= limit:
-            return limit
-    return found
+    rows = _select(asked)
+    rows = rows if limit is None else rows.limit(limit)
+    query = sa.select(sa.func.count()).select_from(rows.subquery())
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def count_before(connection: AsyncConnection, asked: Asked, place: Place, *, limit: int | None = None) -> int:
@@ -66,24 +58,12 @@ async def find_seqs(connection: AsyncConnection, asked: Asked, *, limit: int, of
     if asked.is_empty:
         return []
     if _reads_durations(asked) and await count_calls(connection, asked, limit=asking.FEW) < asking.FEW:
-        all_rows = _select(asked)[0].offset(0).subquery()
+        all_rows = _select(asked).offset(0).subquery()
         order = all_rows.c.seq.desc() if newest_first else all_rows.c.seq.asc()
-        gathered = sa.select(all_rows.c.seq).order_by(order).limit(limit).offset(offset)
-        return list((await connection.execute(gathered)).scalars())
-    found: list[int] = []
-    for part in _split(asked, newest_first=newest_first):
-        if offset:
-            skipped = await count_calls(connection, part, limit=offset + 1)
-            if skipped <= offset:
-                offset -= skipped
-                continue
-        rows, place = _select(part, in_order=True)
-        page = rows.order_by(place.desc() if newest_first else place.asc()).limit(limit - len(found)).offset(offset)
-        found += list((await connection.execute(page)).scalars())
-        offset = 0
-        if len(found) == limit:
-            break
-    return found
+        page = sa.select(all_rows.c.seq).order_by(order)
+    else:
+        page = _select(asked, newest_first=newest_first)
+    return list((await connection.execute(page.limit(limit).offset(offset))).scalars())
 
 
 async def find_keyed_seqs(
@@ -167,7 +147,7 @@ def _gather_keyed(asked: Asked) -> sa.Select[Any]:
     query = asked.query
     key = asking.key_of(query.sort)
     if _reads_hits(asked):
-        hits = _select_hits(asked)[0].offset(0).subquery()
+        hits = _select_hits(asked).offset(0).subquery()
         sorted_by = sa.select(key).where(
             calls.c.organization_id == query.organization_id, calls.c.seq == hits.c.seq, *_match_rest(asked)
         )
@@ -185,57 +165,45 @@ def _walk_keyed(asked: Asked) -> sa.Select[Any]:
     return _hint(rows.where(*asking.match(asked), *_list_held(asked)), SORTED_BY[asked.query.sort][1])
 
 
-def _select(asked: Asked, *, in_order: bool = False) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
-    """The `seq` of all matching calls, and by what to order them in time; `in_order` finds them in that order."""
+def _select(asked: Asked, *, newest_first: bool | None = None) -> sa.Select[Any]:
+    """The `seq` of all matching calls, in the order of time if one is named."""
     query = asked.query
     if not _reads_hits(asked):
-        return _select_rows(asked, in_order=in_order), calls.c.seq
-    rows, place = _select_hits(asked)
+        rows = _select_rows(asked, in_order=newest_first is not None)
+        if newest_first is None:
+            return rows
+        return rows.order_by(calls.c.seq.desc() if newest_first else calls.c.seq.asc())
+    rows = _select_hits(asked, newest_first=newest_first)
     rest = _match_rest(asked)
     if rest:
         found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
             calls.c.organization_id == query.organization_id, calls.c.seq == rows.selected_columns["seq"], *rest
         )
         rows = rows.where(found.scalar_subquery() == sa.literal_column("1"))
-    return rows, place
+    return rows
 
 
-def _count_by_index(asked: Asked) -> sa.Executable | None:
-    """How many calls match, if PostgreSQL's full-text index tells it alone."""
-    query = asked.query
-    if asked.dialect == "sqlite" or not query.phrases or not _reads_hits(asked):
-        return None
-    begins = asked.first == asking.FIRST or not asked.first % (1 << RANGE_BITS)
-    ends = asked.last >= asked.newest or not (asked.last + 1) % (1 << RANGE_BITS)
-    if not (begins and ends) or query.metadata or _match_rest(asked):
-        return None
-    assert asked.owner is not None
-    last = min(asked.last, asked.newest)
-    return search.count_hits(
-        owner=asked.owner, phrases=query.phrases, facts=_list_facts(asked), first=asked.first, last=last
-    )
-
-
-def _list_facts(asked: Asked) -> dict[str, str]:
-    return {name: value for name in search.FACTS if (value := getattr(asked.query, name)) is not None}
-
-
-def _select_hits(asked: Asked) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
-    """The `seq` of the calls that match as far as words and metadata tell, and by what to order them in time."""
+def _select_hits(asked: Asked, *, newest_first: bool | None = None) -> sa.Select[Any]:
+    """The `seq` of the calls that match as far as words and metadata tell, in the order of time if one is named."""
     query, others = asked.query, asked.query.metadata
-    rows: sa.Select[Any]
-    place: sa.ColumnElement[int]
     if query.phrases:
         assert asked.owner is not None
-        rows, place = search.select_hits(
-            asked.dialect, owner=asked.owner, phrases=query.phrases, facts=_list_facts(asked), first=asked.first,
-            last=asked.last,
-        )  # fmt: skip
+        rows = search.select_hits(
+            asked.dialect,
+            owner=asked.owner,
+            phrases=query.phrases,
+            facts={name: value for name in search.FACTS if (value := getattr(query, name)) is not None},
+            first=asked.first,
+            last=min(asked.last, asked.newest),
+            newest_first=newest_first,
+        )
     else:
-        rows, place = search.select_pair(query.organization_id, others[0], first=asked.first, last=asked.last)
+        rows = search.select_pair(
+            query.organization_id, others[0], first=asked.first, last=asked.last, newest_first=newest_first
+        )
         others = others[1:]
     seq = rows.selected_columns["seq"]
-    return rows.where(*(search.has_pair(query.organization_id, seq, pair) for pair in others)), place
+    return rows.where(*(search.has_pair(query.organization_id, seq, pair) for pair in others))
 
 
 def _match_rest(asked: Asked) -> list[sa.ColumnElement[bool]]:
@@ -288,19 +256,3 @@ def _reads_durations(asked: Asked) -> bool:
     query = asked.query
     is_found = query.phrases or query.metadata or any(getattr(query, name) is not None for name in INDEXED)
     return query.has_duration and not is_found and not asked.is_narrow
-
-
-def _split(asked: Asked, *, newest_first: bool) -> Iterator[Asked]:
-    """The query in ranges that grow, in the order of the list: PostgreSQL reads all that an index finds at once."""
-    if asked.dialect == "sqlite" or not asked.query.phrases or not _reads_hits(asked):
-        yield asked
-        return
-    low, high = asked.first >> RANGE_BITS, min(asked.last, asked.newest) >> RANGE_BITS
-    width = 1
-    while low <= high:
-        near, far = (max(high - width + 1, low), high) if newest_first else (low, min(low + width - 1, high))
-        yield asked.narrow(
-            first=max(asked.first, near << RANGE_BITS), last=min(asked.last, (far + 1 << RANGE_BITS) - 1)
-        )
-        low, high = (low, near - 1) if newest_first else (far + 1, high)
-        width *= 2

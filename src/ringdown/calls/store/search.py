@@ -18,6 +18,7 @@ texts, pairs, owners = search_tables.texts, search_tables.pairs, search_tables.o
 
 #: Filters that the full-text index answers itself.
 FACTS = ("agent_id", "status", "direction", "batch_call_id")
+_SEQ_MASK = (1 << SEQ_BITS) - 1
 # SQLite's index as SQL sees it.
 _full_text = sa.table("call_words", sa.column("rowid", sa.BigInteger), sa.column("call_words", sa.Text))
 
@@ -84,23 +85,27 @@ async def find_newest(connection: AsyncConnection, organization_id: str) -> int 
 
 
 def select_hits(
-    dialect: str, *, owner: int, phrases: Collection[Phrase], facts: Mapping[str, str], first: int, last: int
-) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
-    """The `seq` of the calls from `first` to `last` that hold every phrase and fact, and by what to order them."""
-    between = (owner << SEQ_BITS | first, owner << SEQ_BITS | last)
+    dialect: str,
+    *,
+    owner: int,
+    phrases: Collection[Phrase],
+    facts: Mapping[str, str],
+    first: int,
+    last: int,
+    newest_first: bool | None = None,
+) -> sa.Select[Any]:
+    """The `seq` of the calls from `first` to `last` that hold every phrase and fact, in their order if one is named.
+
+    No more of the index is read than the limit of such a list needs.
+    """
+    low, high = owner << SEQ_BITS | first, owner << SEQ_BITS | last
     if dialect == "sqlite":
-        return _select_rows(phrases, facts, *between)
-    # A fence: whatever the planner thinks of the rest, it begins with the index.
-    wanted = _list_tokens(phrases, facts)
-    form = " | ".join(_make_tsquery(wanted, prefix) for prefix in _list_prefixes(owner, first, last))
-    has_words = sa.literal_column(search_tables.LEXEMES).op("@@")(sa.cast(form, TSQUERY))
-    hits = sa.select(texts.c.number).where(has_words, *_list_holds(phrases, only_long=True)).offset(0).subquery()
-    return sa.select(hits.c.number.op("&")((1 << SEQ_BITS) - 1).label("seq")).where(
-        hits.c.number.between(*between)
-    ), hits.c.number
+        rows, place = _select_from_sqlite(phrases, facts, low, high)
+        return rows if newest_first is None else rows.order_by(place.desc() if newest_first else place.asc())
+    return _select_from_postgresql(phrases, facts, low, high, newest_first=newest_first)
 
 
-def _select_rows(
+def _select_from_sqlite(
     phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int
 ) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
     status, direction = facts.get("status"), facts.get("direction")
@@ -110,7 +115,7 @@ def _select_rows(
     row = _full_text.c.rowid
     has_words = _full_text.c.call_words.op("MATCH", is_comparison=True)(expression)
     in_range = row.between(low << KIND_BITS, (high << KIND_BITS) | ((1 << KIND_BITS) - 1))
-    rows = sa.select((row.op(">>")(KIND_BITS)).op("&")((1 << SEQ_BITS) - 1).label("seq")).where(has_words, in_range)
+    rows = sa.select((row.op(">>")(KIND_BITS)).op("&")(_SEQ_MASK).label("seq")).where(has_words, in_range)
     mask = words.make_kind_mask(has_status=status is not None, has_direction=direction is not None)
     if mask:
         kind = sa.literal(words.make_kind(status, direction))
@@ -118,30 +123,33 @@ def _select_rows(
     return rows, row
 
 
-def count_hits(
-    *, owner: int, phrases: Collection[Phrase], facts: Mapping[str, str], first: int, last: int
-) -> sa.TextClause | None:
-    """How many calls of the ranges from that of `first` to that of `last` hold every word and fact, on PostgreSQL.
-
-    Its index tells this alone, without a visit of the rows. None when some phrase has more than one word.
-    """
-    if any(len(phrase) > 1 for phrase in phrases):
-        return None
-    wanted = _list_tokens(phrases, facts)
-    forms = [_make_tsquery(wanted, prefix) for prefix in _list_prefixes(owner, first, last)]
-    # One after the other: a form of all ranges would be tried whole on every row.
-    return sa.text(
-        "SELECT COALESCE(SUM(counted.calls), 0) FROM unnest(CAST(:forms AS text[])) AS forms (form), LATERAL"
-        f" (SELECT COUNT(*) AS calls FROM call_texts WHERE {search_tables.LEXEMES} @@ CAST(form AS tsquery)) AS counted"
-    ).bindparams(sa.bindparam("forms", forms, sa.ARRAY(sa.Text)))
+def _select_from_postgresql(
+    phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int, *, newest_first: bool | None
+) -> sa.Select[Any]:
+    tokens = sorted({word for phrase in phrases for word in phrase}.union(_list_facts(facts)))
+    prefixes: Iterable[int] = range(low >> RANGE_BITS, (high >> RANGE_BITS) + 1)
+    forms = [_make_tsquery(tokens, prefix) for prefix in prefixes]
+    if newest_first:
+        forms.reverse()
+    # One range after the other, for each of which the index reads all its hits.
+    ranges = sa.func.unnest(sa.cast(forms, sa.ARRAY(sa.Text))).table_valued("form", name="ranges").render_derived()
+    has_words = sa.literal_column(search_tables.LEXEMES).op("@@")(sa.cast(ranges.c.form, TSQUERY))
+    held = _list_holds(phrases, only_long=True)
+    # OFFSET 0 is a fence: whatever the planner thinks of the rest, it begins with the index.
+    inside = sa.select(texts.c.number).where(has_words, texts.c.number.between(low, high), *held).offset(0)
+    if newest_first is not None:
+        inside = inside.order_by(texts.c.number.desc() if newest_first else texts.c.number.asc())
+    hits = inside.lateral("hits")
+    return sa.select(hits.c.number.op("&")(_SEQ_MASK).label("seq")).select_from(ranges.join(hits, sa.true()))
 
 
 def select_pair(
-    organization_id: str, pair: tuple[str, str], *, first: int, last: int
-) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
-    """The `seq` of the calls from `first` to `last` that have this metadata, and by what to order them."""
+    organization_id: str, pair: tuple[str, str], *, first: int, last: int, newest_first: bool | None = None
+) -> sa.Select[Any]:
+    """The `seq` of the calls from `first` to `last` that have this metadata, in their order if one is named."""
     condition = (pairs.c.organization_id == organization_id) & (pairs.c.pair == words.make_pair(*pair))
-    return sa.select(pairs.c.seq).where(condition, pairs.c.seq.between(first, last)), pairs.c.seq
+    rows = sa.select(pairs.c.seq).where(condition, pairs.c.seq.between(first, last))
+    return rows if newest_first is None else rows.order_by(pairs.c.seq.desc() if newest_first else pairs.c.seq.asc())
 
 
 def hold(organization_id: str, seq: sa.ColumnElement[int], phrases: Collection[Phrase]) -> sa.ColumnElement[bool]:
@@ -169,15 +177,6 @@ def _list_holds(phrases: Collection[Phrase], *, only_long: bool = False) -> list
 
 def _list_facts(facts: Mapping[str, str]) -> list[str]:
     return [words.make_fact(name, value) for name, value in facts.items()]
-
-
-def _list_tokens(phrases: Collection[Phrase], facts: Mapping[str, str]) -> list[str]:
-    return sorted({word for phrase in phrases for word in phrase}.union(_list_facts(facts)))
-
-
-def _list_prefixes(owner: int, first: int, last: int) -> range:
-    low, high = ((owner << SEQ_BITS | seq) >> RANGE_BITS for seq in (first, last))
-    return range(low, high + 1)
 
 
 def _make_tsquery(tokens: Collection[str], prefix: int) -> str:
