@@ -169,10 +169,10 @@ async def test_the_other_address_family_is_a_503_of_our_own() -> None:
 
 @TRANSPORTS
 async def test_a_silent_peer_is_a_408_of_our_own(transport: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf, socket.socket() as stream:
+    with socket.socket(type=socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as deaf:
         deaf.bind(("127.0.0.1", 0))
-        stream.bind(deaf.getsockname())
-        stream.listen()
+        if transport == "tcp":
+            deaf.listen()
         async with run_owner(timing=FAST) as alice:
             call = await alice.dial(f"sip:bob@127.0.0.1:{deaf.getsockname()[1]};transport={transport}")
             assert await collect(call) == [Rejected(408, NO_RESPONSE, is_local=True)]

@@ -281,9 +281,10 @@ def _walk_all(shape: _Shape) -> sa.TextClause:
             f"SELECT calls.seq FROM json_each(:walks) AS walk CROSS JOIN {_calls(shape)}"
             f" AND calls.seq BETWEEN {first} AND {last}"
         )
+    # OFFSET 0 is a fence: else PostgreSQL may read everything that the filter finds, and join that.
     return sa.text(
         "SELECT found.seq FROM unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS walks (first, last),"
-        f" LATERAL (SELECT seq FROM {_calls(shape)} AND seq BETWEEN walks.first AND walks.last) AS found"
+        f" LATERAL (SELECT seq FROM {_calls(shape)} AND seq BETWEEN walks.first AND walks.last OFFSET 0) AS found"
     )
 
 
