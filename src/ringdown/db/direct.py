@@ -212,7 +212,9 @@ class PostgresqlReader(DirectReader):
     async def _open(self) -> "asyncpg.Pool":
         async with self._opening:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(min_size=0, max_size=_POOL_SIZE, **self._arguments)
+                self._pool = await asyncpg.create_pool(
+                    min_size=0, max_size=_POOL_SIZE, reset=_leave_as_is, **self._arguments
+                )
         return self._pool
 
     async def close(self) -> None:
@@ -220,6 +222,10 @@ class PostgresqlReader(DirectReader):
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
+
+
+async def _leave_as_is(_connection: Any) -> None:
+    """Nothing of a session is changed here: to reset it after each use would be one more trip to the server."""
 
 
 class _PostgresqlSnapshot(DirectConnection):
