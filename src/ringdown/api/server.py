@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from ringdown import collector
 from ringdown.api import app, join
 from ringdown.config import Settings
 from ringdown.db import engine
@@ -66,6 +67,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self._ready is not None and self.started:
+            collector.settle()
             self._ready()
 
 
