@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import itertools
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -47,6 +48,17 @@ def _plain_logs() -> None:
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, renderer]
     )
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    """A program that ran in a test set up logs on a standard error that closes with the test."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    structlog.configure(**before)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session", autouse=True)
