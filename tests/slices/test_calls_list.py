@@ -350,3 +350,15 @@ async def test_the_oldest_calls_come_first_when_asked_for(tenant: Tenant) -> Non
     assert [call["id"] for call in rest["data"]] == [call.id for call in calls[3:]]
     refused = await tenant.client.get(f"{BASE}/calls", params={"sort": "name"})
     assert refused.json()["error"]["details"]["field"] == "sort"
+
+
+async def test_a_list_that_was_asked_for_before_still_needs_a_key_and_shows_ones_own(
+    tenant: Tenant, stranger: Tenant, anonymous: httpx.AsyncClient
+) -> None:
+    call = await tenant.add_call(seq=1)
+    for client, expected in ((tenant.client, [call.id]), (tenant.client, [call.id]), (stranger.client, [])):
+        page = (await client.get(f"{BASE}/calls?status=completed")).json()
+        assert [shown["id"] for shown in page["data"]] == expected
+    refused = await anonymous.get(f"{BASE}/calls?status=completed")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "unauthorized")
+    assert refused.headers["X-Request-Id"] == refused.json()["meta"]["request_id"]
