@@ -44,10 +44,11 @@ texts = sa.Table(
 FULL_TEXT = (
     "CREATE VIRTUAL TABLE call_words USING fts5(facts, words, content='', columnsize=0, tokenize='ascii')",
     "CREATE TRIGGER call_words_insert AFTER INSERT ON call_texts BEGIN"
-    " INSERT INTO call_words(rowid, facts, words) VALUES (new.number << 5 | new.kind, new.facts, new.words); END",
+    " INSERT INTO call_words(rowid, facts, words)"
+    f" VALUES (new.number << {KIND_BITS} | new.kind, new.facts, new.words); END",
     "CREATE TRIGGER call_words_delete AFTER DELETE ON call_texts BEGIN"
     " INSERT INTO call_words(call_words, rowid, facts, words)"
-    " VALUES ('delete', old.number << 5 | old.kind, old.facts, old.words); END",
+    f" VALUES ('delete', old.number << {KIND_BITS} | old.kind, old.facts, old.words); END",
 )
 for _statement in FULL_TEXT:
     sa.event.listen(

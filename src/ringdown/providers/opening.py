@@ -89,6 +89,8 @@ class OpenProviders:
 
         Raises `ValueError`, a sentence without full stop, and `ProviderError`.
         """
+        if any(provider.type == "openai" for provider in self.book.providers):  # a program that serves may start these
+            await asyncio.to_thread(_load_openai)
         for provider in self.book.providers:
             check_parameters(provider)
         if any(provider.type in ("espeak", "pocketsphinx") for provider in self.book.providers):
@@ -99,8 +101,6 @@ class OpenProviders:
                 await self._start_pocketsphinx(provider)
             elif provider.type == "sherpa":
                 await self._start_sherpa(provider)
-            elif provider.type == "openai":
-                await asyncio.to_thread(_load_openai)
             elif provider.type in STUDIO_TYPES:  # their packages take long to import: not in the middle of a call
                 await asyncio.to_thread(_load_studio, provider)
 

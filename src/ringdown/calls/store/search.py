@@ -99,15 +99,13 @@ def select_hits(
     No more of the index is read than the limit of such a list needs.
     """
     low, high = owner << SEQ_BITS | first, owner << SEQ_BITS | last
-    if dialect == "sqlite":
-        rows, place = _select_from_sqlite(phrases, facts, low, high)
-        return rows if newest_first is None else rows.order_by(place.desc() if newest_first else place.asc())
-    return _select_from_postgresql(phrases, facts, low, high, newest_first=newest_first)
+    select = _select_from_sqlite if dialect == "sqlite" else _select_from_postgresql
+    return select(phrases, facts, low, high, newest_first=newest_first)
 
 
 def _select_from_sqlite(
-    phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int
-) -> tuple[sa.Select[Any], sa.ColumnElement[int]]:
+    phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int, *, newest_first: bool | None
+) -> sa.Select[Any]:
     status, direction = facts.get("status"), facts.get("direction")
     tokens = _list_facts({name: value for name, value in facts.items() if name not in ("status", "direction")})
     quoted = " AND ".join(f'"{" ".join(phrase)}"' for phrase in phrases)
@@ -120,7 +118,7 @@ def _select_from_sqlite(
     if mask:
         kind = sa.literal(words.make_kind(status, direction))
         rows = rows.where(kind == row.op("&")(mask))
-    return rows, row
+    return rows if newest_first is None else rows.order_by(row.desc() if newest_first else row.asc())
 
 
 def _select_from_postgresql(
