@@ -27,7 +27,7 @@ from tests import postgresql
 
 #: What a server of this size of database is given; the rest is PostgreSQL's default.
 _SERVER_OPTIONS = {
-    "shared_buffers": "512MB",
+    "shared_buffers": "4GB",
     "maintenance_work_mem": "512MB",
     "max_wal_size": "8GB",
     "wal_level": "minimal",

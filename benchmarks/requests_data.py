@@ -13,7 +13,8 @@ from ringdown.calls.tables import calls
 from ringdown.config import Settings
 from ringdown.db import engine, migrate
 
-_CALLS = 10_000
+#: How many there are.
+CALLS = 10_000
 _AGENTS = 20
 _SUMMARY = "The caller asked for the opening hours and was told them; a call back was not wished for."
 _FIRST_AT = 1_775_000_000_000
@@ -31,7 +32,7 @@ async def fill(folder: Path) -> str:
         agents = [values.new_id("agt") for _ in range(_AGENTS)]
         rows = [
             msgspec.to_builtins(_make_call(organization.id, generator.choice(agents), seq, generator))
-            for seq in range(1, _CALLS + 1)
+            for seq in range(1, CALLS + 1)
         ]
         async with database.write() as connection:
             await connection.execute(calls.insert(), rows)

@@ -17,7 +17,8 @@ from ringdown.calls.recording import RecordingLinks, RecordingStore
 from ringdown.calls.rendering import CallLinks
 from ringdown.calls.store import calls as store
 from ringdown.calls.store import events, listing, shown, turns
-from ringdown.calls.store.listing import CallPage, CallQuery, SeqPage
+from ringdown.calls.store.listing import CallPage, CallQuery
+from ringdown.calls.store.shown import ShownPage
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.envelope import Pagination
@@ -37,18 +38,20 @@ router = route.new_router(prefix="/calls", tag="Calls")
 transcript_router = route.new_router(prefix="/calls", tag="Calls")
 
 _known_queries = KnownQueries()
+# Links of one minute are the same, signed at its end.
+_SIGNED_TOGETHER_SECONDS = 60
 
 
 async def get_links(request: Request) -> CallLinks:
     """Where this application's call documents are; the dependency of every answer that shows a call."""
-    links: RecordingLinks = request.app.state.recording_links
-    signer = await links.get_signer()
     now_seconds = values.now_ms() // 1000
-
-    def sign(organization_id: str, call_id: str) -> str:
-        return signer.sign(organization_id, call_id, now_seconds=now_seconds)
-
-    return CallLinks(signer.base_url, sign)
+    signed_at = now_seconds - now_seconds % -_SIGNED_TOGETHER_SECONDS
+    state = request.app.state
+    kept: CallLinks | None = getattr(state, "call_links", None)
+    if kept is None or kept.signed_at != signed_at:
+        links: RecordingLinks = state.recording_links
+        kept = state.call_links = CallLinks(await links.get_signer(), signed_at=signed_at)
+    return kept
 
 
 async def get_recordings(request: Request) -> RecordingStore:
@@ -112,17 +115,16 @@ async def _respond_list(
     after = queries.find_place(query, page=page, cursor=cursor)
     database = context.get_database(request)
     async with database.read_direct() if listing.is_quick(query) else database.read() as connection:
-        found = await listing.find_page(connection, query, limit=page.limit, offset=page.offset, after=after)
-        rows = await shown.list_shown(connection, query.organization_id, found.seqs)
-    rendered = [rendering.render_shown(row, query.organization_id, links) for row in rows]
-    last = listing.find_place(rows[-1], query.sort) if rows else None
+        found = await shown.find_shown(connection, query, limit=page.limit, offset=page.offset, after=after)
+    rendered = [links.render_shown(row, query.organization_id) for row in found.calls]
+    last = listing.find_place(found.calls[-1], query.sort) if found.calls else None
     return _respond_page(request, rendered, found, page=page, query=query, last=last)
 
 
 def _respond_page(
     request: Request,
     rendered: Sequence[object],
-    found: SeqPage | CallPage,
+    found: ShownPage | CallPage,
     *,
     page: Page,
     query: CallQuery,

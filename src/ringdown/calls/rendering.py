@@ -1,24 +1,36 @@
 """Calls as the API shows them: the sixteen documented fields first and in order, then ours; pure."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from ringdown import values
+from ringdown.calls.link import LinkSigner
 from ringdown.calls.models import Call, CallEvent, MediaQuality, TranscriptTurn, Transfer
 from ringdown.calls.store.shown import ShownCall
 
+#: So many rows are kept, about 3 KB each.
+_MAX_KEPT = 4_000
+
 _transfers = msgspec.json.Decoder(Transfer)
+_encoder = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
 class CallLinks:
-    """Where a call's documents are: the API's root, and how a recording link is signed."""
+    """Where calls' documents are, as they are linked within one minute; and what lists show of calls with these links.
 
-    base_url: str
-    sign_recording: Callable[[str, str], str]
+    The same few lists are asked for again and again: a row that is still as it was is not rendered anew.
+    """
+
+    def __init__(self, signer: LinkSigner, *, signed_at: int) -> None:
+        self.signed_at = signed_at
+        self._signer = signer
+        self._kept: dict[str, tuple[ShownCall, msgspec.Raw]] = {}
+
+    def sign_recording(self, organization_id: str, call_id: str) -> str:
+        """The signed link to a recording, which is there."""
+        return self._signer.sign(organization_id, call_id, now_seconds=self.signed_at)
 
     def find_recording(self, call: Call) -> str | None:
         """The signed link; None when nothing was recorded."""
@@ -26,7 +38,22 @@ class CallLinks:
 
     def find_transcript(self, call: Call) -> str | None:
         """The link; None until the call was answered."""
-        return f"{self.base_url}/calls/{call.id}/transcript" if call.started_at is not None else None
+        return self.find_transcript_of(call.id) if call.started_at is not None else None
+
+    def find_transcript_of(self, call_id: str) -> str:
+        """The link to the transcript of a call that was answered."""
+        return f"{self._signer.base_url}/calls/{call_id}/transcript"
+
+    def render_shown(self, call: ShownCall, organization_id: str) -> msgspec.Raw:
+        """A row of the organization's list as JSON. Its id is one of all organizations'."""
+        kept = self._kept.get(call.id)
+        if kept is not None and kept[0] == call:
+            return kept[1]
+        rendered = msgspec.Raw(_encoder.encode(_render_shown(call, organization_id, self)))
+        if len(self._kept) >= _MAX_KEPT:
+            self._kept.clear()
+        self._kept[call.id] = call, rendered
+        return rendered
 
 
 def render_call(call: Call, links: CallLinks) -> dict[str, object]:
@@ -63,7 +90,7 @@ def render_call(call: Call, links: CallLinks) -> dict[str, object]:
     }
 
 
-def render_shown(call: ShownCall, organization_id: str, links: CallLinks) -> dict[str, object]:
+def _render_shown(call: ShownCall, organization_id: str, links: CallLinks) -> dict[str, object]:
     """What `render_call` shows, from a row of a list: its JSON goes out as it was stored."""
     # Unpacked at once: a page has over a thousand fields.
     (
@@ -81,7 +108,7 @@ def render_shown(call: ShownCall, organization_id: str, links: CallLinks) -> dic
         "from": from_number,
         "duration_seconds": duration,
         "recording_url": links.sign_recording(organization_id, call_id) if has_recording else None,
-        "transcript_url": None if started_at is None else f"{links.base_url}/calls/{call_id}/transcript",
+        "transcript_url": links.find_transcript_of(call_id) if started_at is not None else None,
         "summary": summary,
         "cost_credits": cost,
         "metadata": _splice_metadata(metadata, batch_call_id, contact_id) if has_shown else msgspec.Raw(metadata),

@@ -15,9 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import counting
 from ringdown.calls.counting import LAST_SEQ, Counted, Stretch, Walk
-from ringdown.db.direct import DirectConnection
+from ringdown.db.direct import DirectConnection, Row
 
 Reader = AsyncConnection | DirectConnection
+
+#: Of each call of a page its `seq` alone.
+ONLY_SEQ = ("seq",)
 
 # In the place of a node: calls that were counted just now, in one stretch or the other; and nothing at all.
 _LIVE = (-1, -2)
@@ -48,18 +51,50 @@ async def find_seqs(
     connection: Reader, wanted: CountedFilter, *, limit: int, offset: int = 0, newest_first: bool = True
 ) -> tuple[list[int], int]:
     """The `seq` of each call of the page that begins at `offset`, in order, and how many calls match in all."""
-    asked = _Asked.of(connection, wanted)
-    if asked is None:
-        return [], 0
-    counted = (await _count_all(connection, asked)).counted
-    page = _Page(limit, offset, newest_first)
-    return await _read_page(connection, asked, counted, page), _add_up(counted)
+    rows, total = await find_rows(
+        connection, wanted, columns=ONLY_SEQ, limit=limit, offset=offset, newest_first=newest_first
+    )
+    return [row[0] for row in rows], total
 
 
 async def find_seqs_after(
     connection: Reader, wanted: CountedFilter, *, limit: int, after_seq: int, newest_first: bool = True
 ) -> tuple[list[int], int, int]:
     """The page that follows the call `after_seq`, how many calls match in all, and how many stand before the page."""
+    rows, total, before = await find_rows_after(
+        connection, wanted, columns=ONLY_SEQ, limit=limit, after_seq=after_seq, newest_first=newest_first
+    )
+    return [row[0] for row in rows], total, before
+
+
+async def find_rows(
+    connection: Reader,
+    wanted: CountedFilter,
+    *,
+    columns: Sequence[str],
+    limit: int,
+    offset: int = 0,
+    newest_first: bool = True,
+) -> tuple[list[Row], int]:
+    """`find_seqs` with more of each call: SQL of columns of `calls`, the first of which is `seq`."""
+    asked = _Asked.of(connection, wanted)
+    if asked is None:
+        return [], 0
+    counted = (await _count_all(connection, asked)).counted
+    page = _Page(limit, offset, newest_first, tuple(columns))
+    return await _read_page(connection, asked, counted, page), _add_up(counted)
+
+
+async def find_rows_after(
+    connection: Reader,
+    wanted: CountedFilter,
+    *,
+    columns: Sequence[str],
+    limit: int,
+    after_seq: int,
+    newest_first: bool = True,
+) -> tuple[list[Row], int, int]:
+    """`find_seqs_after` with more of each call, as `find_rows`."""
     asked = _Asked.of(connection, wanted)
     if asked is None:
         return [], 0, 0
@@ -71,8 +106,8 @@ async def find_seqs_after(
         first = max(first, after_seq + 1)
     rest = counting.decompose(first, last, sealed_blocks=everything.sealed_blocks)
     counted = await _count(connection, asked, rest)
-    seqs = await _read_page(connection, asked, counted, _Page(limit, 0, newest_first))
-    return seqs, total, total - _add_up(counted)
+    rows = await _read_page(connection, asked, counted, _Page(limit, 0, newest_first, tuple(columns)))
+    return rows, total, total - _add_up(counted)
 
 
 class _Shape(NamedTuple):
@@ -89,6 +124,7 @@ class _Page(NamedTuple):
     limit: int
     offset: int
     newest_first: bool
+    columns: tuple[str, ...]
 
 
 class _Everything(NamedTuple):
@@ -178,7 +214,7 @@ async def _count(connection: Reader, asked: _Asked, stretches: Sequence[Stretch]
     ]
 
 
-async def _read_page(connection: Reader, asked: _Asked, counted: Sequence[Counted], page: _Page) -> list[int]:
+async def _read_page(connection: Reader, asked: _Asked, counted: Sequence[Counted], page: _Page) -> list[Row]:
     """The calls of a page of stretches, which are given oldest first."""
     step = -1 if page.newest_first else 1
     needed, skipped = counting.trim(counted[::step], skipped=page.offset, limit=page.limit)
@@ -192,22 +228,33 @@ async def _read_page(connection: Reader, asked: _Asked, counted: Sequence[Counte
         return []
     first, last, offset = walks[0]
     place = {"first": first, "last": last, "offset": offset, "limit": page.limit}
-    found = await connection.execute(_walk(asked.shape, page.newest_first), asked.parameters | place)
-    seqs = list(found.scalars())
-    if len(seqs) < page.limit and walks[1:]:
-        seqs += await _read_rest(connection, asked, walks[1:], page._replace(limit=page.limit - len(seqs)))
-    return seqs
+    walk = _walk(asked.shape, page.newest_first, page.columns)
+    rows = list(await _fetch(connection, walk, asked.parameters | place))
+    if len(rows) < page.limit and walks[1:]:
+        rows += await _read_rest(connection, asked, walks[1:], page._replace(limit=page.limit - len(rows)))
+    return rows
 
 
-async def _read_rest(connection: Reader, asked: _Asked, walks: Sequence[Walk], page: _Page) -> list[int]:
+async def _read_rest(connection: Reader, asked: _Asked, walks: Sequence[Walk], page: _Page) -> list[Row]:
     """What follows the first walk of a page, in one go: a page of few calls in each block would take fifty trips."""
     ends: dict[str, object] = {}
     if asked.shape.dialect == "sqlite":
         ends["walks"] = json.dumps([walk[:2] for walk in walks])
     else:
         ends |= {"firsts": [walk.first for walk in walks], "lasts": [walk.last for walk in walks]}
-    found = await connection.execute(_walk_all(asked.shape), asked.parameters | ends)
-    return sorted(found.scalars(), reverse=page.newest_first)[: page.limit]
+    found = await _fetch(connection, _walk_all(asked.shape, page.columns), asked.parameters | ends)
+    return sorted(found, key=_get_seq, reverse=page.newest_first)[: page.limit]
+
+
+async def _fetch(connection: Reader, statement: sa.TextClause, parameters: dict[str, Any]) -> Sequence[Row]:
+    found: Any = await connection.execute(statement, parameters)
+    rows: Sequence[Row] = found.all()
+    return rows
+
+
+def _get_seq(row: Row) -> int:
+    seq: int = row[0]
+    return seq
 
 
 def _open(one: Counted, step: int) -> list[tuple[Counted | None, Stretch]]:
@@ -265,26 +312,32 @@ def _count_stretches(shape: _Shape, live: int) -> sa.TextClause:
 
 
 @cache
-def _walk(shape: _Shape, newest_first: bool) -> sa.TextClause:
+def _walk(shape: _Shape, newest_first: bool, columns: tuple[str, ...]) -> sa.TextClause:
     order = "DESC" if newest_first else "ASC"
+    of_page = f"{_calls(shape)} AND seq BETWEEN :first AND :last ORDER BY seq {order} LIMIT :limit OFFSET :offset"
+    if shape.dialect == "sqlite" or columns == ONLY_SEQ:  # SQLite reads no row that is skipped
+        return sa.text(f"SELECT {', '.join(columns)} FROM {of_page}")
     return sa.text(
-        f"SELECT seq FROM {_calls(shape)} AND seq BETWEEN :first AND :last"
-        f" ORDER BY seq {order} LIMIT :limit OFFSET :offset"
+        f"SELECT {', '.join(columns)} FROM (SELECT seq AS place FROM {of_page}) AS page"
+        " JOIN calls ON organization_id = :organization_id AND seq = page.place"
+        f" ORDER BY seq {order}"
     )
 
 
 @cache
-def _walk_all(shape: _Shape) -> sa.TextClause:
+def _walk_all(shape: _Shape, columns: tuple[str, ...]) -> sa.TextClause:
     if shape.dialect == "sqlite":
         first, last = (f"json_extract(walk.value, '$[{place}]')" for place in (0, 1))
+        # What `json_each` finds has columns named as some of `calls`.
         return sa.text(
-            f"SELECT calls.seq FROM json_each(:walks) AS walk CROSS JOIN {_calls(shape)}"
-            f" AND calls.seq BETWEEN {first} AND {last}"
+            f"SELECT {', '.join(columns)} FROM (SELECT value FROM json_each(:walks)) AS walk CROSS JOIN {_calls(shape)}"
+            f" AND seq BETWEEN {first} AND {last}"
         )
     # OFFSET 0 is a fence: else PostgreSQL may read everything that the filter finds, and join that.
     return sa.text(
-        "SELECT found.seq FROM unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS walks (first, last),"
-        f" LATERAL (SELECT seq FROM {_calls(shape)} AND seq BETWEEN walks.first AND walks.last OFFSET 0) AS found"
+        "SELECT found.* FROM unnest(CAST(:firsts AS BIGINT[]), CAST(:lasts AS BIGINT[])) AS walks (first, last),"
+        f" LATERAL (SELECT {', '.join(columns)} FROM {_calls(shape)}"
+        " AND seq BETWEEN walks.first AND walks.last OFFSET 0) AS found"
     )
 
 

@@ -18,6 +18,7 @@ from ringdown.calls.store.asked import CallQuery as CallQuery
 from ringdown.calls.store.asked import Sort as Sort
 from ringdown.calls.store.asked import find_place as find_place
 from ringdown.calls.store.counted import Reader
+from ringdown.db.direct import Row
 
 calls = tables.calls
 
@@ -69,7 +70,8 @@ async def find_page(
 ) -> SeqPage:
     """Which calls stand on a page: from `offset`, or after the call at `after`. Only quick lists are read directly."""
     if is_quick(query):
-        return await _find_counted(connection, query, limit=limit, offset=offset, after=after)
+        rows, total, offset = await find_counted(connection, query, limit=limit, offset=offset, after=after)
+        return SeqPage([row[0] for row in rows], offset, total, offset + len(rows) < total)
     assert isinstance(connection, AsyncConnection)
     asked = await asking.ask(connection, query)
     most = MAX_COUNTED + 1 if query.is_capped else None
@@ -86,14 +88,9 @@ async def find_page(
 
 async def find_next(connection: AsyncConnection, query: CallQuery, *, limit: int, after: Place | None) -> Sequence[int]:
     """The `seq` of each of the next calls after a place, or of the first ones; nothing is counted."""
-    if is_quick(query) and after is not None:
-        newest_first = query.sort != "created_at"
-        found, _, _ = await counted.find_seqs_after(
-            connection, query.counted_filter, limit=limit, after_seq=after.seq, newest_first=newest_first
-        )
-        return found
     if is_quick(query):
-        return (await _find_counted(connection, query, limit=limit, offset=0, after=None)).seqs
+        rows, _, _ = await find_counted(connection, query, limit=limit, after=after)
+        return [row[0] for row in rows]
     return await _find_seqs(connection, await asking.ask(connection, query), limit=limit, offset=0, after=after)
 
 
@@ -106,19 +103,25 @@ async def read_calls(connection: AsyncConnection, organization_id: str, seqs: Se
     return [rows.to_call(found[seq]) for seq in seqs]
 
 
-async def _find_counted(
-    connection: Reader, query: CallQuery, *, limit: int, offset: int, after: Place | None
-) -> SeqPage:
+async def find_counted(
+    connection: Reader,
+    query: CallQuery,
+    *,
+    columns: Sequence[str] = counted.ONLY_SEQ,
+    limit: int,
+    offset: int = 0,
+    after: Place | None = None,
+) -> tuple[list[Row], int, int]:
+    """The rows of a page of a quick list, how many calls match in all, and how many stand before the page."""
     newest_first = query.sort != "created_at"
     if after is None:
-        seqs, total = await counted.find_seqs(
-            connection, query.counted_filter, limit=limit, offset=offset, newest_first=newest_first
+        rows, total = await counted.find_rows(
+            connection, query.counted_filter, columns=columns, limit=limit, offset=offset, newest_first=newest_first
         )
-    else:
-        seqs, total, offset = await counted.find_seqs_after(
-            connection, query.counted_filter, limit=limit, after_seq=after.seq, newest_first=newest_first
-        )
-    return SeqPage(seqs, offset, total, offset + len(seqs) < total)
+        return rows, total, offset
+    return await counted.find_rows_after(
+        connection, query.counted_filter, columns=columns, limit=limit, after_seq=after.seq, newest_first=newest_first
+    )
 
 
 async def _find_seqs(
