@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     credits_minimum: int = Field(0, ge=0, description="Least credits for a call that connected.")
     credits_hold_seconds: int = Field(60, ge=0, description="Seconds of talk whose credits are held before dialling.")
 
+    contact_gap_seconds: int = Field(
+        60, ge=0, description="Seconds after which another batch call may dial the same number; 0: at once."
+    )
+
     sip_host: str = Field("127.0.0.1", description="Address that SIP and RTP listen on (IPv4 or IPv6).")
     sip_port: int = Field(5060, ge=0, le=65535, description="Port of SIP over UDP and TCP.")
     rtp_port_min: int = Field(20000, ge=1024, le=65534, description="First port of the RTP range.")
@@ -117,6 +121,14 @@ class Settings(BaseSettings):
     speech_model: str | None = Field(None, description="Its model; required with `speech_url`.")
     speech_voices: Annotated[tuple[str, ...], NoDecode] = Field(
         ("alloy",), description="The speech server's voices that agents may use, separated by commas."
+    )
+
+    analysis_enabled: bool = Field(True, description="Have language models read calls after their end.")
+    analysis_model: str | None = Field(
+        None, description="Language model that analyses every call; by default each agent's own."
+    )
+    analysis_timeout_seconds: float = Field(
+        40.0, gt=0, le=45, description="How long a model may write at an analysis, in seconds."
     )
 
     providers: tuple[dict[str, Any], ...] = Field(

@@ -6,7 +6,6 @@ used, because they would resolve the name themselves.
 """
 
 import asyncio
-import ipaddress
 import os
 import re
 import socket
@@ -21,35 +20,20 @@ from urllib.parse import urlencode
 import httpcore2
 import httpx2
 
+from ringdown.public_address import is_public as is_public
+
 Reason = Literal["refused_address", "timeout", "connection", "too_large", "bad_url", "redirect"]
 #: `resolve(host, port)` gives the addresses of a host as texts; raises `OSError`.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-_USER_AGENT = "Ringdown/0.1"
+USER_AGENT = "Ringdown/0.1"
 _MAX_URL_LENGTH = 8192
 # One of several addresses of a name may be dead: how long it may hold up the next one.
-_NEXT_ADDRESS_S = 3.0
+NEXT_ADDRESS_S = 3.0
 _MAX_ADDRESSES = 4
 _REDIRECTS = (301, 302, 303, 307, 308)
 # Idle connections are kept per host, so that the next request to it needs no handshake.
 _MAX_CONNECTIONS, _MAX_IDLE_CONNECTIONS, _IDLE_S = 200, 50, 30.0
-
-
-def _parse_networks(networks: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    return [ipaddress.ip_network(network) for network in networks.split()]
-
-
-# What is not a public unicast address, by the registries of special-purpose addresses (RFC 6890 and its updates), and
-# the public address under which a cloud serves its machines (168.63.129.16, Azure).
-_SPECIAL_IPV4 = _parse_networks(
-    "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
-    "192.31.196.0/24 192.52.193.0/24 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 "
-    "203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 168.63.129.16/32"
-)
-# Global unicast is 2000::/3 (RFC 4291 §2.4), without Teredo and the protocol assignments, documentation and 6bone.
-_UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
-_SPECIAL_IPV6 = _parse_networks("2001::/23 2001:db8::/32 2620:4f:8000::/48 3ffe::/16 3fff::/20")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052; the last 32 bits are an IPv4 address
 
 
 class OutboundError(Exception):
@@ -72,19 +56,6 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     url: str
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is a public unicast one, also by the IPv4 address that it embeds. Raises `ValueError`."""
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(parsed, ipaddress.IPv6Address):
-        embedded = parsed.ipv4_mapped or parsed.sixtofour
-        if embedded is None and parsed in _NAT64:
-            embedded = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
-        if embedded is None:
-            return parsed in _UNICAST_IPV6 and not any(parsed in network for network in _SPECIAL_IPV6)
-        parsed = embedded
-    return not any(parsed in network for network in _SPECIAL_IPV4)
 
 
 def parse_url(url: str) -> httpx2.URL:
@@ -113,8 +84,22 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-class _AddressRefused(httpx2.ConnectError):
+class AddressRefused(httpx2.ConnectError):
     """The host has an address that is not public."""
+
+
+async def find_addresses(host: str, port: int, *, private_allowed: bool, resolve: Resolve = resolve) -> Sequence[str]:
+    """The addresses of a host that may be connected to. Raises `AddressRefused` and `httpx2.ConnectError`."""
+    try:
+        addresses = (await resolve(host, port))[:_MAX_ADDRESSES]
+    except OSError:
+        raise httpx2.ConnectError(f"{host} cannot be resolved") from None
+    if not addresses:
+        raise httpx2.ConnectError(f"{host} has no address")
+    # One private address among public ones is no accident.
+    if not private_allowed and not all(is_public(address) for address in addresses):
+        raise AddressRefused(f"{host} is not a public address")
+    return addresses
 
 
 class _GuardedBackend(httpcore2.AsyncNetworkBackend):
@@ -133,20 +118,12 @@ class _GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Resolve, check, connect. Raises `_AddressRefused` and what httpcore raises."""
-        try:
-            addresses = (await self._resolve(host, port))[:_MAX_ADDRESSES]
-        except OSError:
-            raise httpx2.ConnectError(f"{host} cannot be resolved") from None
-        if not addresses:
-            raise httpx2.ConnectError(f"{host} has no address")
-        # One private address among public ones is no accident.
-        if not self._private_allowed and not all(is_public(address) for address in addresses):
-            raise _AddressRefused(f"{host} is not a public address")
+        """Resolve, check, connect. Raises `AddressRefused` and what httpcore raises."""
+        addresses = await find_addresses(host, port, private_allowed=self._private_allowed, resolve=self._resolve)
         for address in addresses[:-1]:
             try:
                 return await self._backend.connect_tcp(
-                    address, port, _NEXT_ADDRESS_S, local_address, socket_options=socket_options
+                    address, port, NEXT_ADDRESS_S, local_address, socket_options=socket_options
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 continue
@@ -227,20 +204,24 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
 
 @cache
-def _make_tls(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:
+def _make_tls(*_environment: str | None) -> ssl.SSLContext:
     # Reading the authorities takes a tenth of a second, which a call's media clock has not: once per process.
-    del cert_file, cert_dir  # httpx reads them itself; here they tell one context from another
     return httpx2.create_ssl_context()
+
+
+def open_tls() -> ssl.SSLContext:
+    """Trusts the authorities of the environment, which httpx reads itself."""
+    return _make_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 class OutboundClient:
     """Sends requests to addresses that customers named. Keeps no cookies, and follows redirects only when told to."""
 
-    def __init__(self, *, private_allowed: bool, user_agent: str = _USER_AGENT, resolve: Resolve = resolve) -> None:
+    def __init__(self, *, private_allowed: bool, user_agent: str = USER_AGENT, resolve: Resolve = resolve) -> None:
         self._private_allowed = private_allowed
         self._resolve = resolve
         self._user_agent = user_agent
-        self._tls = _make_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        self._tls = open_tls()
         self._transport = self.open_transport()
 
     def open_transport(self, *, max_bytes: int | None = None) -> GuardedTransport:
@@ -275,7 +256,7 @@ class OutboundClient:
             raise OutboundError(
                 "timeout", f"{target.host} did not answer completely within {timeout_s:.3g} seconds."
             ) from None
-        except _AddressRefused:
+        except AddressRefused:
             raise OutboundError(
                 "refused_address",
                 f"{target.host}, or what it redirects to, is not a public address, and private ones are not allowed.",

@@ -3,6 +3,7 @@
 import array
 import asyncio
 import io
+import json
 import math
 import wave
 from collections.abc import Callable, Sequence
@@ -17,6 +18,15 @@ CHAT = "/v1/chat/completions"
 TRANSCRIPTION = "/v1/audio/transcriptions"
 SPEECH = "/v1/audio/speech"
 SUMMARY = "The parcel comes on Friday."
+#: What it makes of every call that is over.
+ANALYSIS = {
+    "summary": SUMMARY,
+    "outcome": "interested",
+    "sentiment": "positive",
+    "success": "yes",
+    "success_reason": "They have agreed on a day.",
+    "structured_data": {"day": "Friday"},
+}
 
 MS_PER_CHARACTER = 30
 #: A voice that takes this breath in its text lets a polite phone believe that it has finished.
@@ -49,20 +59,17 @@ class ScriptedServer(FakeOpenAIServer):
     summary_delay_s: float = 0.0
 
     async def _answer(self, received: Received, writer: Any) -> None:
-        self.fault = "none" if self._is_summary(received) else self._take_fault(received.path)
+        is_over = received.path == CHAT and is_of_past_call(received.fields["messages"])
+        self.fault = "none" if is_over else self._take_fault(received.path)
         if received.path == CHAT:
             answer = self._choose(received.fields["messages"])
-            if answer.text == SUMMARY:
+            if is_over:
                 await asyncio.sleep(self.summary_delay_s)
             ends = [("end_call", "{}")] if answer.ends_call else []
             self.text, self.tool_calls = answer.text, [*answer.tools, *ends]
         elif received.path == TRANSCRIPTION:
             self.transcript = self.hear() if _has_words(received.fields["file"]) else ""
         await FakeOpenAIServer._answer(self, received, writer)
-
-    @staticmethod
-    def _is_summary(received: Received) -> bool:
-        return received.path == CHAT and received.fields["messages"][0]["content"].startswith("Summarise")
 
     def _take_fault(self, path: str) -> Fault:
         for number, (at, fault) in enumerate(self.faults):
@@ -72,8 +79,9 @@ class ScriptedServer(FakeOpenAIServer):
         return "none"
 
     def _choose(self, messages: Sequence[dict[str, Any]]) -> Answer:
-        if messages[0]["content"].startswith("Summarise"):
-            return Answer(SUMMARY)
+        if is_of_past_call(messages):
+            is_summary = messages[0]["content"].startswith("Summarise")
+            return Answer(SUMMARY) if is_summary else Answer("", tools=(("record_analysis", json.dumps(ANALYSIS)),))
         last = next(message["content"] for message in reversed(messages) if message["role"] != "system")
         if self.choose is not None and (chosen := self.choose(last)) is not None:
             return chosen
@@ -87,13 +95,23 @@ class ScriptedServer(FakeOpenAIServer):
         return [pcm[at : at + 4801] for at in range(0, len(pcm), 4801)]
 
     def requests_to(self, path: str) -> list[Received]:
-        """What was asked of one endpoint."""
-        return [request for request in self.requests if request.path == path]
+        """What was asked of one endpoint in the course of calls."""
+        analyses = self.analyses()
+        return [request for request in self.requests if request.path == path and request not in analyses]
+
+    def analyses(self) -> list[Received]:
+        """The requests for a summary or an analysis of calls that are over."""
+        return [one for one in self.requests if one.path == CHAT and is_of_past_call(one.fields["messages"])]
 
     def conversations(self) -> list[list[dict[str, str]]]:
-        """The messages of each chat request that was no summary, without the system prompt."""
+        """The messages of each chat request in the course of a call, without the system prompt."""
         chats = [request.fields["messages"] for request in self.requests_to(CHAT)]
-        return [messages[1:] for messages in chats if not messages[0]["content"].startswith("Summarise")]
+        return [messages[1:] for messages in chats]
+
+
+def is_of_past_call(messages: Sequence[dict[str, Any]]) -> bool:
+    """Whether a summary or an analysis is asked for."""
+    return str(messages[0]["content"]).startswith(("Summarise", "You judge a phone call"))
 
 
 def _has_words(recording: bytes) -> bool:

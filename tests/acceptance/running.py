@@ -42,6 +42,7 @@ class Ringdown:
             "RINGDOWN_TEST_PHONE_PORT": str(self.ports["TEST_PHONE_PORT"]),
             "RINGDOWN_OUTBOUND_PEER": f"sip:ringdown:secret@{HOST}:{self.ports['PEER_PORT']}",
             "RINGDOWN_RATE_LIMIT_ENABLED": "false",
+            "RINGDOWN_PRIVATE_URLS_ALLOWED": "true",
             "PYTHONUNBUFFERED": "1",
         }
         self._process: asyncio.subprocess.Process | None = None

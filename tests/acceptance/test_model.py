@@ -91,6 +91,8 @@ async def _sample_agent_follows_the_model(client: httpx.AsyncClient, provider: S
         "greeting": "Good morning {{first_name}}, this is {{agent_name}}.",
         "name": "Parcels",
         "temperature": 0.7,
+        "success_criteria": "They agree on a day.",
+        "extraction_schema": {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]},
     })  # fmt: skip
     assert changed.status_code == 200, changed.text
 
@@ -102,14 +104,15 @@ async def find_agent(client: httpx.AsyncClient) -> str:
 
 @asynccontextmanager
 async def place_call(
-    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer, *script: str
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer, *script: str, **settings: object
 ) -> AsyncIterator[tuple[str, Phone]]:
     """A call to a phone whose words the transcription knows."""
     async with run_phone(ringdown.ports["PEER_PORT"], "--answer-after", "0", *steps(*script)) as phone:
         provider.hear = lambda: next(
             (event["detail"] for event in reversed(phone.events) if event["kind"] == "said"), ""
         )
-        body = {"agent_id": await find_agent(client), "phone_number": NUMBER, "variables": {"first_name": "Ana"}}
+        body: dict[str, object] = {"agent_id": await find_agent(client), "phone_number": NUMBER}
+        body |= {"variables": {"first_name": "Ana"}, "call_settings": settings}
         placed = await client.post("/calls", json=body)
         assert placed.status_code == 201, placed.text
         yield placed.json()["data"]["id"], phone
@@ -158,7 +161,13 @@ async def test_a_model_leads_a_call_to_its_end(
     ]
     assert not any(turn["interrupted"] for turn in turns)
     assert (call["status"], call["ended_reason"], call["summary"]) == ("completed", "agent_hangup", SUMMARY)
-    assert call["outcome"] == "contacted"
+    assert (call["outcome"], call["sentiment"]) == ("interested", "positive")
+    analysis = call["analysis"]
+    assert (analysis["is_success"], analysis["structured_data"]) == (True, {"day": "Friday"})
+    assert (analysis["source"], analysis["model"]) == ("model", "fast-model")
+    told = (await client.get("/events", params={"call_id": call_id, "sort": "created_at"})).json()["data"]
+    assert [event["event"] for event in told][-2:] == ["call.billed", "call.analyzed"]
+    assert told[-1]["data"]["analysis"] == analysis
     assert 200 <= call["latency"]["p50_ms"] < 3000
     assert call["latency"]["p95_ms"] >= call["latency"]["p50_ms"]
 
@@ -190,6 +199,7 @@ async def test_the_providers_get_what_they_need_and_no_more(
         "end_call",
         "send_digits",
         "leave_voicemail",
+        "opt_out",
     ]
     assert chat.headers["authorization"] == "Bearer key-of-the-model"
     ear = provider.requests_to(TRANSCRIPTION)[0]
@@ -198,8 +208,9 @@ async def test_the_providers_get_what_they_need_and_no_more(
     voice = provider.requests_to(SPEECH)[0]
     assert (voice.fields["model"], voice.fields["voice"], voice.fields["input"]) == ("tones", "nova", GREETING)
     assert voice.headers["authorization"] == "Bearer key-of-the-voice"
-    summary = provider.requests_to(CHAT)[-1].fields["messages"][-1]["content"]
-    assert summary == f"Agent: {GREETING}\nCaller: Bye.\nAgent: Goodbye."
+    analysis = provider.analyses()[-1]
+    assert analysis.fields["messages"][-1]["content"] == f"Agent: {GREETING}\nContact: Bye.\nAgent: Goodbye."
+    assert [tool["function"]["name"] for tool in analysis.fields["tools"]] == ["record_analysis"]
     log = (ringdown.folder / "log").read_text()
     assert not any(secret in log for secret in ("key-of-", "Ana", NUMBER))
 
@@ -215,9 +226,23 @@ async def test_a_call_has_ended_before_the_model_has_written_its_summary(
     assert (ended["status"], ended["summary"], ended["cost_credits"] > 0) == ("completed", None, True)
     assert ended["recording_url"] is not None
     summed = await wait_for_summary(client, call_id)
-    changing = ("summary", "updated_at", "recording_url")  # the link is signed anew each time
+    changing = ("summary", "outcome", "sentiment", "analysis", "updated_at", "recording_url")  # signed anew each time
     assert summed["summary"] == SUMMARY
     assert {**summed, **{name: ended[name] for name in changing}} == ended
+
+
+async def test_words_that_are_not_kept_are_summarised_and_judged_by_nobody(
+    ringdown: Ringdown, client: httpx.AsyncClient, provider: ScriptedServer
+) -> None:
+    provider.answers = {"Bye.": Answer("Goodbye.", ends_call=True)}
+    async with place_call(ringdown, client, provider, "say Bye.", "wait 30", transcription_enabled=False) as (
+        call_id,
+        _,
+    ):
+        call = await wait_for_summary(client, call_id)
+    assert (call["summary"], await read_turns(client, call_id)) == (SUMMARY, [])
+    [asked] = provider.analyses()
+    assert asked.fields["messages"][-1]["content"] == f"Agent: {GREETING}\nCaller: Bye.\nAgent: Goodbye."
 
 
 async def test_an_interrupted_answer_is_cut_to_what_was_heard(

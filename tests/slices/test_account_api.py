@@ -124,6 +124,7 @@ async def test_the_organization_shows_and_changes_what_it_has_set(client: httpx.
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"timezone": "../etc/passwd"}, "timezone"),
         ({"credits_low_mark": -1}, "credits_low_mark"),
+        ({"daily_credit_limit": -1}, "daily_credit_limit"),
         ({"id": "org_1"}, "id"),
     ):
         assert field in _refused(await client.patch(ORGANIZATION, json=body)), body
@@ -154,9 +155,17 @@ async def test_credits_show_balance_and_holds_and_the_ledger_every_amount(tenant
     talking, ringing = await tenant.place_call(agent), await tenant.place_call(agent)
     await tenant.answer_call(talking)
     await tenant.finish_call(talking, media_ms=142_000)
-    await tenant.client.patch(ORGANIZATION, json={"credits_low_mark": 67})
+    await tenant.client.patch(ORGANIZATION, json={"credits_low_mark": 77})
     answer = (await tenant.client.get(CREDITS)).json()["data"]
-    assert answer == {"balance": 66, "held": 10, "enforced": False, "low_mark": 67, "is_low": True}
+    assert answer == {
+        "balance": 66,
+        "held": 10,
+        "enforced": False,
+        "low_mark": 77,
+        "is_low": True,
+        "daily_limit": None,
+        "spent_today": 34,
+    }
     listed = (await tenant.client.get(f"{CREDITS}/ledger")).json()
     entries = listed["data"]
     assert sum(entry["amount"] for entry in entries) == 66
@@ -171,6 +180,11 @@ async def test_credits_show_balance_and_holds_and_the_ledger_every_amount(tenant
     held = (await tenant.client.get(f"{CREDITS}/ledger", params={"type": "hold", "limit": 1})).json()
     assert [entry["call_id"] for entry in held["data"]] == [ringing.id]
     assert held["pagination"] == {"total": 2, "limit": 1, "offset": 0, "has_more": True}
+    of_call = (await tenant.client.get(f"{CREDITS}/ledger", params={"call_id": talking.id, "limit": 2})).json()
+    assert [entry["type"] for entry in of_call["data"]] == ["charge", "release"]
+    assert of_call["pagination"] == {"total": 3, "limit": 2, "offset": 0, "has_more": True}
+    of_kind = (await tenant.client.get(f"{CREDITS}/ledger", params={"call_id": talking.id, "type": "hold"})).json()
+    assert (len(of_kind["data"]), of_kind["pagination"]["total"]) == (1, 1)
     assert "type" in _refused(await tenant.client.get(f"{CREDITS}/ledger", params={"type": "gift"}))
 
 

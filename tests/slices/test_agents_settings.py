@@ -62,6 +62,24 @@ async def test_an_agent_without_these_settings_has_their_defaults(tenant: Tenant
     }
 
 
+@on_sqlite
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "strin"}, "must be a JSON schema"),
+        ({"type": "array"}, "must describe an object"),
+        ({"$ref": "https://schemas.test/x"}, "must be complete in itself"),
+        ({"properties": {"a": {"patternProperties": {"^(a+)+$": {}}}}}, "must not have patternProperties"),
+        ({"description": "x" * 20_000}, "must not have more than"),
+    ],
+)
+async def test_a_schema_into_which_nothing_can_be_extracted_is_refused(
+    tenant: Tenant, schema: dict[str, Any], reason: str
+) -> None:
+    refused = await _refuse(tenant, extraction_schema=schema)
+    assert refused["extraction_schema"].startswith(reason)
+
+
 async def test_each_setting_comes_back_as_it_was_sent_and_null_takes_it_away(tenant: Tenant) -> None:
     object.__setattr__(tenant.settings, "providers", PROVIDERS)
     sent: dict[str, Any] = {

@@ -199,14 +199,12 @@ async def test_a_schedule_moved_to_now_starts(tenant: Tenant, agent: Agent) -> N
 async def test_fields_that_a_state_does_not_allow_are_named(tenant: Tenant, agent: Agent) -> None:
     made = await create(tenant, agent, contacts=[ANA])
     reasons = refused(await change(tenant, made, start_time="09:00", agent_id=agent.id, concurrency=2))
-    assert reasons == {
-        "agent_id": "cannot be changed while the batch call is active; only while it is draft",
-        "start_time": "cannot be changed while the batch call is active; only while it is draft",
-    }
+    assert reasons == {"agent_id": "cannot be changed while the batch call is active; only while it is draft"}
     assert (await change(tenant, made, concurrency=2)).json()["data"]["concurrency"] == 2
-    assert "paused" in refused(await change(tenant, made, start_time="09:00"))["start_time"]
     await act(tenant, made, "cancel")
-    assert "max_concurrent_calls" in refused(await change(tenant, made, concurrency=3))
+    refusals = refused(await change(tenant, made, concurrency=3, start_time="09:00"))
+    assert set(refusals) == {"max_concurrent_calls", "start_time"}
+    assert "paused" in refusals["start_time"]
     assert (await change(tenant, made, name="Over")).json()["data"]["name"] == "Over"
 
 

@@ -1,6 +1,7 @@
 """Holds, charges and balances on both databases."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
@@ -134,14 +135,37 @@ async def test_a_grant_is_positive(database: Database, organization_id: str) -> 
             await _grant(database, organization_id, amount)
 
 
-async def test_a_call_is_looked_up_by_an_index(sqlite_url: str) -> None:
-    database = engine.open_database(sqlite_url)
+async def test_calls_and_pages_are_looked_up_by_their_indexes(sqlite_url: str) -> None:
+    database, statements = engine.open_database(sqlite_url), list[str]()
+
+    @sa.event.listens_for(database.reader.sync_engine, "before_cursor_execute")
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            statements.append(f"EXPLAIN QUERY PLAN {statement.replace('?', str(1))}")
+
     async with database.read() as connection:
-        plan = await connection.execute(
-            sa.text(
-                "EXPLAIN QUERY PLAN SELECT id FROM ledger_entries WHERE organization_id = 'a' AND call_id = 'b'"
-                " AND kind IN ('hold', 'release', 'charge')"
-            )
-        )
-        assert "ux_ledger_entries_organization_id_call_id_kind" in str(plan.all())
+        await store.list_call_entries(connection, "org_1", "call_1")
+        await store.list_entries(connection, "org_1", limit=50, offset=0)
+        await store.list_entries(connection, "org_1", kind="hold", limit=50, offset=0)
+        plans = [str((await connection.execute(sa.text(statement))).all()) for statement in statements[:]]
     await database.close()
+    by_call, ids, _, ids_of_kind, _ = plans
+    assert "ux_ledger_entries_part (organization_id=? AND call_id=?)" in by_call
+    assert "COVERING INDEX sqlite_autoindex_ledger_entries_1 (organization_id=?)" in ids
+    assert "COVERING INDEX ix_ledger_entries_kind (organization_id=? AND kind=?)" in ids_of_kind
+    assert not any("TEMP B-TREE" in plan for plan in plans)
+
+
+async def test_the_last_steps_of_transactions_lock_in_one_order(database: Database) -> None:
+    done: list[str] = []
+
+    def make_step(name: str) -> Callable[[], Awaitable[None]]:
+        async def step() -> None:
+            done.append(name)
+
+        return step
+
+    async with database.write() as connection:
+        for name in ("calls.counts", "billing.balances"):
+            engine.get_last_steps(connection)[name] = make_step(name)
+    assert done == ["billing.balances", "calls.counts"]

@@ -9,6 +9,9 @@ from ringdown.calls import live
 from ringdown.calls.models import Call
 from tests.slices.conftest import BASE, Tenant
 
+#: What every end tells at last; where a model is to read the call, a job tells the analysis.
+LAST = ("call.billed", "call.analyzed")
+
 
 async def _list_events(tenant: Tenant, call: Call) -> list[dict[str, Any]]:
     response = await tenant.client.get(f"{BASE}/events", params={"call_id": call.id, "sort": "created_at"})
@@ -27,8 +30,8 @@ async def test_an_answered_call_is_started_joined_ended_and_billed(tenant: Tenan
     assert await tenant.finish_call(call, summary="They come. Two people.", media_ms=142_000)
     assert not await tenant.finish_call(call)  # a second end tells nothing
     found = await _list_events(tenant, call)
-    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", "call.billed"]
-    assert [one["data"]["status"] for one in found] == ["queued", "in_progress", "completed", "completed"]
+    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", *LAST]
+    assert [one["data"]["status"] for one in found] == ["queued", "in_progress", *["completed"] * 3]
     assert [one["data"]["billingStatus"] for one in found[1:3]] == ["BILLING_STATUS_PENDING", "BILLING_STATUS_BILLED"]
     data = found[2]["data"]
     stored = await tenant.get_call(call.id)
@@ -52,21 +55,21 @@ async def test_a_call_that_nobody_answers_is_started_failed_and_billed_with_noth
     )
     assert ended.status == "failed"
     found = await _list_events(tenant, call)
-    assert [one["event"] for one in found] == ["call.started", "call.failed", "call.billed"]
+    assert [one["event"] for one in found] == ["call.started", "call.failed", *LAST]
     assert found[1]["data"]["ended_reason"] == "cancelled"
     assert found[2]["data"]["billingStatus"] == "BILLING_STATUS_FREE_ZERO_EFFECTIVE_DURATION"
 
 
 async def test_a_call_without_a_number_tells_its_start_and_its_failure_at_once(tenant: Tenant) -> None:
     call = await tenant.place_call(await tenant.add_agent())
-    assert [one["event"] for one in await _list_events(tenant, call)] == ["call.started", "call.failed", "call.billed"]
+    assert [one["event"] for one in await _list_events(tenant, call)] == ["call.started", "call.failed", *LAST]
 
 
 async def test_an_answer_that_was_not_stored_is_told_before_the_end(tenant: Tenant) -> None:
     call = await _place(tenant)
     assert await tenant.finish_call(call, started_at=values.now_ms() - 5_000, media_ms=5_000)
     found = await _list_events(tenant, call)
-    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", "call.billed"]
+    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", *LAST]
     assert (found[1]["data"]["status"], found[1]["data"]["ended_reason"]) == ("in_progress", None)
 
 
@@ -78,6 +81,6 @@ async def test_clocks_that_differ_do_not_change_the_order(tenant: Tenant, monkey
     assert await tenant.finish_call(call)
     monkeypatch.undo()
     found = await _list_events(tenant, call)
-    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", "call.billed"]
+    assert [one["event"] for one in found] == ["call.started", "call.joined", "call.ended", *LAST]
     newest_first = await tenant.client.get(f"{BASE}/events", params={"call_id": call.id})
     assert [one["id"] for one in newest_first.json()["data"]] == [one["id"] for one in reversed(found)]

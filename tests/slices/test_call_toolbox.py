@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ringdown import values
 from ringdown.calls.callback import JOB_KIND
-from ringdown.calls.models import Call, ClaimedCall
+from ringdown.calls.models import Call, ClaimedCall, TranscriptTurn
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.gateway.endings import HUNG_UP_BY_US
@@ -93,6 +93,41 @@ async def test_a_tool_without_a_database_is_an_error_of_the_tool_alone(tenant: T
     claimed = await _talk(tenant, tools=("schedule_callback",))
     result = await _open_tools(tenant, claimed, [], database=_Unavailable()).call(_promise())
     assert (result.is_error, result.content) == (True, "That is not possible at the moment.")
+
+
+def _hears(*said: tuple[str, str]) -> list[TranscriptTurn]:
+    return [
+        TranscriptTurn(position=position, speaker=cast("Any", speaker), text=text, start_ms=0, end_ms=1)
+        for position, (speaker, text) in enumerate(said)
+    ]
+
+
+async def test_who_asks_for_it_is_on_the_list_during_the_call_and_is_called_by_nobody(tenant: Tenant) -> None:
+    notes: list[Any] = []
+    agent = await tenant.add_agent(outbound_number="+12025550100")
+    claimed = await tenant.answer_call(await tenant.place_call(agent))
+    waiting = await tenant.place_call(agent)
+    toolbox = _open_tools(tenant, claimed, notes)
+    asked = ToolRequest("1", "opt_out", json.dumps({"reason": "too many calls"}))
+    for _ in range(2):
+        assert (await toolbox.call(asked)).content == '{"opted_out": true}'
+    entry = (await tenant.client.get(f"{BASE}/contacts/dnc/+12025550142")).json()["data"]
+    assert (entry["source"], entry["call_id"], entry["reason"]) == ("call", claimed.call.id, "too many calls")
+    assert [details for kind, details in notes if kind == "contact.opted_out"] == [{"is_new": True}, {"is_new": False}]
+    assert (await tenant.place_call(agent)).ended_reason == "dnc_blocked"
+    assert await tenant.finish_call(waiting)
+
+
+async def test_who_asks_with_the_last_words_and_hangs_up_is_on_the_list_too(tenant: Tenant) -> None:
+    notes: list[Any] = []
+    toolbox = _open_tools(tenant, await _talk(tenant), notes)
+    await toolbox.honour(_hears(("contact", "Stop calling me!"), ("agent", "Shall I?"), ("contact", "No.")))
+    await toolbox.honour([])
+    assert (await tenant.client.get(f"{BASE}/contacts/dnc/+12025550142")).status_code == 404
+    for _ in range(2):
+        await toolbox.honour(_hears(("contact", "Hello?"), ("contact", "Stop calling me!"), ("agent", "I am sorry.")))
+    assert (await tenant.client.get(f"{BASE}/contacts/dnc/+12025550142")).json()["data"]["source"] == "call"
+    assert [kind for kind, _ in notes] == ["contact.opted_out"]
 
 
 async def test_what_no_database_keeps_ends_no_call(tenant: Tenant, tmp_path: Path) -> None:

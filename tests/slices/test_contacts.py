@@ -299,7 +299,7 @@ async def test_the_do_not_call_list_holds_each_number_once(tenant: Tenant) -> No
         "phone_numbers": ["+12025550142", "+4930123456"],
     }
     entry = (await client.get(f"{DNC}/+12025550142")).json()["data"]
-    assert (entry["id"], entry["reason"]) == ("+12025550142", "asked us")
+    assert (entry["id"], entry["reason"], entry["source"]) == ("+12025550142", "asked us", "api")
     listed = (await client.get(DNC, params={"search": "493"})).json()
     assert [each["phone_number"] for each in listed["data"]] == ["+4930123456"]
     checked = await client.post(f"{DNC}/check", json={"phone_numbers": ["2025550142", "+12025550143"]})

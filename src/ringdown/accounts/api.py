@@ -114,6 +114,9 @@ def _render_organization(organization: Organization, preferences: Preferences) -
         "default_region": preferences.default_region,
         "timezone": preferences.timezone,
         "credits_low_mark": preferences.credits_low_mark,
+        "daily_credit_limit": preferences.daily_credit_limit,
+        "recording_retention_days": preferences.recording_retention_days,
+        "transcript_retention_days": preferences.transcript_retention_days,
         "created_at": values.to_wire_time(organization.created_at),
         "updated_at": values.to_wire_time(preferences.updated_at or organization.created_at),
     }

@@ -46,6 +46,9 @@ Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_check
 Network = Annotated[str, StringConstraints(max_length=64), AfterValidator(_check_network)]
 
 
+_Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
 class UpdateApiKey(RequestBody):
     """What may be changed of a key. What is absent stays; `null` lifts the limit or allows all addresses."""
 
@@ -83,7 +86,16 @@ class UpdateOrganization(RequestBody):
         None, description="IANA name."
     )
     credits_low_mark: Annotated[int, Field(ge=0, le=_MAX_CREDITS)] | None = Field(
-        None, description="Credits below which the balance counts as low; null: never."
+        None, description="Credits below which the balance, before holds, counts as low; null: never."
+    )
+    daily_credit_limit: Annotated[int, Field(ge=0, le=_MAX_CREDITS)] | None = Field(
+        None, description="Credits that the calls of one day may hold and cost, by `timezone`; null: no limit."
+    )
+    recording_retention_days: _Days | None = Field(
+        None, description="Recordings are deleted so many days after their calls began; null: never."
+    )
+    transcript_retention_days: _Days | None = Field(
+        None, description="The same for transcripts, summaries, analyses and details of events."
     )
 
 
@@ -113,5 +125,8 @@ class OrganizationObject(BaseModel):
     default_region: str | None
     timezone: str | None
     credits_low_mark: int | None
+    daily_credit_limit: int | None
+    recording_retention_days: int | None
+    transcript_retention_days: int | None
     created_at: str
     updated_at: str

@@ -14,7 +14,7 @@ from ringdown.db import engine
 from ringdown.db.engine import Database
 from ringdown.errors import Conflict, Forbidden, NotFound, Unauthorized, invalid
 from ringdown.web import idempotency
-from ringdown.web.context import Authenticate, Caller
+from ringdown.web.caller import Authenticate, Caller
 
 _log = structlog.get_logger(__name__)
 

@@ -107,12 +107,15 @@ async def list_organizations(connection: AsyncConnection) -> list[Organization]:
     return [Organization(*row) for row in await connection.execute(query)]
 
 
-async def take_call_seq(connection: AsyncConnection, organization_id: str, now_ms: int) -> tuple[int, int]:
+async def take_call_seq(
+    connection: AsyncConnection, organization_id: str, now_ms: int, *, count: int = 1
+) -> tuple[int, int]:
     """The `seq` and the `created_at` of the organization's next call: neither is smaller than the last one's.
 
-    Locks the organization's row until the transaction ends. Raises `NotFound`.
+    The `seq` is that of the last one where `count` calls are to come. Locks the organization's row until the
+    transaction ends. Raises `NotFound`.
     """
-    parameters = {"organization_id": organization_id, "now_ms": now_ms}
+    parameters = {"organization_id": organization_id, "now_ms": now_ms, "count": count}
     row = (await connection.execute(_TAKE_CALL_SEQ, parameters)).one_or_none()
     if row is None:
         raise NotFound("Organization", organization_id)
@@ -218,7 +221,7 @@ _TAKE_CALL_SEQ = (
     sa.update(organizations)
     .where(organizations.c.id == sa.bindparam("organization_id"))
     .values(
-        call_seq=organizations.c.call_seq + 1,
+        call_seq=organizations.c.call_seq + sa.bindparam("count", type_=sa.BigInteger),
         last_call_at=sa.case((organizations.c.last_call_at > _NOW_MS, organizations.c.last_call_at), else_=_NOW_MS),
     )
     .returning(organizations.c.call_seq, organizations.c.last_call_at)

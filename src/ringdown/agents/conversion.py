@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ringdown import errors, values
+from ringdown.agents import extraction
 from ringdown.agents.models import (
     Agent,
     Greeting,
@@ -47,7 +48,8 @@ _REQUIRED_FIELDS = ("name", "system_prompt", "status")
 def read_changes(body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
     """The fields of `Agent` that the body sets, except the names of voices, models and recognizers.
 
-    `greeting` is the agent's present one. Raises `ValidationFailed` when two spellings contradict each other.
+    `greeting` is the agent's present one. Raises `ValidationFailed` when two spellings contradict each other, or for a
+    schema that cannot be used.
     """
     sent = body.model_fields_set
     changes: dict[str, Any] = {name: getattr(body, name) for name in _REQUIRED_FIELDS if getattr(body, name)}
@@ -61,7 +63,16 @@ def read_changes(body: UpdateAgent, *, greeting: Greeting) -> dict[str, Any]:
         changes["inactivity_messages"] = _read_inactivity_messages(body)
     if "vad_settings" in sent:
         changes["vad"] = _read_vad(body.vad_settings or VadSettingsBody())
+    if body.extraction_schema is not None:
+        _check_extraction_schema(body.extraction_schema)
     return {**changes, **_read_calling(body)}
+
+
+def _check_extraction_schema(schema: dict[str, Any]) -> None:
+    try:
+        extraction.check_schema(schema)
+    except ValueError as error:
+        raise errors.invalid("extraction_schema", str(error)) from None
 
 
 def _read_calling(body: UpdateAgent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ringdown.voice.flow_nodes import FlowError
 from ringdown.voice.ports import ProviderError
 
 # The other built-in tools follow the words, for which nodes have fields of their own.
-_NODE_TOOLS = frozenset(("schedule_callback", "search_knowledge"))
+_NODE_TOOLS = frozenset(("schedule_callback", "search_knowledge", "opt_out"))
 
 
 class VoiceProviderFailed(errors.RingdownError):

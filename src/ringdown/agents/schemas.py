@@ -76,8 +76,10 @@ class UpdateAgent(RequestBody):
     flow: FlowDocument | None = None
     template_id: str | None = Field(None, description="Fills what is not given when the agent is created.")
     call_template_name: str | None = None
-    success_criteria: str | None = None
-    extraction_schema: dict[str, Any] | None = None
+    success_criteria: str | None = Field(None, description="When a call is a success, for its analysis.")
+    extraction_schema: dict[str, Any] | None = Field(
+        None, description="JSON schema of an object into which the analysis extracts a call."
+    )
     recognizer: str | None = Field(None, description="Name of a speech-to-text provider.")
     fallbacks: FallbacksBody | None = None
     languages: Annotated[list[LanguageTag], Field(max_length=20)] | None = Field(

@@ -9,6 +9,7 @@ from ringdown.agents import store as agent_store
 from ringdown.agents import template_api, version_api
 from ringdown.api import document, health, join, reference
 from ringdown.batch_calls import api as batch_api
+from ringdown.batch_calls import following as _following  # noqa: F401, registers what follows the end of a call
 from ringdown.batch_calls import service as batch_service
 from ringdown.billing import api as billing_api
 from ringdown.calls import api as calls_api
@@ -20,6 +21,7 @@ from ringdown.db.engine import Database
 from ringdown.knowledge import api as knowledge_api
 from ringdown.knowledge.documents import DocumentStore
 from ringdown.outbound import OutboundClient
+from ringdown.privacy import api as privacy_api
 from ringdown.providers import embedding
 from ringdown.providers.registry import read_providers
 from ringdown.secret import SecretBox
@@ -76,6 +78,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         webhook_api.new_router(box),
         delivery_api.router,
         event_api.router,
+        privacy_api.router,
         account_api.router,
         account_api.organization_router,
         billing_api.router,

@@ -32,6 +32,7 @@ from ringdown.contacts.schemas import (
     ImportObject,
 )
 from ringdown.knowledge.schemas import KnowledgeBaseObject, PassagesObject, SourceObject
+from ringdown.privacy.schemas import ErasureObject
 from ringdown.telephony.carrier_schemas import AvailableNumberObject, CredentialObject, WebhookUrlObject
 from ringdown.telephony.number_schemas import AgentNumbersObject, NumberObject, UnassignedNumberObject
 from ringdown.telephony.schemas import TrunkObject
@@ -100,6 +101,7 @@ _ANSWERS = (
     AgentVersionObject,
     ApiKeyObject,
     CreditsObject,
+    ErasureObject,
     EventObject,
     LedgerEntryObject,
     NewApiKeyObject,

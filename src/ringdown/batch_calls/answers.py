@@ -13,6 +13,13 @@ from ringdown.batch_calls.models import (
 )
 
 
+class RetryRuleObject(BaseModel):
+    """How often a contact is called again whose call has ended in one way."""
+
+    attempts: int
+    delay_minutes: list[int] | None
+
+
 class BatchCallObject(BaseModel):
     """A batch call. What is not known yet, or not set, is null."""
 
@@ -33,7 +40,7 @@ class BatchCallObject(BaseModel):
     pending: int = Field(description="Contacts that are not done with.")
     created_at: str
     updated_at: str
-    status_reason: str | None = Field(description="Why it has failed, or was paused by itself.")
+    status_reason: str | None = Field(description="Why it has failed, or has paused by itself.")
     contact_source: ContactSource
     contact_folder_id: str | None
     phone_number_ids: list[str] = Field(description="None: the agent's outbound numbers.")
@@ -46,7 +53,20 @@ class BatchCallObject(BaseModel):
     calls_per_second: float | None
     retry_failed: bool
     retry_delay_minutes: list[int]
+    retry_rules: dict[str, RetryRuleObject] = Field(description="By `ended_reason`.")
+    max_credits: int | None
+    max_failure_rate: float
+    min_answer_rate: float | None
     metadata: dict[str, Any]
+    progress: float = Field(description="How much is done, in percent of the contacts.")
+    calling: int = Field(description="Contacts that are being called.")
+    retrying: int = Field(description="Contacts that wait to be called once more.")
+    attempts: int = Field(description="Calls that were dialled and have ended.")
+    answered: int = Field(description="Those of them that were answered.")
+    next_call_at: str | None = Field(description="The next place in the schedule.")
+    estimated_completion_at: str | None = Field(
+        description="If it goes on as in the last 15 minutes; null while that is not known."
+    )
     started_at: str | None
     paused_at: str | None
     resumed_at: str | None

@@ -1,10 +1,13 @@
 """Routes of batch calls."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ringdown.batch_calls import contact_api, course, rendering, schemas, service, store
+from ringdown import values
+from ringdown.batch_calls import contact_api, course, figure_store, rendering, retry, schemas, service, store
 from ringdown.batch_calls.models import BatchCall
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
@@ -42,6 +45,7 @@ def new_router() -> APIRouter:
         ("pause", "Pause a batch call", pause_batch_call),
         ("resume", "Resume a batch call", resume_batch_call),
         ("cancel", "Cancel a batch call", cancel_batch_call),
+        ("retry", "Retry the failed contacts of a batch call", retry_batch_call),
     ):
         router.post(f"{path}/{name}", summary=summary, status_code=201, responses=acted)(act)
     contact_api.add_routes(router)
@@ -62,13 +66,7 @@ async def list_batch_calls(
         found, total = await store.list_batch_calls(
             connection, caller.organization_id, status=wanted, limit=page.limit, offset=page.offset
         )
-        numbers = await store.list_numbers(
-            connection,
-            caller.organization_id,
-            number_ids={number_id for batch in found for number_id in batch.phone_number_ids},
-            agent_ids={batch.agent_id for batch in found},
-        )
-    rendered = [rendering.render_batch_call(batch, numbers) for batch in found]
+        rendered = await _render_all(connection, caller.organization_id, found)
     return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(rendered)))
 
 
@@ -109,8 +107,8 @@ async def update_batch_call(
 ) -> Response:
     """Change the fields that are sent; PUT and PATCH do the same.
 
-    The schedule may be changed while the batch call is a draft, scheduled or paused; contacts that wait to be called
-    are then spread anew.
+    A changed schedule spreads the contacts that wait to be called anew; those that are being called or are done stay
+    as they are.
     """
     batch = await service.update_batch_call(
         context.get_database(request),
@@ -166,9 +164,34 @@ async def cancel_batch_call(request: Request, caller: AuthenticatedCaller, batch
     return envelope.respond_created(request, await _render(request, batch))
 
 
+async def retry_batch_call(
+    request: Request, caller: AuthenticatedCaller, batch_call_id: str, body: schemas.RetryBatchCall | None = None
+) -> Response:
+    """Call contacts that have failed once more, with all their attempts; a completed batch call is active again."""
+    batch = await retry.retry_batch_call(
+        context.get_database(request),
+        organization_id=caller.organization_id,
+        batch_call_id=batch_call_id,
+        reasons=(body or schemas.RetryBatchCall()).reasons,
+    )
+    return envelope.respond_created(request, await _render(request, batch))
+
+
 async def _render(request: Request, batch: BatchCall) -> dict[str, object]:
     async with context.get_database(request).read() as connection:
-        numbers = await store.list_numbers(
-            connection, batch.organization_id, number_ids=batch.phone_number_ids, agent_ids=[batch.agent_id]
-        )
-    return rendering.render_batch_call(batch, numbers)
+        [rendered] = await _render_all(connection, batch.organization_id, [batch])
+    return rendered
+
+
+async def _render_all(
+    connection: AsyncConnection, organization_id: str, batches: Sequence[BatchCall]
+) -> list[dict[str, object]]:
+    now = values.now_ms()
+    figures = await figure_store.count_figures(connection, organization_id, batches, now_ms=now)
+    numbers = await store.list_numbers(
+        connection,
+        organization_id,
+        number_ids={number_id for batch in batches for number_id in batch.phone_number_ids},
+        agent_ids={batch.agent_id for batch in batches},
+    )
+    return [rendering.render_batch_call(batch, numbers, figures[batch.id], now_ms=now) for batch in batches]

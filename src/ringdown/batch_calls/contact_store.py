@@ -1,6 +1,6 @@
 """Rows of the contacts of batch calls; the counts on the batch are kept by whoever changes a contact's state."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,10 @@ from ringdown.db import engine
 _columns = batch_contacts.c
 #: A statement of PostgreSQL may take 60 seconds.
 DELETED_AT_ONCE = 100_000
+# What changes in the course of a contact.
+_STATE = (
+    "status", "attempts", "earlier_attempts", "scheduled_at", "call_id", "called_at", "reason", "outcome", "updated_at",
+)  # fmt: skip
 
 
 async def insert_contacts(connection: AsyncConnection, contacts: Sequence[BatchContact]) -> set[str]:
@@ -31,11 +35,14 @@ async def insert_contacts(connection: AsyncConnection, contacts: Sequence[BatchC
 
 
 async def update_contacts(connection: AsyncConnection, contacts: Sequence[BatchContact]) -> None:
-    """Store the states of contacts that exist, by their key and nothing else, for the same reason."""
+    """Store how far contacts are that exist, by their key and nothing else, for the same reason.
+
+    Their batch must have been locked before they were read.
+    """
     if not contacts:
         return
     insert = engine.insert(connection, batch_contacts)
-    states = {name: getattr(insert.excluded, name) for name in ("status", "scheduled_at", "reason", "updated_at")}
+    states = {name: getattr(insert.excluded, name) for name in _STATE}
     key = [_columns.organization_id, _columns.batch_call_id, _columns.position]
     await connection.execute(insert.on_conflict_do_update(index_elements=key, set_=states), _to_rows(contacts))
 
@@ -76,6 +83,32 @@ async def list_contacts_by_status(
     return found, total
 
 
+async def find_called(connection: AsyncConnection, organization_id: str, call_id: str) -> BatchContact | None:
+    """The contact that is being called by this call, or None."""
+    condition = (_columns.organization_id == organization_id) & (_columns.call_id == call_id)
+    row = (await connection.execute(select_called().where(condition))).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+def select_called(*columns: Any) -> sa.Select[Any]:
+    """Contacts that are being called, by the index of those alone.
+
+    SQLite would rather read all contacts of an organization; for a hint it must see the state.
+    """
+    is_calling = _columns.status == sa.literal_column("'calling'")
+    hint = "INDEXED BY ix_batch_contacts_calling"
+    return sa.select(*(columns or _columns)).where(is_calling).with_hint(batch_contacts, hint, "sqlite")
+
+
+async def revise_outcome(
+    connection: AsyncConnection, organization_id: str, batch_call_id: str, *, number: str, call_id: str, outcome: str
+) -> None:
+    """Set what a call to the contact with this number achieved, which is known later; nothing after a later call."""
+    is_called = (_columns.phone_number == number) & (_columns.call_id == call_id)
+    condition = _is_of_batch(organization_id, batch_call_id) & is_called
+    await connection.execute(batch_contacts.update().where(condition).values(outcome=outcome))
+
+
 async def list_open_contacts(
     connection: AsyncConnection, organization_id: str, batch_call_id: str, *, position: int, limit: int
 ) -> list[BatchContact]:
@@ -86,6 +119,30 @@ async def list_open_contacts(
         & (_columns.position >= position)
         & (_columns.position < position + limit)
         & _columns.status.in_(OPEN_STATUSES),
+    )
+
+
+async def list_failed_contacts(
+    connection: AsyncConnection,
+    organization_id: str,
+    batch_call_id: str,
+    *,
+    reasons: Collection[str],
+    failed_until: int,
+    position: int,
+    limit: int,
+) -> list[BatchContact]:
+    """The first `limit` contacts from `position` on that have failed for one of these reasons, and not after then."""
+    return await _list(
+        connection,
+        _is_of_batch(organization_id, batch_call_id)
+        & (_columns.status == "failed")
+        & (_columns.position >= position)
+        & _columns.reason.in_(reasons)
+        & (_columns.updated_at <= failed_until),
+        limit=limit,
+        # SQLite would rather read all contacts, of whom few may have failed.
+        hint="INDEXED BY ix_batch_contacts_status",
     )
 
 
@@ -102,8 +159,12 @@ async def delete_contacts(
     await connection.execute(batch_contacts.delete().where(condition, _columns.position < position + limit))
 
 
-async def _list(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[BatchContact]:
-    query = batch_contacts.select().where(condition).order_by(_columns.position)
+async def _list(
+    connection: AsyncConnection, condition: sa.ColumnElement[bool], *, limit: int | None = None, hint: str = ""
+) -> list[BatchContact]:
+    query = batch_contacts.select().where(condition).order_by(_columns.position).limit(limit)
+    if hint:
+        query = query.with_hint(batch_contacts, hint, "sqlite")
     rows = await connection.execute(query)
     return [_from_row(row) for row in rows]
 

@@ -8,11 +8,12 @@ from typing import Any
 from ringdown import errors
 from ringdown.batch_calls import membership, zones
 from ringdown.batch_calls.membership import Sources
-from ringdown.batch_calls.models import DEFAULT_RETRY_DELAYS_MINUTES, BatchCall, NewContact
+from ringdown.batch_calls.models import DEFAULT_RETRY_DELAYS_MINUTES, BatchCall, NewContact, RetryRule
 from ringdown.batch_calls.schemas import (
     AddContacts,
     ContactBody,
     CreateBatchCall,
+    RetryRulesBody,
     ScheduleBatchCall,
     UpdateBatchCall,
 )
@@ -20,7 +21,16 @@ from ringdown.errors import FieldError
 
 # These have rules of their own below, or are no fields of a batch call.
 _READ_APART = frozenset(
-    ("schedule_type", "scheduled_at", "retry_failed", "retry_attempts", "concurrency", "contact_ids", "contacts")
+    (
+        "schedule_type",
+        "scheduled_at",
+        "retry_failed",
+        "retry_attempts",
+        "retry_rules",
+        "concurrency",
+        "contact_ids",
+        "contacts",
+    )
 )
 _LISTS: Mapping[str, Callable[[list[Any]], tuple[Any, ...]]] = {
     "phone_number_ids": lambda ids: tuple(dict.fromkeys(ids)),
@@ -44,6 +54,8 @@ def read_batch_call(body: UpdateBatchCall, present: BatchCall) -> BatchCall:
         name: _DEFAULTS[name] if value is None else _LISTS[name](value) if name in _LISTS else value
         for name, value in sent.items()
     }
+    if "retry_rules" in body.model_fields_set:
+        changes["retry_rules"] = {} if body.retry_rules is None else _read_rules(body.retry_rules)
     batch = _read_retries(body, dataclasses.replace(present, **changes))
     batch = _read_start(body, batch)
     if batch.start_time is not None and batch.start_time == batch.end_time:
@@ -95,6 +107,17 @@ def _read_retries(body: UpdateBatchCall, batch: BatchCall) -> BatchCall:
     elif body.retry_failed is not None and body.retry_failed != (attempts > 0):
         raise errors.invalid("retry_attempts", "and retry_failed contradict each other; send one of them")
     return dataclasses.replace(batch, retry_failed=attempts > 0, retry_attempts=attempts)
+
+
+def _read_rules(body: RetryRulesBody) -> dict[str, RetryRule]:
+    sent = {reason: getattr(body, reason) for reason in RetryRulesBody.model_fields}
+    return {
+        reason: RetryRule(
+            attempts=rule.attempts, delay_minutes=None if rule.delay_minutes is None else tuple(rule.delay_minutes)
+        )
+        for reason, rule in sent.items()
+        if rule is not None
+    }
 
 
 def _read_start(body: UpdateBatchCall, batch: BatchCall) -> BatchCall:

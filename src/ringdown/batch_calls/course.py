@@ -1,5 +1,7 @@
 """The use cases of a batch call's course: scheduled, started, paused, resumed, cancelled; each is one transaction."""
 
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
@@ -45,7 +47,7 @@ async def resume_batch_call(database: Database, *, organization_id: str, batch_c
     async with database.write() as connection:
         batch = await _get(connection, organization_id, batch_call_id, "resume")
         await check_start(connection, batch)
-        return await _run(connection, batch, "resume", now_ms=now, resumed_at=now)
+        return await _run(connection, batch, "resume", now_ms=now, resumed_at=now, recent_endings="")
 
 
 async def cancel_batch_call(database: Database, *, organization_id: str, batch_call_id: str) -> BatchCall:
@@ -111,7 +113,7 @@ async def check_start(connection: AsyncConnection, batch: BatchCall) -> None:
 
 
 async def _run(
-    connection: AsyncConnection, batch: BatchCall, action: Action, *, now_ms: int, **fields: int
+    connection: AsyncConnection, batch: BatchCall, action: Action, *, now_ms: int, **fields: Any
 ) -> BatchCall:
     to: BatchStatus = "active" if _is_due(batch, now_ms) else "scheduled"
     if to == "active" and batch.started_at is None:
@@ -121,6 +123,7 @@ async def _run(
 
 
 async def _spread(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> BatchCall:
+    spreading.check_length(batch)
     batch = await spreading.begin(connection, batch, now_ms=now_ms)
     if batch.status == "scheduled":
         await queue.defer_job(

@@ -6,7 +6,7 @@ from typing import Literal
 from ringdown import errors
 from ringdown.batch_calls.models import BatchStatus
 
-Action = Literal["schedule", "activate", "pause", "resume", "cancel", "complete", "fail"]
+Action = Literal["schedule", "activate", "pause", "resume", "cancel", "complete", "retry", "fail"]
 _Table = Mapping[Action, Mapping[BatchStatus, tuple[BatchStatus, ...]]]
 
 #: By action: the states it is allowed in, and those it may lead to from there.
@@ -23,6 +23,8 @@ TRANSITIONS: _Table = {
     },
     # The last call of a paused batch may end while it is paused.
     "complete": {"active": ("completed",), "paused": ("completed",)},
+    # Contacts that have failed are called once more.
+    "retry": {"active": ("active",), "paused": ("paused",), "completed": ("active",)},
     "fail": {"scheduled": ("failed",), "active": ("failed",), "paused": ("failed",)},
 }
 _PARTICIPLES: Mapping[Action, str] = {
@@ -32,6 +34,7 @@ _PARTICIPLES: Mapping[Action, str] = {
     "resume": "resumed",
     "cancel": "cancelled",
     "complete": "completed",
+    "retry": "retried",
     "fail": "failed",
 }
 
@@ -56,12 +59,16 @@ _WHILE_DIALLING = _ALWAYS | {
     "retry_failed",
     "retry_attempts",
     "retry_delay_minutes",
+    "retry_rules",
+    "max_credits",
+    "max_failure_rate",
+    "min_answer_rate",
 }
 #: The fields that may be changed, by state.
 EDITABLE: Mapping[BatchStatus, frozenset[str]] = {
     "draft": _WHILE_DIALLING | SCHEDULE_FIELDS | {"agent_id"},
     "scheduled": _WHILE_DIALLING | SCHEDULE_FIELDS,
-    "active": _WHILE_DIALLING,
+    "active": _WHILE_DIALLING | SCHEDULE_FIELDS,
     "paused": _WHILE_DIALLING | SCHEDULE_FIELDS,
     "completed": _ALWAYS,
     "failed": _ALWAYS,

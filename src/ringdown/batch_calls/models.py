@@ -18,6 +18,19 @@ OPEN_STATUSES: tuple[ContactStatus, ...] = ("pending", "scheduled")
 DEFAULT_CONCURRENCY = 10
 #: `retry_failed` alone: at most two more attempts, so many minutes after the one before.
 DEFAULT_RETRY_DELAYS_MINUTES = (30, 120)
+#: A batch call of whose last calls more than this share failed through no fault of those called pauses itself.
+DEFAULT_MAX_FAILURE_RATE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """How often, and after how many minutes, a contact is called again whose call has ended in one way.
+
+    `attempts` counts all further attempts of a contact, whatever ended those before; without delays the batch's hold.
+    """
+
+    attempts: int
+    delay_minutes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +69,21 @@ class BatchCall:
     retry_failed: bool = False
     retry_attempts: int = 0
     retry_delay_minutes: tuple[int, ...] = DEFAULT_RETRY_DELAYS_MINUTES
+    retry_rules: Mapping[str, RetryRule] = field(default_factory=dict)
+    """By ended reason; for all others `retry_attempts` holds."""
+    max_credits: int | None = None
+    max_failure_rate: float = DEFAULT_MAX_FAILURE_RATE
+    """1 never pauses it."""
+    min_answer_rate: float | None = None
+    recent_endings: str = ""
+    """What `breaker` remembers."""
     metadata: Mapping[str, object] = field(default_factory=dict)
     total_contacts: int = 0
     completed_contacts: int = 0
     failed_contacts: int = 0
+    dialled_calls: int = 0
+    """Calls that were dialled and have ended; `answered_calls` those of them that were answered."""
+    answered_calls: int = 0
     spread_position: int = 0
     spread_from: int | None = None
     spread_days: Mapping[str, int] = field(default_factory=dict)
@@ -105,6 +129,8 @@ class BatchContact:
     timezone: str | None = None
     status: ContactStatus = "pending"
     attempts: int = 0
+    earlier_attempts: int = 0
+    """Those before somebody asked to retry it: they do not count towards what is allowed."""
     scheduled_at: int | None = None
     call_id: str | None = None
     called_at: int | None = None

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from ringdown import values
-from ringdown.batch_calls import zones
+from ringdown.batch_calls import progress, zones
 from ringdown.batch_calls.membership import Additions
 from ringdown.batch_calls.models import BatchCall, BatchContact
+from ringdown.batch_calls.progress import Figures
 from ringdown.telephony.store import PhoneNumber
 
 
-def render_batch_call(batch: BatchCall, numbers: Mapping[str, PhoneNumber]) -> dict[str, object]:
+def render_batch_call(
+    batch: BatchCall, numbers: Mapping[str, PhoneNumber], figures: Figures, *, now_ms: int
+) -> dict[str, object]:
     """The batch call; `numbers` holds at least those that it calls from, by id."""
     return {
         "id": batch.id,
@@ -43,13 +46,33 @@ def render_batch_call(batch: BatchCall, numbers: Mapping[str, PhoneNumber]) -> d
         "calls_per_second": batch.calls_per_second,
         "retry_failed": batch.retry_failed,
         "retry_delay_minutes": batch.retry_delay_minutes,
+        "retry_rules": {
+            reason: {"attempts": rule.attempts, "delay_minutes": rule.delay_minutes}
+            for reason, rule in batch.retry_rules.items()
+        },
+        "max_credits": batch.max_credits,
+        "max_failure_rate": batch.max_failure_rate,
+        "min_answer_rate": batch.min_answer_rate,
         "metadata": batch.metadata,
+        "progress": progress.compute_percent(batch),
+        "calling": figures.calling,
+        "retrying": figures.retrying,
+        "attempts": batch.dialled_calls,
+        "answered": batch.answered_calls,
+        "next_call_at": values.to_wire_time(_find_next_call(batch, figures, now_ms=now_ms)),
+        "estimated_completion_at": values.to_wire_time(progress.estimate_completion(batch, figures, now_ms=now_ms)),
         "started_at": values.to_wire_time(batch.started_at),
         "paused_at": values.to_wire_time(batch.paused_at),
         "resumed_at": values.to_wire_time(batch.resumed_at),
         "completed_at": values.to_wire_time(batch.ended_at) if batch.status == "completed" else None,
         "cancelled_at": values.to_wire_time(batch.ended_at) if batch.status == "cancelled" else None,
     }
+
+
+def _find_next_call(batch: BatchCall, figures: Figures, *, now_ms: int) -> int | None:
+    if batch.status not in ("scheduled", "active") or figures.next_slot is None:
+        return None
+    return max(figures.next_slot, now_ms)
 
 
 def _find_first_number(batch: BatchCall, numbers: Mapping[str, PhoneNumber]) -> str | None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ringdown.batch_calls.models import BatchCall
+from ringdown.batch_calls import zones
+from ringdown.batch_calls.models import BatchCall, BatchContact
 from ringdown.batch_calls.windows import Window, begin_day, to_local
 
 #: A schedule that would take longer is refused.
@@ -14,6 +15,13 @@ MAX_DAYS = 3650
 def read_window(batch: BatchCall) -> Window:
     """When the contacts of a batch call may be called."""
     return Window.parse(batch.start_time, batch.end_time, batch.working_days)
+
+
+def find_slot(batch: BatchCall, contact: BatchContact, *, not_before: int) -> int:
+    """The first instant from `not_before` on at which the contact may be called, by its own clock."""
+    batch_zone = zones.get_zone(batch.timezone)
+    clock = zones.choose_zone(own=contact.timezone, phone_number=contact.phone_number, batch_zone=batch_zone)
+    return read_window(batch).find_opening(max(not_before, batch.spread_from or 0), clock)
 
 
 def estimate_days(batch: BatchCall) -> int:

@@ -9,10 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, JsonVal
 from ringdown.agents.setting_schemas import RequestBody, other_name
 from ringdown.batch_calls import zones
 from ringdown.batch_calls.models import ContactSource, RotationStrategy, ScheduleType
+from ringdown.calls.models import EndedReason
 
 MAX_BULK_IDS = 1000
 _MAX_DELAY_MINUTES = 7 * 24 * 60
 _MAX_RETRIES = 10
+_MAX_CREDITS = 10**15
 
 
 def _check_not_blank(text: str) -> str:
@@ -76,6 +78,30 @@ class ContactBody(RequestBody):
     metadata: Annotated[None, other_name("custom_fields"), _ObjectOfOtherName] = None
 
 
+class RetryRuleBody(RequestBody):
+    """How often a contact is called again whose call has ended in this way."""
+
+    attempts: Annotated[int, Field(ge=0, le=_MAX_RETRIES)] = Field(
+        description="Further attempts, those after other endings among them; 0 for none."
+    )
+    delay_minutes: Delays | None = Field(None, description="As `retry_delay_minutes`, which holds by default.")
+
+
+class RetryRulesBody(RequestBody):
+    """By how a call has ended; what is not named follows `retry_attempts`."""
+
+    busy: RetryRuleBody | None = None
+    no_answer: RetryRuleBody | None = None
+    voicemail: RetryRuleBody | None = None
+    unreachable: RetryRuleBody | None = None
+    declined: RetryRuleBody | None = Field(None, description="Not retried without a rule.")
+    inactivity: RetryRuleBody | None = Field(None, description="Not retried without a rule.")
+    no_media: RetryRuleBody | None = None
+    carrier_error: RetryRuleBody | None = None
+    provider_error: RetryRuleBody | None = None
+    internal_error: RetryRuleBody | None = None
+
+
 class UpdateBatchCall(RequestBody):
     """Changes of a batch call; what is not sent stays, and null means the default."""
 
@@ -107,6 +133,18 @@ class UpdateBatchCall(RequestBody):
     retry_attempts: Annotated[int, Field(ge=0, le=_MAX_RETRIES)] | None = None
     retry_delay_minutes: Delays | None = Field(
         None, description="Before each retry; the last one goes on for all that follow. A number is a list of one."
+    )
+    retry_rules: RetryRulesBody | None = Field(None, description="Other retries for single endings.")
+    max_credits: Annotated[int, Field(ge=1, le=_MAX_CREDITS)] | None = Field(
+        None, description="The budget: no call is placed that might cost more than is left of it."
+    )
+    max_failure_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
+        None,
+        description="Pauses by itself when more than this share of the last 50 calls failed at the carrier, at a "
+        "provider or here; 0.5 by default, 1 never.",
+    )
+    min_answer_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
+        None, description="Pauses by itself when a smaller share of the last 50 calls was answered; off by default."
     )
     metadata: dict[str, JsonValue] | None = Field(None, description="Kept with the batch call and returned as it is.")
 
@@ -160,6 +198,16 @@ class ScheduleBatchCall(RequestBody):
 
     scheduled_at: Instant | None = None
     timezone: Zone | None = None
+
+
+class RetryBatchCall(RequestBody):
+    """Which of the contacts that have failed are to be called once more."""
+
+    reasons: Annotated[list[EndedReason], Field(min_length=1, max_length=50)] | None = Field(
+        None,
+        description="Only those that have failed so. By default all but those who declined, were silent or hung up on, "
+        "whose number is none or must not be called, and those whose phone may have rung (`recovered_after_crash`).",
+    )
 
 
 class BulkDeleteBatchCalls(RequestBody):

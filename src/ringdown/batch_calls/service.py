@@ -8,7 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
 from ringdown.agents import store as agent_store
-from ringdown.batch_calls import contact_store, conversion, course, lifecycle, membership, spreading, standing, store
+from ringdown.batch_calls import (
+    contact_store,
+    conversion,
+    course,
+    lifecycle,
+    membership,
+    pace_store,
+    spreading,
+    standing,
+    store,
+)
 from ringdown.batch_calls.membership import Additions
 from ringdown.batch_calls.models import BatchCall
 from ringdown.batch_calls.schemas import AddContacts, CreateBatchCall, UpdateBatchCall
@@ -141,6 +151,7 @@ async def has_live_calls(connection: AsyncConnection, organization_id: str, agen
 
 async def _delete(connection: AsyncConnection, batch: BatchCall) -> None:
     await store.delete_batch_call(connection, batch.organization_id, batch.id)
+    await pace_store.delete_pace(connection, batch.organization_id, batch.id)
     for position in range(0, batch.total_contacts, contact_store.DELETED_AT_ONCE):
         await contact_store.delete_contacts(connection, batch.organization_id, batch.id, position=position)
 

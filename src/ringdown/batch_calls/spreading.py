@@ -39,8 +39,7 @@ def check_length(batch: BatchCall) -> None:
 
 
 async def begin(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> BatchCall:
-    """Spread all open contacts of a locked batch call anew, from its start or from now; those done stay as they are."""
-    check_length(batch)
+    """Spread all open contacts of a locked batch call anew, from its start or from now; all others stay as they are."""
     fresh = dataclasses.replace(
         batch,
         spread_position=0,

@@ -1,6 +1,5 @@
 """Moves a batch call from one state to another, and tells customers in the same transaction."""
 
-import dataclasses
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,10 +14,12 @@ from ringdown.webhooks.models import EventType
 async def change_status(
     connection: AsyncConnection, batch: BatchCall, action: Action, *, to: BatchStatus, now_ms: int, **fields: Any
 ) -> BatchCall:
-    """Store the batch call, which is locked, in the state that the action leads to; `fields` change with it."""
+    """Store the state that the action leads to for the batch call, which is locked; `fields` change with it."""
     lifecycle.check_transition(action, batch.status, to)
-    changed = dataclasses.replace(batch, status=to, updated_at=now_ms, **{"status_reason": None, **fields})
-    await store.update_batch_call(connection, changed)
+    # What is told of it is in order, also when the clock that told the last change is ahead of this one.
+    now_ms = max(now_ms, batch.updated_at)
+    changes = {"status_reason": None, **fields, "status": to, "updated_at": now_ms}
+    changed = await store.change_batch_call(connection, batch, **changes)
     told: dict[str, object] = {
         "status": to,
         "previous_status": batch.status,
@@ -39,6 +40,15 @@ async def change_status(
         connection, organization_id=batch.organization_id, subject_id=batch.id, facts=facts, now_ms=now_ms
     )
     return changed
+
+
+async def stop(connection: AsyncConnection, batch: BatchCall, *, reason: str, now_ms: int) -> BatchCall:
+    """Pause a locked batch call that must not go on by itself, and say why; one that calls nobody stays as it is."""
+    if batch.status not in lifecycle.TRANSITIONS["pause"]:
+        return batch
+    return await change_status(
+        connection, batch, "pause", to="paused", now_ms=now_ms, paused_at=now_ms, status_reason=reason
+    )
 
 
 async def complete_if_done(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> BatchCall:

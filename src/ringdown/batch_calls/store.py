@@ -1,5 +1,6 @@
 """Rows of batch calls."""
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from ringdown.batch_calls.tables import batch_calls
 from ringdown.telephony.store import PhoneNumber, phone_numbers
 
 _columns = batch_calls.c
+# The places taken by day are for the schedule alone, and may be many.
+_SHOWN = [column for column in _columns if column is not _columns.spread_days]
 
 
 def _from_row(row: sa.Row[Any]) -> BatchCall:
@@ -24,8 +27,15 @@ async def insert_batch_call(connection: AsyncConnection, batch: BatchCall) -> No
     await connection.execute(batch_calls.insert().values(msgspec.to_builtins(batch)))
 
 
+async def change_batch_call(connection: AsyncConnection, batch: BatchCall, **changes: Any) -> BatchCall:
+    """Set fields of a batch call that this transaction has locked, and return it as it is then."""
+    condition = _is_batch(batch.organization_id, batch.id)
+    await connection.execute(batch_calls.update().where(condition).values(msgspec.to_builtins(changes)))
+    return dataclasses.replace(batch, **changes)
+
+
 async def update_batch_call(connection: AsyncConnection, batch: BatchCall) -> None:
-    """Store a batch call that exists; it must have been read with `lock` in this transaction."""
+    """Store a batch call that exists; it must have been read as a whole with `lock` in this transaction."""
     condition = _is_batch(batch.organization_id, batch.id)
     await connection.execute(batch_calls.update().where(condition).values(msgspec.to_builtins(batch)))
 
@@ -49,6 +59,21 @@ async def find_batch_call(
     return None if row is None else _from_row(row)
 
 
+async def list_by_ids(connection: AsyncConnection, keys: Collection[tuple[str, str]]) -> list[BatchCall]:
+    """The batch calls of these (organization, id) without their `spread_days`."""
+    if not keys:
+        return []
+    query = sa.select(*_SHOWN).where(sa.or_(*(_is_batch(*key) for key in keys)))
+    return [_from_row(row) for row in await connection.execute(query)]
+
+
+async def lock_batch_call(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> BatchCall | None:
+    """The locked batch call without its `spread_days`, for `change_batch_call`; None when it is gone."""
+    query = sa.select(*_SHOWN).where(_is_batch(organization_id, batch_call_id)).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
 async def list_batch_calls(
     connection: AsyncConnection, organization_id: str, *, status: BatchStatus | None = None, limit: int, offset: int
 ) -> tuple[list[BatchCall], int]:
@@ -58,9 +83,7 @@ async def list_batch_calls(
         condition &= _columns.status == status
     count = sa.select(sa.func.count()).select_from(batch_calls).where(condition)
     total = (await connection.execute(count)).scalar_one()
-    # The places taken by day are for the schedule alone, and may be many.
-    shown = [column for column in _columns if column is not _columns.spread_days]
-    page = sa.select(*shown).where(condition).order_by(_columns.id.desc()).limit(limit).offset(offset)
+    page = sa.select(*_SHOWN).where(condition).order_by(_columns.id.desc()).limit(limit).offset(offset)
     return [_from_row(row) for row in await connection.execute(page)], total
 
 

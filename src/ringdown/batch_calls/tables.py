@@ -45,8 +45,38 @@ batch_calls = sa.Table(
     sa.Column("ended_at", sa.BigInteger),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("number_uses", JSON, nullable=False, server_default="{}", comment="rotation"),
+    sa.Column("retry_rules", JSON, nullable=False, server_default="{}", comment="by ended_reason"),
+    sa.Column("max_credits", sa.BigInteger, comment="the budget"),
+    sa.Column("max_failure_rate", sa.Float, nullable=False, server_default="0.5"),
+    sa.Column("min_answer_rate", sa.Float),
+    sa.Column("recent_endings", sa.Text, nullable=False, server_default="", comment="batch_calls.breaker"),
+    sa.Column("dialled_calls", sa.Integer, nullable=False, server_default="0", comment="that have ended"),
+    sa.Column("answered_calls", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_batch_calls_status", "organization_id", "status", "id"),
     sa.Index("ix_batch_calls_agent", "organization_id", "agent_id"),
+)
+
+# The dialler looks for them several times a second, whatever the number of batch calls.
+sa.Index(
+    "ix_batch_calls_active",
+    batch_calls.c.organization_id,
+    batch_calls.c.id,
+    sqlite_where=batch_calls.c.status == "active",
+    postgresql_where=batch_calls.c.status == "active",
+)
+
+# Apart from the batch call, whose row is locked by whoever queues or follows up: all gateways wait for this one.
+batch_paces = sa.Table(
+    "batch_paces",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("batch_call_id", sa.Text, primary_key=True),
+    sa.Column("keeper", sa.Text, nullable=False, comment="the process whose calls leave until kept_until"),
+    sa.Column("kept_until", sa.BigInteger, nullable=False),
+    sa.Column("not_before", sa.BigInteger, nullable=False, comment="it rests until then"),
+    sa.Column("day", sa.Text, nullable=False, comment="ISO date in the batch call's time zone"),
+    sa.Column("dials", sa.Integer, nullable=False, comment="on that day"),
 )
 
 batch_contacts = sa.Table(
@@ -70,6 +100,7 @@ batch_contacts = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("outcome", sa.Text),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("earlier_attempts", sa.Integer, nullable=False, server_default="0", comment="before the last retry"),
     # Nobody is in a batch twice. On SQLite the rows lie in the order of their key: one index less for each contact.
     sa.UniqueConstraint(
         "organization_id",
@@ -90,4 +121,25 @@ sa.Index(
     batch_contacts.c.position,
     sqlite_where=batch_contacts.c.status == "scheduled",
     postgresql_where=batch_contacts.c.status == "scheduled",
+)
+
+# Who is being called, by call: few, however many contacts there are.
+sa.Index(
+    "ix_batch_contacts_calling",
+    batch_contacts.c.organization_id,
+    batch_contacts.c.call_id,
+    sqlite_where=batch_contacts.c.status == "calling",
+    postgresql_where=batch_contacts.c.status == "calling",
+)
+
+# Who is to be called once more.
+_IS_RETRY = (batch_contacts.c.status == "scheduled") & (batch_contacts.c.attempts > 0)
+sa.Index(
+    "ix_batch_contacts_retry",
+    batch_contacts.c.organization_id,
+    batch_contacts.c.batch_call_id,
+    batch_contacts.c.status,  # these two, so that they are counted in the index alone
+    batch_contacts.c.attempts,
+    sqlite_where=_IS_RETRY,
+    postgresql_where=_IS_RETRY,
 )

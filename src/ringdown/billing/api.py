@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from ringdown import errors, values
 from ringdown.accounts import preference_store
-from ringdown.billing import service, store, usage_store
+from ringdown.billing import balance_store, ledger, service, store, usage_store
 from ringdown.billing.ledger import EntryKind
 from ringdown.billing.usage_store import Usage, UsageGroup, UsageInterval, UsageQuery
 from ringdown.web import context, envelope, openapi, route
@@ -41,15 +41,19 @@ Day = Annotated[date, BeforeValidator(_parse_day), WithJsonSchema({"type": "stri
 async def get_credits(request: Request, caller: AuthenticatedCaller) -> Response:
     """Balance and holds."""
     async with context.get_database(request).read() as connection:
-        sums = await store.sum_by_kind(connection, caller.organization_id)
+        balance = await balance_store.get_balance(connection, caller.organization_id)
         preferences = await preference_store.get_preferences(connection, caller.organization_id)
-    balance, low_mark = sum(sums.values()), preferences.credits_low_mark
+        today = ledger.find_day(values.now_ms(), preferences.timezone)
+        spent_today = await balance_store.get_spent(connection, caller.organization_id, "day", today)
+    low_mark = preferences.credits_low_mark
     answer = {
-        "balance": balance,
-        "held": -(sums.get("hold", 0) + sums.get("release", 0)),
+        "balance": balance.balance,
+        "held": balance.held,
         "enforced": context.get_settings(request).credits_enforced,
         "low_mark": low_mark,
-        "is_low": low_mark is not None and balance < low_mark,
+        "is_low": low_mark is not None and balance.unspent < low_mark,
+        "daily_limit": preferences.daily_credit_limit,
+        "spent_today": spent_today,
     }
     return envelope.respond(request, answer)
 
@@ -60,18 +64,25 @@ async def list_ledger(
     caller: AuthenticatedCaller,
     page: PageQuery,
     type: Annotated[EntryKind | None, Query(description="Only entries of this type.")] = None,  # noqa: A002
+    call_id: Annotated[str | None, Query(description="Only entries of this call.", min_length=1)] = None,
 ) -> Response:
     """Every amount that was given or taken, newest first; their sum is the balance."""
+    owner = caller.organization_id
     async with context.get_database(request).read() as connection:
-        entries, total = await store.list_entries(
-            connection, caller.organization_id, kind=type, limit=page.limit, offset=page.offset
+        entries = await store.list_entries(
+            connection, owner, kind=type, call_id=call_id, limit=page.limit, offset=page.offset
         )
+        if call_id is not None:
+            total = await store.count_call_entries(connection, owner, call_id, kind=type)
+        else:  # of a large ledger, which nobody counts
+            total = (await balance_store.get_balance(connection, owner)).count_entries(type)
     rendered = [
         {
             "id": entry.id,
             "type": entry.kind,
             "amount": entry.amount,
             "call_id": entry.call_id,
+            "batch_call_id": entry.batch_call_id,
             "note": entry.note,
             "created_at": values.to_wire_time(entry.created_at),
         }

@@ -11,8 +11,10 @@ class CreditsObject(BaseModel):
     balance: int = Field(description="What can be spent: holds are taken off.")
     held: int = Field(description="Held for calls that have not ended.")
     enforced: bool = Field(description="Whether calls are refused (402) when the balance does not suffice.")
-    low_mark: int | None = Field(description="Below it the balance counts as low; null: never.")
+    low_mark: int | None = Field(description="Below it `balance` + `held` counts as low; null: never.")
     is_low: bool
+    daily_limit: int | None = Field(description="Of the organization; null: none.")
+    spent_today: int = Field(description="Held for and charged to calls of this day, by the organization's time zone.")
 
 
 class LedgerEntryObject(BaseModel):
@@ -22,6 +24,7 @@ class LedgerEntryObject(BaseModel):
     type: EntryKind
     amount: int = Field(description="Credits; negative when it takes.")
     call_id: str | None
+    batch_call_id: str | None = Field(description="Of the call.")
     note: str | None
     created_at: str
 

@@ -1,12 +1,14 @@
 """Rows of the ledger: append-only, never changed; a balance is their sum."""
 
-from dataclasses import dataclass
-from typing import cast
+import dataclasses
+from collections.abc import Collection, Sequence
+from functools import cache
+from operator import attrgetter
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ringdown.billing.ledger import EntryKind
+from ringdown.billing.ledger import EntryKind, LedgerEntry
 from ringdown.db import engine
 
 ledger_entries = sa.Table(
@@ -19,97 +21,98 @@ ledger_entries = sa.Table(
     sa.Column("call_id", sa.Text),
     sa.Column("note", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
-    # Balance and holds read this index alone.
-    sa.Index("ix_ledger_entries_organization_id_kind_amount", "organization_id", "kind", "amount"),
-)
-_once_per_call = ledger_entries.c.kind.in_(["hold", "release", "charge"])
-# What makes settling a call twice harmless.
-sa.Index(
-    "ux_ledger_entries_organization_id_call_id_kind",
-    ledger_entries.c.organization_id,
-    ledger_entries.c.call_id,
-    ledger_entries.c.kind,
-    unique=True,
-    sqlite_where=_once_per_call,
-    postgresql_where=_once_per_call,
+    sa.Column("batch_call_id", sa.Text),
+    sa.Column("part", sa.Integer, nullable=False, server_default="0", comment="of a kind that a call has several of"),
+    sa.Column("day", sa.Text, comment="that the spending counts on, in the organization's zone: 2026-11-22"),
+    sa.Column("reference", sa.Text, comment="what makes a grant or refund happen once"),
+    # What makes settling a call twice harmless.
+    sa.Index("ux_ledger_entries_part", "organization_id", "call_id", "kind", "part", unique=True),
+    sa.Index("ux_ledger_entries_reference", "organization_id", "reference", unique=True),
+    sa.Index("ix_ledger_entries_kind", "organization_id", "kind", "id"),
 )
 
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One signed amount of credits."""
-
-    id: str
-    organization_id: str
-    kind: EntryKind
-    amount: int
-    call_id: str | None
-    note: str | None
-    created_at: int
+_COLUMNS = [ledger_entries.c[field.name] for field in dataclasses.fields(LedgerEntry)]
+# Kept, because every call executes it.
+_FIND_CALL_ENTRIES = sa.select(*_COLUMNS).where(
+    ledger_entries.c.organization_id == sa.bindparam("organization_id"),
+    ledger_entries.c.call_id.in_(sa.bindparam("call_ids", expanding=True)),
+)
 
 
-_COLUMNS = [ledger_entries.c[name] for name in LedgerEntry.__slots__]
+@cache
+def _make_insert(dialect_name: str) -> sa.Executable:
+    # Kept, because every call executes it.
+    insert = engine.insert_for(dialect_name, ledger_entries).on_conflict_do_nothing()
+    return insert.returning(ledger_entries.c.id)
 
 
-async def insert_entry(connection: AsyncConnection, entry: LedgerEntry) -> bool:
-    """Append an entry; False when the call has its entry of this kind (hold, release, charge) already."""
-    insert = (
-        engine.insert(connection, ledger_entries)
-        .values(
-            organization_id=entry.organization_id,
-            id=entry.id,
-            kind=entry.kind,
-            amount=entry.amount,
-            call_id=entry.call_id,
-            note=entry.note,
-            created_at=entry.created_at,
-        )
-        .on_conflict_do_nothing()
-    )
-    return (await connection.execute(insert)).rowcount == 1
+async def insert_entries(connection: AsyncConnection, entries: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """Append entries; returns those that the ledger did not have: a call has one of each kind and part."""
+    rows = [dataclasses.asdict(entry) for entry in entries]
+    inserted = set((await connection.execute(_make_insert(connection.dialect.name), rows)).scalars())
+    return [entry for entry in entries if entry.id in inserted]
 
 
 async def list_call_entries(connection: AsyncConnection, organization_id: str, call_id: str) -> list[LedgerEntry]:
     """The entries of one call, oldest first."""
+    return (await list_entries_by_call(connection, organization_id, [call_id]))[call_id]
+
+
+async def list_entries_by_call(
+    connection: AsyncConnection, organization_id: str, call_ids: Collection[str]
+) -> dict[str, list[LedgerEntry]]:
+    """The entries of each of these calls, oldest first."""
+    parameters = {"organization_id": organization_id, "call_ids": list(call_ids)}
+    found: dict[str, list[LedgerEntry]] = {call_id: [] for call_id in call_ids}
+    for row in await connection.execute(_FIND_CALL_ENTRIES, parameters):
+        found[row.call_id].append(LedgerEntry(*row))
+    # Not by the database: SQLite would read the whole ledger in the order of its key.
+    return {call_id: sorted(entries, key=attrgetter("id")) for call_id, entries in found.items()}
+
+
+async def find_reference(connection: AsyncConnection, organization_id: str, reference: str) -> LedgerEntry | None:
+    """The grant or refund of this reference."""
     columns = ledger_entries.c
-    query = (
-        sa.select(*_COLUMNS)
-        # The bound kinds let both databases use the partial index.
-        .where(columns.organization_id == organization_id, columns.call_id == call_id, _once_per_call)
-        .order_by(columns.id)
-    )
-    return [LedgerEntry(*row) for row in await connection.execute(query)]
+    query = sa.select(*_COLUMNS).where(columns.organization_id == organization_id, columns.reference == reference)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else LedgerEntry(*row)
 
 
 async def list_entries(
     connection: AsyncConnection,
     organization_id: str,
     *,
-    kind: EntryKind | None,
+    kind: EntryKind | None = None,
+    call_id: str | None = None,
     limit: int,
     offset: int,
-) -> tuple[list[LedgerEntry], int]:
-    """A page of entries, newest first, and how many there are."""
+) -> list[LedgerEntry]:
+    """A page of entries, newest first."""
+    condition = _make_condition(organization_id, kind, call_id)
+    columns = ledger_entries.c
+    # An index alone is read as far as the page; joined with it, a planner without statistics reads the whole ledger.
+    found = await connection.execute(
+        sa.select(columns.id).where(condition).order_by(columns.id.desc()).limit(limit).offset(offset)
+    )
+    of_page = (columns.organization_id == organization_id) & columns.id.in_(list(found.scalars()))
+    entries = [LedgerEntry(*row) for row in await connection.execute(sa.select(*_COLUMNS).where(of_page))]
+    return sorted(entries, key=attrgetter("id"), reverse=True)
+
+
+async def count_call_entries(
+    connection: AsyncConnection, organization_id: str, call_id: str, *, kind: EntryKind | None = None
+) -> int:
+    """How many entries a call has."""
+    condition = _make_condition(organization_id, kind, call_id)
+    query = sa.select(sa.func.count()).select_from(ledger_entries).where(condition)
+    return int((await connection.execute(query)).scalar_one())
+
+
+def _make_condition(organization_id: str, kind: EntryKind | None, call_id: str | None) -> sa.ColumnElement[bool]:
     columns = ledger_entries.c
     condition = columns.organization_id == organization_id
     if kind is not None:
         condition &= columns.kind == kind
-    counted = sa.select(sa.func.count()).select_from(ledger_entries).where(condition)
-    total = int((await connection.execute(counted)).scalar_one())
-    page = sa.select(*_COLUMNS).where(condition).order_by(columns.id.desc()).limit(limit).offset(offset)
-    return [LedgerEntry(*row) for row in await connection.execute(page)], total
-
-
-async def sum_by_kind(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
-    """What the organization's entries of each kind come to."""
-    columns = ledger_entries.c
-    query = sa.select(columns.kind, sa.func.sum(columns.amount)).where(columns.organization_id == organization_id)
-    return {kind: int(total) for kind, total in await connection.execute(query.group_by(columns.kind))}
-
-
-async def sum_amounts(connection: AsyncConnection, organization_id: str) -> int:
-    """The organization's balance in credits."""
-    query = sa.select(sa.func.coalesce(sa.func.sum(ledger_entries.c.amount), 0)).where(
-        ledger_entries.c.organization_id == organization_id
-    )
-    return int(cast(int, (await connection.execute(query)).scalar_one()))
+    if call_id is not None:
+        condition &= columns.call_id == call_id
+    return condition

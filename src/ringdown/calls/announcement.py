@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
+from ringdown.billing import posting
+from ringdown.billing.posting import LowCredits
 from ringdown.calls.models import Call
-from ringdown.webhooks import events, payload
+from ringdown.webhooks import event_store, events, payload
+from ringdown.webhooks.event_store import EventQuery
 from ringdown.webhooks.models import EventType
 
 
@@ -20,7 +23,7 @@ async def announce(connection: AsyncConnection, call: Call, happened: Sequence[E
         connection,
         organization_id=call.organization_id,
         subject_id=call.id,
-        facts=[(event, describe(_at(call, event))) for event in happened],
+        facts=[(event, _describe_for(event, call)) for event in happened],
         now_ms=max(values.now_ms(), before.updated_at + 1, before.created_at + 1),
     )
 
@@ -37,12 +40,53 @@ async def announce_start(connection: AsyncConnection, call: Call) -> None:
     )
 
 
-def list_ending(before: Call, ended: Call) -> list[EventType]:
-    """The events of an end: an answer that was not stored is told first."""
+async def announce_analysis(connection: AsyncConnection, call: Call) -> None:
+    """Record that a job has analysed the call; later than all that was told of it, whatever the clocks say."""
+    query = EventQuery(organization_id=call.organization_id, subject_id=call.id)
+    newest, _ = await event_store.list_newest(connection, query, limit=1, offset=0)
+    await events.record_event(
+        connection,
+        organization_id=call.organization_id,
+        subject_id=call.id,
+        event="call.analyzed",
+        data=_describe_for("call.analyzed", call),
+        now_ms=max(values.now_ms(), *(event.created_at + 1 for event in newest)),
+    )
+
+
+async def announce_starts(connection: AsyncConnection, new_calls: Sequence[Call]) -> None:
+    """`announce_start` of new calls of one organization that were placed at once."""
+    await events.record_for_many(
+        connection,
+        organization_id=new_calls[0].organization_id,
+        event="call.started",
+        data_by_subject={call.id: describe(call) for call in new_calls},
+        now_ms=new_calls[0].created_at,
+    )
+
+
+def list_ending(before: Call, ended: Call, *, is_analysed: bool) -> list[EventType]:
+    """The events of an end: an answer that was not stored is told first, an analysis that is there already last."""
+    analysed: list[EventType] = ["call.analyzed"] if is_analysed else []
     if ended.started_at is None:
-        return ["call.failed", "call.billed"]
+        return ["call.failed", "call.billed", *analysed]
     joined: list[EventType] = ["call.joined"] if before.started_at is None else []
-    return [*joined, "call.ended", "call.billed"]
+    return [*joined, "call.ended", "call.billed", *analysed]
+
+
+async def announce_low_credits(connection: AsyncConnection, low: LowCredits) -> None:
+    """Record that an organization's credits have fallen below its mark."""
+    await events.record_event(
+        connection,
+        organization_id=low.organization_id,
+        subject_id=low.organization_id,
+        event="credits.low",
+        data={"balance": low.balance, "held": low.held, "low_mark": low.low_mark},
+        now_ms=low.at,
+    )
+
+
+posting.register(announce_low_credits)
 
 
 def describe(call: Call) -> dict[str, object]:
@@ -69,6 +113,13 @@ def describe(call: Call) -> dict[str, object]:
             "created_at": values.to_wire_time(call.created_at),
         },
     )
+
+
+def _describe_for(event: EventType, call: Call) -> dict[str, object]:
+    """What an event says of the call, as it was then."""
+    if event == "call.analyzed":
+        return {**describe(call), "sentiment": call.sentiment, "analysis": call.analysis}
+    return describe(_at(call, event))
 
 
 def _at(call: Call, event: EventType) -> Call:

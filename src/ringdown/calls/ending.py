@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ringdown.calls import models
 from ringdown.calls.models import Call, FinishedCall, TranscriptTurn, Transfer
@@ -9,7 +10,7 @@ from ringdown.calls.models import Call, FinishedCall, TranscriptTurn, Transfer
 
 def end_call(
     call: Call, finish: FinishedCall, *, turns: Sequence[TranscriptTurn], cost_credits: int, now_ms: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The columns of the call that its end sets.
 
     An answered call is `completed` and its time is the media clock's; any other is `failed` and ends now.

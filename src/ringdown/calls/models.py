@@ -224,6 +224,8 @@ class Call:
     trunk_id: str | None = None
     media_quality: MediaQuality | None = None
     transfer: Transfer | None = None
+    forgotten_at: int | None = None
+    """When its words were deleted; none are written after that."""
 
     @property
     def phone_number(self) -> str | None:
@@ -265,11 +267,12 @@ class FinishedCall:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedCall:
-    """A call that this gateway now owns."""
+    """A call that this gateway now owns; it waits for its turn on the lines of `paced_by` before its INVITE leaves."""
 
     call: Call
     agent: Agent
     attempt_id: str
+    paced_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,8 @@ class UnfinishedCall:
     attempt_id: str
     dialog_state: Mapping[str, object] | None
     media_ms: int
+    started_at: int | None = None
+    """When it was answered, where the gateway could not store that any more."""
 
 
 CommandKind = Literal["hang_up", "hold", "resume", "send_digits", "transfer"]

@@ -23,6 +23,7 @@ async def finish_crashed(database: Database, *, settings: Settings, unfinished: 
         finish=FinishedCall(
             ended_reason="recovered_after_crash",
             media_ms=unfinished.media_ms,
+            started_at=unfinished.started_at,
             summary=_SUMMARY,
             has_recording=has_recording,
         ),

@@ -293,13 +293,15 @@ class CallObject(BaseModel):
     updated_at: str
     ended_reason: EndedReason | None
     outcome: Outcome | None
-    sentiment: str | None
+    sentiment: str | None = Field(description="`positive`, `neutral` or `negative`, by a model's analysis.")
     phone_number: str | None = Field(description="The far party's number.")
     from_number: str | None
     to_number: str | None
     variables: dict[str, str]
     latency: LatencyObject
-    analysis: dict[str, Any] | None
+    analysis: dict[str, Any] | None = Field(
+        description="What came of an answered call: `structured_data`, `answers`, `is_success` and how it was found."
+    )
     trunk_id: str | None = Field(description="The trunk that carries the call; null for phones on this machine.")
     media_quality: QualityObject | None = Field(description="How well the sides could hear each other; at the end.")
     transfer: TransferObject | None = Field(description="The last transfer that was asked for.")

@@ -5,6 +5,7 @@ Every state a call passes is guarded by the state before it, so that a gateway t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,8 +17,9 @@ from ringdown.agents.models import Agent
 from ringdown.billing import ledger, usage_store
 from ringdown.billing import service as billing
 from ringdown.billing.usage_store import UsageEntry
-from ringdown.calls import announcement, ending, words
-from ringdown.calls.lines import LineFull, Lines
+from ringdown.calls import analysing, announcement, claiming, ending, follow_up, words
+from ringdown.calls.claiming import Admission, Full
+from ringdown.calls.lines import LineFull
 from ringdown.calls.models import (
     Call,
     CallCommand,
@@ -31,6 +33,7 @@ from ringdown.calls.models import (
     Transfer,
     UnfinishedCall,
 )
+from ringdown.calls.pacing import Pacer
 from ringdown.calls.store import attempts, commands, events, search, turns
 from ringdown.calls.store import calls as store
 from ringdown.config import Settings
@@ -38,7 +41,7 @@ from ringdown.contacts import dnc_store
 from ringdown.contacts import store as contact_store
 from ringdown.db import wakeup
 from ringdown.db.engine import Database
-from ringdown.telephony import pace_store, permission, trunk_store
+from ringdown.telephony import permission, trunk_store
 from ringdown.telephony import store as number_store
 from ringdown.telephony.models import Trunk
 from ringdown.telephony.store import PhoneNumber
@@ -181,46 +184,51 @@ async def accept_inbound_call(
     return ClaimedCall(call, agent, attempt_id)
 
 
-async def claim_calls(database: Database, *, gateway_id: str, limit: int) -> list[ClaimedCall]:
-    """Take at most `limit` queued calls, oldest first, for this gateway.
+async def claim_calls(
+    database: Database,
+    *,
+    gateway_id: str,
+    limit: int,
+    admit: Admission | None = None,
+    pacer: Pacer | None = None,
+) -> list[ClaimedCall]:
+    """Take at most `limit` queued calls, oldest first, for this gateway; call it again until it takes none.
 
     They are `ringing` and their attempts `dialling` when this returns, so that a crash before the INVITE leaves them
-    ambiguous instead of dialled twice.
+    ambiguous instead of dialled twice. `admit` says which of them may be dialled; on the lines of `pacer`, which is
+    told of them, they wait for their turn.
     """
     async with database.read() as connection:
         if limit < 1 or not await store.has_queued(connection):
             return []
+    full, pacer = Full(), pacer or Pacer(gateway_id)
+    while True:
+        known = full.count
+        # Each transaction takes its locks once, in order; what it has claimed must not be lost by another's failure.
+        async with database.write() as connection:
+            claim = await claiming.claim(
+                connection,
+                gateway_id=gateway_id,
+                limit=limit,
+                admit=admit,
+                pacer=pacer,
+                full=full,
+                now_ms=values.now_ms(),
+            )
+        for line in claim.kept:
+            pacer.keep(line)
+        for claimed in claim.claimed:
+            pacer.add(claimed.call.id, claimed.paced_by)
+        if claim.claimed or full.count == known:
+            return claim.claimed
+
+
+async def keep_lines(database: Database, *, call: Call, admit: Admission | None, pacer: Pacer) -> None:
+    """Keep the lines of a claimed call for longer, unless another process keeps them now."""
     async with database.write() as connection:
-        now, claimed = values.now_ms(), list[ClaimedCall]()
-        lines = Lines(trunks={}, live={}, next_dial_at={}, now_ms=now)
-        while len(claimed) < limit:
-            queued = await store.list_queued(connection, limit - len(claimed), except_trunks=lines.full)
-            await _look_up_lines(connection, lines, queued)
-            taken = [call for call in queued if lines.take(call.trunk_id)]
-            for call in taken:
-                ringing = await store.update_call(connection, call, status="ringing", updated_at=now)
-                attempt_id = await attempts.insert_attempt(connection, ringing, gateway_id=gateway_id, now_ms=now)
-                agent = await agent_store.get_agent(connection, call.organization_id, call.agent_id)
-                claimed.append(ClaimedCall(ringing, agent, attempt_id))
-            if len(taken) == len(queued):
-                break  # nobody was turned away, so that nobody else waits
-        for trunk_id in lines.dialled:
-            owner = lines.trunks[trunk_id].organization_id
-            await pace_store.set_pace(connection, owner, trunk_id, lines.next_dial_at[trunk_id])
-        return claimed
-
-
-async def _look_up_lines(connection: AsyncConnection, lines: Lines, queued: Sequence[Call]) -> None:
-    """Add what is to know of the trunks of these calls."""
-    wanted = {(call.organization_id, call.trunk_id) for call in queued if call.trunk_id is not None}
-    unknown = {(owner, trunk_id) for owner, trunk_id in wanted if trunk_id not in lines.trunks}
-    if not unknown:
-        return
-    found = await trunk_store.list_by_ids(connection, unknown)
-    lines.trunks = {**lines.trunks, **{trunk.id: trunk for trunk in found}}
-    paced = [(trunk.organization_id, trunk.id) for trunk in found if trunk.max_calls_per_second is not None]
-    lines.next_dial_at |= await pace_store.lock_paces(connection, paced)
-    lines.live |= await store.count_live_by_trunk(connection, [trunk for trunk in found if trunk.max_concurrent_calls])
+        kept = await claiming.keep_lines(connection, call, admit=admit, pacer=pacer, now_ms=values.now_ms())
+    for line in kept:
+        pacer.keep(line)
 
 
 async def record_dialog(
@@ -330,11 +338,23 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
     await events.insert_events(connection, call.organization_id, call.id, finish.events)
     stored = await turns.list_turns(connection, call.organization_id, [call.id])
     cost = ledger.compute_cost(ending.compute_duration_seconds(call, finish), settings)
-    await billing.settle_call(connection, organization_id=call.organization_id, call_id=call.id, cost_credits=cost)
-    changes = ending.end_call(
-        call, finish, turns=stored[call.id] or finish.turns, cost_credits=cost, now_ms=values.now_ms()
+    said = stored[call.id] or finish.turns
+    changes = ending.end_call(call, finish, turns=said, cost_credits=cost, now_ms=values.now_ms())
+    analysed = await analysing.begin(
+        connection, replace(call, **changes), reported=finish.outcome, turns=said, settings=settings
     )
-    ended = await store.update_call(connection, call, **changes)
+    ended = await store.update_call(connection, call, **(changes | (analysed or {})))
+    # A batch call is locked before the balance, here as in every other transaction.
+    await follow_up.follow_up(connection, ended)
+    if ended.batch_call_id is not None:
+        await wakeup.notify(connection, QUEUED_CHANNEL)  # another one has a place now
+    await billing.settle_call(
+        connection,
+        organization_id=call.organization_id,
+        call_id=call.id,
+        cost_credits=cost,
+        batch_call_id=call.batch_call_id,
+    )
     await _index_text(connection, ended)
     await attempts.set_state(connection, call, "ended")
     await commands.delete_commands(connection, call)
@@ -347,7 +367,8 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
             called_at=ended.started_at or ended.updated_at,
             outcome=ended.outcome,
         )
-    await announcement.announce(connection, ended, announcement.list_ending(call, ended), before=call)
+    happened = announcement.list_ending(call, ended, is_analysed=analysed is not None)
+    await announcement.announce(connection, ended, happened, before=call)
     return ended
 
 

@@ -21,9 +21,26 @@ class Spool:
         self._folder = folder
         self._store = store
 
+    @property
+    def store(self) -> RecordingStore:
+        """Where whole recordings go."""
+        return self._store
+
     def path(self, call: Call) -> Path:
         """The file of one call."""
-        return self._folder / f"{call.organization_id}.{call.id}.mp3"
+        return self._path(call.organization_id, call.id)
+
+    def list_calls(self, organization_id: str) -> list[str]:
+        """The ids of the calls whose recordings are here: of those that go on, and of those that could not be kept."""
+        prefix = f"{organization_id}."
+        return [path.name.removeprefix(prefix).removesuffix(".mp3") for path in self._folder.glob(f"{prefix}*.mp3")]
+
+    def discard(self, organization_id: str, call_id: str) -> None:
+        """Delete what is here of a call. Safe to repeat."""
+        self._forget(self._path(organization_id, call_id))
+
+    def _path(self, organization_id: str, call_id: str) -> Path:
+        return self._folder / f"{organization_id}.{call_id}.mp3"
 
     async def keep(self, call: Call) -> bool:
         """Move the recording of an ended call into the store; whether the store has it then. Safe to repeat.

@@ -40,6 +40,7 @@ calls = sa.Table(
     sa.Column("transfer", JSON),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("forgotten_at", sa.BigInteger, comment="its words were deleted; none is written any more"),
     sa.UniqueConstraint("organization_id", "seq", name="ux_calls_organization_id_seq"),
     # The counters of a batch's calls do not tell directions apart.
     sa.CheckConstraint("batch_call_id IS NULL OR direction = 'outbound'", name="ck_calls_batch_direction"),
@@ -68,6 +69,14 @@ seals = sa.Table(
     sa.Column("sealed_blocks", sa.BigInteger, nullable=False, comment="blocks 0 to this less one are in call_counts"),
 )
 
+retention = sa.Table(
+    "call_retention",
+    engine.metadata,
+    sa.Column("organization_id", sa.Text, primary_key=True),
+    sa.Column("recordings_seq", sa.BigInteger, nullable=False, comment="no call up to this one has a recording"),
+    sa.Column("transcripts_seq", sa.BigInteger, nullable=False, comment="no call up to this one has words"),
+)
+
 # What gateways look for all the time stays small whatever the number of calls. Not led by the organization: a
 # gateway serves all of them, oldest call first.
 sa.Index(
@@ -91,6 +100,17 @@ sa.Index(
     calls.c.trunk_id,
     sqlite_where=calls.c.ended_at.is_(None),
     postgresql_where=calls.c.ended_at.is_(None),
+)
+
+# Calls of a batch call that wait, ring or talk, for its concurrency.
+_IS_LIVE_OF_BATCH = calls.c.ended_at.is_(None) & calls.c.batch_call_id.is_not(None)
+sa.Index(
+    "ix_calls_live_of_batch",
+    calls.c.organization_id,
+    calls.c.batch_call_id,
+    calls.c.status,
+    sqlite_where=_IS_LIVE_OF_BATCH,
+    postgresql_where=_IS_LIVE_OF_BATCH,
 )
 
 # Filters that have no counters; the rest of what is often asked with them stands in the index, too.
@@ -177,6 +197,16 @@ sa.Index(
     attempts.c.gateway_id,
     sqlite_where=attempts.c.state != "ended",
     postgresql_where=attempts.c.state != "ended",
+)
+
+# When a person was dialled last, by whatever batch call.
+sa.Index(
+    "ix_attempts_number",
+    attempts.c.organization_id,
+    attempts.c.number,
+    attempts.c.created_at,
+    sqlite_where=attempts.c.batch_call_id.is_not(None),
+    postgresql_where=attempts.c.batch_call_id.is_not(None),
 )
 
 commands = sa.Table(

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ringdown import values
+from ringdown import lifecycle, values
 from ringdown.accounts import service as accounts
 from ringdown.cli.client import ApiClient, ApiRefused
 from ringdown.cli.first_run import Prepared
@@ -20,7 +20,7 @@ _TIMEOUT_S = 150.0
 Show = Callable[[str], None]
 
 
-class DemoFailed(Exception):
+class DemoFailed(lifecycle.CannotStart):
     """The demonstration call did not complete; the message says how it ended."""
 
 

@@ -42,6 +42,17 @@ async def add_entries(
     return Addition([entry.phone_number for entry in entries], added)
 
 
+async def add_during_call(
+    database: Database, *, organization_id: str, number: str | None, reason: str | None, call_id: str
+) -> bool:
+    """List the number of whom a call is with, who asked for it; False when it was listed. Raises `ValueError`."""
+    if number is None or not values.is_e164(number):
+        raise ValueError("The number of this person is not known, so it cannot be put on the list.")
+    entry = DncEntry(organization_id, number, reason, values.now_ms(), source="call", call_id=call_id)
+    async with database.write() as connection:
+        return bool(await dnc_store.insert_entries(connection, [entry]))
+
+
 def read_numbers(texts: Sequence[str], *, region: str) -> list[str]:
     """The E.164 numbers of the field `phone_numbers`. Raises `ValidationFailed` that names each that is none."""
     read, refused = [], []
@@ -84,7 +95,9 @@ async def import_entries(
         batch_file.append_batch(file, batch)
         for stored in batch_file.read_batches(file):
             reasons: dict[str, str | None] = dict(reversed(stored))  # the first row of a number counts
-            entries = [DncEntry(organization_id, number, reason, now) for number, reason in reasons.items()]
+            entries = [
+                DncEntry(organization_id, number, reason, now, source="import") for number, reason in reasons.items()
+            ]
             async with database.write() as connection:
                 added = await dnc_store.insert_entries(connection, entries)
             result.imported += added

@@ -16,6 +16,8 @@ dnc_entries = sa.Table(
     sa.Column("phone_number", sa.Text, primary_key=True, comment="E.164"),
     sa.Column("reason", sa.Text),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Text, nullable=False, server_default="api"),
+    sa.Column("call_id", sa.Text, comment="in which its owner asked for it"),
     sa.Index("ix_dnc_entries_listing", "organization_id", "created_at", "phone_number"),
 )
 # PostgreSQL takes at most 32,767 parameters to a statement.

@@ -29,6 +29,8 @@ DEFAULT_FOLDER_NAME = "Default"
 Outcome = Literal["contacted", "voicemail", "no_answer", "escalated", "interested", "not_interested", "busy", "failed"]
 FolderSort = Literal["name", "created_at", "contact_count"]
 SortOrder = Literal["asc", "desc"]
+#: How a number came onto the do-not-call list.
+DncSource = Literal["api", "import", "call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,14 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class DncEntry:
-    """A number that is never dialled, in E.164."""
+    """A number that is never dialled, in E.164; `call_id` is the call in which its owner asked for that."""
 
     organization_id: str
     phone_number: str
     reason: str | None
     created_at: int
+    source: DncSource = "api"
+    call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

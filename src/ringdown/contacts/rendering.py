@@ -52,5 +52,7 @@ def render_entry(entry: DncEntry) -> dict[str, Any]:
         "id": entry.phone_number,
         "phone_number": entry.phone_number,
         "reason": entry.reason,
+        "source": entry.source,
+        "call_id": entry.call_id,
         "created_at": values.to_wire_time(entry.created_at),
     }

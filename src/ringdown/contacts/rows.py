@@ -7,7 +7,6 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 import msgspec
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from ringdown import errors, values
@@ -86,7 +85,7 @@ def read_contact(row: Row, target: ImportTarget) -> Contact | RowError:
         read = fields.read_fields(ContactFields.model_validate(row.told), region=target.region)
     except ValidationError as error:
         found = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        [refused, *_] = messages.explain(RequestValidationError(found, body=row.told))
+        [refused, *_] = messages.explain(found, body=row.told)
         return RowError(row.number, shown, f"{refused.field}: {refused.reason}")
     except errors.ValidationFailed as error:
         return RowError(row.number, shown, error.message)

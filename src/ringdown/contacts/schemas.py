@@ -300,6 +300,8 @@ class DncEntryObject(BaseModel):
     id: str = Field(description="The number itself.")
     phone_number: str
     reason: str | None
+    source: models.DncSource = Field(description="`call`: its owner asked for it during a call.")
+    call_id: str | None = Field(description="That call.")
     created_at: datetime
 
 

@@ -309,5 +309,15 @@ async def record_call(
     )
 
 
+async def revise_outcome(
+    connection: AsyncConnection, organization_id: str, contact_id: str, *, called_at: int, outcome: str | None
+) -> None:
+    """Set what the call of `called_at` achieved, which `record_call` has counted; nothing after a later call."""
+    is_last = (contacts.c.id == contact_id) & (contacts.c.last_called_at == called_at)
+    await connection.execute(
+        contacts.update().where(_is_ours(organization_id), is_last).values(last_call_outcome=outcome)
+    )
+
+
 def _is_ours(organization_id: str) -> sa.ColumnElement[bool]:
     return contacts.c.organization_id == organization_id

@@ -23,6 +23,8 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     sa.exc.SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    # A connection that the server has ended may say that it is busy instead.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -80,7 +82,7 @@ class Database:
         """A transaction that may write."""
         async with whole(self.engine.begin()) as connection:
             yield connection
-            for step in get_last_steps(connection).values():
+            for _, step in sorted(get_last_steps(connection).items()):  # they lock in one order
                 await step()
 
     @asynccontextmanager

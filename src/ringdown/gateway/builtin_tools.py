@@ -9,8 +9,10 @@ from typing import Any, cast
 from ringdown import values
 from ringdown.agents.models import Agent
 from ringdown.calls.models import Call, CallCommand, Transfer
+from ringdown.contacts.models import MAX_REASON_LENGTH
 from ringdown.tools.arguments import parse_arguments
 from ringdown.tools.models import BUILTIN_NAMES
+from ringdown.voice import opt_out
 from ringdown.voice.ports import ToolRequest, ToolSpec
 
 TRANSFER = "transfer_call"
@@ -18,6 +20,7 @@ SEND_DIGITS = "send_digits"
 LEAVE_VOICEMAIL = "leave_voicemail"
 SCHEDULE_CALLBACK = "schedule_callback"
 SEARCH_KNOWLEDGE = "search_knowledge"
+OPT_OUT = opt_out.TOOL
 
 _DIGITS = re.compile(r"[0-9*#A-Da-dWw,]{1,64}")
 
@@ -43,6 +46,8 @@ def list_specs(agent: Agent, call: Call) -> Sequence[ToolSpec]:
         specs.append(_describe_transfer([number.name for number in agent.transfer_numbers]))
     if agent.knowledge_bases:
         specs.append(_SEARCH_KNOWLEDGE_SPEC)
+    if values.is_e164(call.phone_number or ""):
+        specs.append(_OPT_OUT_SPEC)
     return specs
 
 
@@ -105,6 +110,12 @@ def read_query(arguments: Mapping[str, object]) -> str:
     if query is None:
         raise ValueError("query must be the words to look for.")
     return query
+
+
+def read_reason(arguments: Mapping[str, object]) -> str | None:
+    """Why somebody does not want to be called any more, if they said so."""
+    reason = _read_text(arguments, "reason")
+    return None if reason is None else reason[:MAX_REASON_LENGTH]
 
 
 def to_command(agent: Agent, call: Call, request: ToolRequest) -> CallCommand:
@@ -178,6 +189,14 @@ _SCHEDULE_CALLBACK_SPEC = ToolSpec(
             "reason": {"type": "string", "description": "What the call will be about."},
         },
         required=["at"],
+    ),
+)
+_OPT_OUT_SPEC = ToolSpec(
+    name=OPT_OUT,
+    description="Put the number of this person on the do-not-call list, at once and for good. Use it as soon as the "
+    "person asks not to be called any more, or to be taken off the list; then confirm it in words and say goodbye.",
+    parameters=_object(
+        {"reason": {"type": "string", "description": "Why, in a few words, if the person said so."}}, required=[]
     ),
 )
 _SEARCH_KNOWLEDGE_SPEC = ToolSpec(

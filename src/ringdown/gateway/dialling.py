@@ -40,8 +40,8 @@ class Failed:
 class Dialler:
     """One attempt to reach one number; `dial` is called once.
 
-    `keep(call)` is awaited before each INVITE leaves, so that a crash leaves nobody ringing. `hear(pcm, at_ms)` gets
-    early media. `stop` gives up.
+    `keep(call)` is awaited before each INVITE leaves, so that a crash leaves nobody ringing; `turn(stop)` before the
+    first one, until the call may leave. `hear(pcm, at_ms)` gets early media. `stop` gives up.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Dialler:
         keep: Callable[[OutgoingCall], Awaitable[None]],
         settings: Settings,
         hear: Callable[[bytes, int], None] | None = None,
+        turn: Callable[[asyncio.Event], Awaitable[None]] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._route = route
@@ -63,7 +64,10 @@ class Dialler:
         self._keep = keep
         self._settings = settings
         self._hear = hear
-        self._deadline = endpoint.now() + timeout_ms / 1000
+        self._turn = turn
+        self._timeout_s = timeout_ms / 1000
+        self._deadline = endpoint.now() + self._timeout_s
+        self._has_begun = False
         self._redirects = 0
 
     async def dial(self) -> OutgoingCall | Failed:
@@ -78,6 +82,8 @@ class Dialler:
             call = self._prepare(target, hop)
             try:
                 await self._keep(call)
+                if not await self._wait_for_turn():
+                    return Failed(endings.CANCELLED)
                 outcome = await self._ring(call, is_last=not targets)
                 if isinstance(outcome, Answered):
                     return await self._accept(call, outcome)
@@ -92,6 +98,16 @@ class Dialler:
             finally:
                 if self._leg.call is not call:
                     await call.cancel()  # or BYE, should it have been answered meanwhile
+
+    async def _wait_for_turn(self) -> bool:
+        """False when the call was given up meanwhile; the far end has its whole time to answer."""
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            await turn(self._stop)
+        if not self._has_begun:  # what was waited for before the first INVITE is not the far end's time
+            self._has_begun = True
+            self._deadline = self._endpoint.now() + self._timeout_s
+        return not self._stop.is_set()
 
     def _prepare(self, target: str, hop: Destination) -> OutgoingCall:
         self._leg.agreed = None  # early media of a host that failed

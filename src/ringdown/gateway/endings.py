@@ -12,6 +12,8 @@ INTERNAL = Ending("internal_error")
 PROVIDER_FAILED = Ending("provider_error")
 HUNG_UP_BY_US = Ending("agent_hangup")
 
+OUT_OF_CREDITS = Ending("insufficient_credits")
+
 NO_COMMON_AUDIO = Ending("carrier_error")
 
 _CARRIER = Ending("carrier_error")
@@ -40,6 +42,7 @@ _BY_STATUS = {
 
 _BY_CONVERSATION = {
     "agent_hangup": HUNG_UP_BY_US,
+    "dismissed": OUT_OF_CREDITS,
     "inactivity": Ending("inactivity"),
     "max_duration": Ending("max_duration"),
     "provider_error": PROVIDER_FAILED,

@@ -7,7 +7,9 @@ import ssl
 from collections.abc import Callable
 
 from ringdown import collector
-from ringdown.calls import service
+from ringdown.batch_calls import following as _following  # noqa: F401, registers what follows the end of a call
+from ringdown.calls import clocks, service
+from ringdown.calls.pacing import Pacer
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
@@ -92,6 +94,7 @@ async def serve(settings: Settings, *, asked: asyncio.Event, urgent: asyncio.Eve
             trunks=book,
             public_address=public_address,
             spool=Spool(settings.data_dir / "spool", RecordingStore.open(settings)),
+            pacer=Pacer(gateway_id),
         )
         reporting = asyncio.create_task(doorkeeper.guard.report())
         stack.callback(reporting.cancel)
@@ -165,12 +168,15 @@ async def _carry_calls(
     ready: Callable[[], None],
 ) -> None:
     left = await service.list_unfinished(services.database, gateway_id=gateway_id)
+    left = clocks.advance(services.settings.data_dir, left)
     switchboard = Switchboard(services, gateway_id=gateway_id)
     async with JoinServer(switchboard, services.settings), asyncio.TaskGroup() as group:
         endless = [
             group.create_task(switchboard.claim_calls()),
             group.create_task(switchboard.take_calls(ringing)),
             group.create_task(switchboard.renew_leases()),
+            group.create_task(switchboard.keep_clocks()),
+            group.create_task(switchboard.extend_holds()),
             group.create_task(switchboard.obey_commands()),
             group.create_task(switchboard.end_lost_calls()),
             group.create_task(services.trunks.watch()),

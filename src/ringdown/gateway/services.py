@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ringdown.calls.pacing import Pacer
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
 from ringdown.db.engine import Database
@@ -37,6 +38,7 @@ class Services:
     trunks: TrunkBook
     public_address: PublicAddress
     spool: Spool
+    pacer: Pacer
 
     async def open_leg_to(self, route: Route, *, media: MediaSession | None = None) -> Leg:
         """A leg for dialling a route, as its first host reaches us. Raises `PortsExhausted`."""

@@ -1,14 +1,19 @@
 """The live side of one call, from its claim to its one ending: set-up in either direction, talk, record."""
 
 import asyncio
+import functools
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from ringdown.batch_calls.admission import Admission
+from ringdown.calls import service
+from ringdown.calls.clocks import MediaClock
 from ringdown.calls.models import CallCommand, ClaimedCall, Ending
-from ringdown.gateway import endings, routes, webrtc_line
+from ringdown.gateway import endings, routes, turn, webrtc_line
+from ringdown.gateway.credit import CallCredit
 from ringdown.gateway.dialling import Dialler, Failed
 from ringdown.gateway.leg import Leg
 from ringdown.gateway.media_terms import MediaTerms
@@ -53,6 +58,7 @@ class CallSession:
         self._services = services
         self._claimed = claimed
         self._record = CallRecord(claimed, database=services.database, settings=services.settings, spool=services.spool)
+        self.credit = CallCredit(services.settings)
         self._toolbox = CallToolBox(services, claimed, trunk=trunk, note=self._note)
         self._hang_up = asyncio.Event()
         self._leg: Leg | None = None
@@ -63,6 +69,12 @@ class CallSession:
     def media_ms(self) -> int:
         """How long the far party has been on the line; 0 before the answer."""
         return self._leg.media.media_ms if self._leg is not None and self._record.started_at is not None else 0
+
+    @property
+    def clock(self) -> MediaClock | None:
+        """Where the call's media clock stands; None before the answer."""
+        started_at = self._record.started_at
+        return None if started_at is None else MediaClock(started_at, self.media_ms)
 
     def _note(self, kind: str, details: Mapping[str, object]) -> None:
         self._record.note(kind, at_ms=self.media_ms, details=details)
@@ -115,11 +127,17 @@ class CallSession:
             self._log.exception("call failed by a fault of ours")
             taken = _Course(endings.INTERNAL)
         finally:
+            self._services.pacer.drop(self.call.id, self._claimed.paced_by)
             if self._leg is not None:
                 await self._leg.media.close()
         await self._record.finish(taken.ending, media_ms=self.media_ms, summary=taken.reason, report=report)
-        if report is not None and report.summary is None:
+        if report is not None and report.summary is None and self._summarises:
             await self._add_summary()
+
+    @property
+    def _summarises(self) -> bool:
+        """Whether the summary is written here: the worker's model reads only what is stored."""
+        return self._services.settings.analysis_enabled and not self.call.is_transcribed
 
     async def _add_summary(self) -> None:
         """A model writes for seconds: the call has ended before, for everybody who looks."""
@@ -151,6 +169,7 @@ class CallSession:
             keep=self._record.keep_dialog,
             settings=services.settings,
             hear=self._record.hear_early,
+            turn=self._wait_for_turn,
         )
         try:
             outcome = await dialler.dial()
@@ -161,6 +180,16 @@ class CallSession:
             return _Course(await self._converse(speech))
         finally:
             await self._leave()
+
+    async def _wait_for_turn(self, stop: asyncio.Event) -> None:
+        services, lines = self._services, self._claimed.paced_by
+        if lines:
+            admission, pacer = Admission(services.settings), services.pacer
+            keep = functools.partial(
+                service.keep_lines, services.database, call=self.call, admit=admission, pacer=pacer
+            )
+            await turn.wait(stop, pacer=pacer, line_ids=lines, keep=keep)
+            pacer.drop(self.call.id, lines)
 
     def _find_route(self) -> Route | _Course:
         services, number = self._services, self.call.to_number or ""
@@ -277,7 +306,13 @@ class CallSession:
             trunk=self.trunk,
             hang_up=self._hang_up,
         )
-        return await self._talk.run()
+        watching = asyncio.create_task(self.credit.watch(lambda: self.media_ms, self._talk.dismiss, self._hang_up.set))
+        try:
+            ending = await self._talk.run()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        return endings.OUT_OF_CREDITS if self.credit.is_spent else ending
 
     async def _leave(self) -> None:
         """Whatever broke, nobody stays on a dead line."""

@@ -5,14 +5,16 @@ from collections.abc import Coroutine
 
 import structlog
 
+from ringdown.batch_calls.admission import Admission
 from ringdown.calls import browser as browser_calls
 from ringdown.calls import live, service
+from ringdown.calls.clocks import ClockFile
 from ringdown.calls.lines import LineFull
 from ringdown.calls.models import Call, CallCommand, ClaimedCall, UnfinishedCall
 from ringdown.db import engine
 from ringdown.db.wakeup import Wakeup
 from ringdown.errors import PaymentRequired
-from ringdown.gateway import reception, recovery
+from ringdown.gateway import credit, reception, recovery
 from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.reception import Arrival
 from ringdown.gateway.services import Services
@@ -26,11 +28,13 @@ log = structlog.get_logger(__name__)
 
 # A lease is renewed this often; a gateway that was silent for much longer is taken for dead.
 _LEASE_INTERVAL_S = 1.0
-# Wake-ups only shorten these waits.
-_CLAIM_INTERVAL_S = 1.0
-# The pace of trunks is kept by looking again so soon while calls wait for it.
-_PACED_CLAIM_INTERVAL_S = 0.2
+# The clocks on this machine's disk wait for no database.
+_CLOCK_INTERVAL_S = 0.25
+# Calls that wait for a place or their pace are looked at so often; wake-ups shorten the wait, but not below the least:
+# while calls wait, everything that is stored would have the queue looked at again.
+_CLAIM_INTERVAL_S, _LEAST_CLAIM_INTERVAL_S = 0.2, 0.05
 _COMMAND_INTERVAL_S = 0.5
+_CREDIT_INTERVAL_S = 1.0
 _LOST_INTERVAL_S = 10.0
 _TRY_LATER = {"Retry-After": "5"}
 # A call that was being answered when the others were hung up is hung up this much later.
@@ -40,8 +44,8 @@ _HANG_UP_INTERVAL_S = 0.2
 class Switchboard:
     """All live calls of this process.
 
-    `claim_calls`, `take_calls`, `renew_leases`, `obey_commands` and `end_lost_calls` run side by side for the life
-    of the gateway;
+    `claim_calls`, `take_calls`, `renew_leases`, `keep_clocks`, `extend_holds`, `obey_commands` and `end_lost_calls` run
+    side by side for the life of the gateway;
     `drain` waits for the last call.
     """
 
@@ -52,6 +56,7 @@ class Switchboard:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._claiming = asyncio.Lock()
+        self._admission = Admission(services.settings)
         # Calls that were asked to hang up before their session was there; each command is given out once.
         self._unwanted: set[str] = set()
 
@@ -90,19 +95,30 @@ class Switchboard:
         async with Wakeup(self._services.database, service.QUEUED_CHANNEL) as wakeup:
             while True:
                 await keep_trying(self._claim)
-                await wakeup.wait(_PACED_CLAIM_INTERVAL_S if self._services.trunks.has_rates else _CLAIM_INTERVAL_S)
+                await asyncio.sleep(_LEAST_CLAIM_INTERVAL_S)
+                await wakeup.wait(_CLAIM_INTERVAL_S)
 
     async def _claim(self) -> None:
-        async with self._claiming:
-            if self._room <= 0:
-                return
-            batch = await service.claim_calls(self._services.database, gateway_id=self._gateway_id, limit=self._room)
-            trunks = self._services.trunks
-            if any(claimed.call.trunk_id and trunks.find(claimed.call.trunk_id) is None for claimed in batch):
-                await trunks.refresh()  # made a moment ago
-            for claimed in batch:
-                session = CallSession(self._services, claimed, trunk=self._find_trunk(claimed.call))
-                self._start(self._hold(session, session.run_outbound()))
+        services, is_busy = self._services, True
+        while is_busy:
+            async with self._claiming:
+                claimed = await service.claim_calls(
+                    services.database,
+                    gateway_id=self._gateway_id,
+                    limit=self._room,
+                    admit=self._admission,
+                    pacer=services.pacer,
+                )
+                await self._carry(claimed)
+            is_busy = bool(await self._admission.refuse(services.database) or claimed)
+
+    async def _carry(self, claimed: list[ClaimedCall]) -> None:
+        trunks = self._services.trunks
+        if any(each.call.trunk_id and trunks.find(each.call.trunk_id) is None for each in claimed):
+            await trunks.refresh()  # made a moment ago
+        for each in claimed:
+            session = CallSession(self._services, each, trunk=self._find_trunk(each.call))
+            self._start(self._hold(session, session.run_outbound()))
 
     def _find_trunk(self, call: Call) -> Trunk | None:
         """What carries an outbound call: its number's trunk, the organization's only one, the outbound peer."""
@@ -212,6 +228,20 @@ class Switchboard:
         media_ms = {call_id: session.media_ms for call_id, session in self._sessions.items()}
         self._services.trunks.note_calls(self._count_calls())
         await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
+
+    async def keep_clocks(self) -> None:
+        """Write down again and again how long each call has talked, for whoever finds us dead; never returns."""
+        file = ClockFile(self._services.settings.data_dir, self._gateway_id)
+        while True:
+            clocks = {call_id: clock for call_id, each in self._sessions.items() if (clock := each.clock) is not None}
+            await asyncio.to_thread(file.write, clocks)
+            await asyncio.sleep(_CLOCK_INTERVAL_S)
+
+    async def extend_holds(self) -> None:
+        """Hold more credits for calls that go on, again and again; never returns."""
+        while True:
+            await keep_trying(lambda: credit.extend_holds(self._services, self._sessions.values()))
+            await asyncio.sleep(_CREDIT_INTERVAL_S)
 
     async def obey_commands(self) -> None:
         """Carry out what the API asks of live calls; never returns."""

@@ -53,6 +53,7 @@ class Talk:
         self._claimed = claimed
         self._record = record
         self._speech = speech
+        self._toolbox = toolbox
         self._trunk = trunk
         self._hang_up = hang_up
         self._commands: asyncio.Queue[CallCommand] = asyncio.Queue()
@@ -90,6 +91,10 @@ class Talk:
             self._commands.put_nowait(wish)
         else:
             self._successions.put_nowait(wish)
+
+    def dismiss(self) -> bool:
+        """Let the agent say its last words; False when it cannot now: on hold, or after a transfer."""
+        return not self._is_handed_over and self.conversation.dismiss()
 
     async def run(self) -> Ending:
         """Talk until somebody ends it; the far end is told, and the media closed."""
@@ -132,6 +137,7 @@ class Talk:
             self._record.note_media(self.leg)
             await self.leg.media.close()  # the call is as long as its media: recognising the last words takes a while
             await self.conversation.finish()
+            await self._toolbox.honour(self._record.turns)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

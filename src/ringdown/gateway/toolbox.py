@@ -9,10 +9,12 @@ from typing import Any
 import structlog
 
 from ringdown.calls import callback
-from ringdown.calls.models import ClaimedCall
+from ringdown.calls.models import ClaimedCall, TranscriptTurn
+from ringdown.contacts import dnc_service
 from ringdown.db.engine import UNAVAILABLE
 from ringdown.errors import RingdownError
 from ringdown.gateway import builtin_tools
+from ringdown.gateway.patience import keep_trying
 from ringdown.gateway.services import Services
 from ringdown.knowledge.search import search_knowledge
 from ringdown.telephony import permission
@@ -20,6 +22,7 @@ from ringdown.telephony.models import Trunk
 from ringdown.tools import store as tool_store
 from ringdown.tools.models import BUILTIN_NAMES
 from ringdown.tools.session import ToolSession
+from ringdown.voice import opt_out
 from ringdown.voice.ports import ToolRequest, ToolResult, ToolSpec
 
 log = structlog.get_logger(__name__)
@@ -44,6 +47,7 @@ class CallToolBox:
         self._permitted = builtin_tools.list_permitted(claimed.agent, claimed.call)
         self._session: ToolSession | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._has_opted_out = False
 
     async def open(self) -> None:
         """Read the agent's tools; servers that list theirs are asked in the background."""
@@ -63,6 +67,13 @@ class CallToolBox:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def honour(self, turns: Sequence[TranscriptTurn]) -> None:
+        """The call is over: who asked with their last words not to be called any more gets that without an answer."""
+        last = next((turn.text for turn in reversed(turns) if turn.speaker == "contact"), "")
+        is_able = builtin_tools.OPT_OUT in self._permitted and not self._has_opted_out
+        if is_able and opt_out.is_asked(last):
+            await keep_trying(lambda: self._opt_out("asked for it with the last words of the call"))
 
     # --- the port ----------------------------------------------------------------------------------------------------
 
@@ -116,6 +127,8 @@ class CallToolBox:
                 return await self._search(builtin_tools.read_query(arguments))
             case builtin_tools.SCHEDULE_CALLBACK:
                 return await self._promise(builtin_tools.read_callback(arguments))
+            case builtin_tools.OPT_OUT:
+                return await self._opt_out(builtin_tools.read_reason(arguments))
         raise ValueError(f"The tool {request.name} runs after the words.")
 
     def _check(self, request: ToolRequest) -> None:
@@ -158,6 +171,19 @@ class CallToolBox:
             self._services.database, call=self._call, at_ms=wanted.at_ms, reason=wanted.reason
         )
         return ToolResult(json.dumps({"scheduled": True, "call_id": call_id}))
+
+    async def _opt_out(self, reason: str | None) -> ToolResult:
+        call = self._call
+        is_new = await dnc_service.add_during_call(
+            self._services.database,
+            organization_id=call.organization_id,
+            number=call.phone_number,
+            reason=reason,
+            call_id=call.id,
+        )
+        self._has_opted_out = True
+        self._note("contact.opted_out", {"is_new": is_new})
+        return ToolResult(json.dumps({"opted_out": True}))
 
     def _make_context(self) -> Mapping[str, str]:
         call = self._call

@@ -111,11 +111,6 @@ class TrunkBook:
         """Whether any trunk may call from anywhere with credentials."""
         return any(line.trunk.inbound_username for line in self._lines.values())
 
-    @property
-    def has_rates(self) -> bool:
-        """Whether any trunk takes only so many calls a second."""
-        return any(line.trunk.max_calls_per_second is not None for line in self._lines.values())
-
     def note_calls(self, live: dict[str, int]) -> None:
         """How many calls each trunk has here now."""
         for trunk_id, line in self._lines.items():

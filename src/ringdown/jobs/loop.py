@@ -44,6 +44,10 @@ async def run_jobs(database: Database, handlers: Mapping[str, Handler], stop: as
                 await loop.wait_for_place()
 
 
+class TryLater(Exception):
+    """What a job waits for is away, through no fault of ours: it is put off like a failure, in one line of the log."""
+
+
 class _Loop:
     """The jobs that one process runs at the moment."""
 
@@ -107,7 +111,11 @@ class _Loop:
         delay_ms = backoff.compute_delay_ms(job.attempts, random.random())
         if job.interval_ms is not None:
             delay_ms = min(delay_ms, job.interval_ms)
-        _log.exception("job_failed", job_id=job.id, kind=job.kind, attempts=job.attempts, is_parked=is_parked)
+        facts = {"job_id": job.id, "kind": job.kind, "attempts": job.attempts, "is_parked": is_parked}
+        if isinstance(error, TryLater):
+            _log.warning("job_put_off", **facts, reason=str(error))
+        else:
+            _log.exception("job_failed", **facts)
         try:
             async with self._database.write() as connection:
                 await store.reschedule_job(

@@ -1,4 +1,4 @@
-"""How fast each trunk dials: one row per trunk that has a rate, shared by all gateways."""
+"""Who dials on each trunk that has a rate: one row per trunk, shared by all gateways."""
 
 from collections.abc import Collection
 
@@ -12,29 +12,33 @@ trunk_paces = sa.Table(
     engine.metadata,
     sa.Column("organization_id", sa.Text, primary_key=True),
     sa.Column("trunk_id", sa.Text, primary_key=True),
-    sa.Column("next_dial_at", sa.BigInteger, nullable=False, comment="milliseconds UTC; no call leaves before"),
+    sa.Column("keeper", sa.Text, nullable=False, comment="the process whose calls leave until kept_until"),
+    sa.Column("kept_until", sa.BigInteger, nullable=False),
 )
 
 
-async def lock_paces(connection: AsyncConnection, trunks: Collection[tuple[str, str]]) -> dict[str, int]:
-    """When each trunk may dial next, by id; locked until the commit. `trunks` are (organization_id, trunk_id)."""
+async def lock_paces(connection: AsyncConnection, trunks: Collection[tuple[str, str]]) -> dict[str, tuple[str, int]]:
+    """Who dials on each trunk and until when, by id; locked until the commit. `trunks` are (organization_id, id)."""
     if not trunks:
         return {}
     rows = [
-        {"organization_id": organization_id, "trunk_id": trunk_id, "next_dial_at": 0}
+        {"organization_id": organization_id, "trunk_id": trunk_id, "keeper": "", "kept_until": 0}
         for organization_id, trunk_id in sorted(trunks)
     ]
     await connection.execute(engine.insert(connection, trunk_paces).values(rows).on_conflict_do_nothing())
     query = trunk_paces.select().where(sa.or_(*(_is_trunk(*trunk) for trunk in trunks)))
     # Two gateways lock in the same order.
     query = query.order_by(trunk_paces.c.organization_id, trunk_paces.c.trunk_id)
-    return {row.trunk_id: row.next_dial_at for row in await connection.execute(query.with_for_update())}
+    found = await connection.execute(query.with_for_update())
+    return {row.trunk_id: (row.keeper, row.kept_until) for row in found}
 
 
-async def set_pace(connection: AsyncConnection, organization_id: str, trunk_id: str, next_dial_at: int) -> None:
-    """The trunk dials next at this time."""
+async def set_pace(
+    connection: AsyncConnection, organization_id: str, trunk_id: str, *, keeper: str, kept_until: int
+) -> None:
+    """The calls of the trunk leave from this process alone until then."""
     condition = _is_trunk(organization_id, trunk_id)
-    await connection.execute(sa.update(trunk_paces).where(condition).values(next_dial_at=next_dial_at))
+    await connection.execute(sa.update(trunk_paces).where(condition).values(keeper=keeper, kept_until=kept_until))
 
 
 async def delete_pace(connection: AsyncConnection, organization_id: str, trunk_id: str) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -198,7 +197,7 @@ def parse_trunk(table: Mapping[str, Any]) -> CreateTrunk:
         return CreateTrunk.model_validate(dict(table))
     except ValidationError as error:
         located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors(include_url=False)]
-        raise ValidationFailed(messages.explain(RequestValidationError(located, body=dict(table)))) from None
+        raise ValidationFailed(messages.explain(located, body=dict(table))) from None
 
 
 class TrunkHostObject(BaseModel):

@@ -19,7 +19,15 @@ METHODS_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 
 #: Tools that every call may have without a definition; no other tool takes their names.
 BUILTIN_NAMES = frozenset(
-    ("end_call", "transfer_call", "send_digits", "leave_voicemail", "schedule_callback", "search_knowledge")
+    (
+        "end_call",
+        "transfer_call",
+        "send_digits",
+        "leave_voicemail",
+        "schedule_callback",
+        "search_knowledge",
+        "opt_out",
+    )
 )
 MODEL_TOOL_NAME = r"^[a-zA-Z0-9_-]{1,64}$"
 

@@ -174,6 +174,14 @@ class Conversation:
             self._answering = self._watch_answer()
         self._answering.record(text, self._now_ms)
 
+    def dismiss(self) -> bool:
+        """The call has to end soon: say the last words, and end. False when nothing can be said now, as on hold."""
+        if self._group is None or self._end is not None or self._is_resting:
+            return False
+        if not self._floor.is_closing:
+            self._close(ConversationEnd("dismissed"), self._settings.time_exceeded_message or self._settings.farewell)
+        return True
+
     async def finish(self) -> None:
         """The call is over: cut the agent's turn to what was heard, and write down the caller's last words.
 
@@ -211,7 +219,7 @@ class Conversation:
                 self._stop(self._ends_at[1])
             return
         if now >= self._settings.max_duration_ms and not floor.is_closing:
-            self._exceed_duration()
+            self._close(ConversationEnd("max_duration"), self._settings.time_exceeded_message)
         is_held = floor.reply is not None and floor.reply.is_uninterruptible
         if self._keypad.is_active and not is_held and floor.attempt is None:
             self._answer_keys()
@@ -302,10 +310,9 @@ class Conversation:
         self._floor.clear(is_deaf=True)
         self._floor.say(brain.FixedProposal(self._settings.apology), purpose="apology", ends=end)
 
-    def _exceed_duration(self) -> None:
+    def _close(self, end: ConversationEnd, message: str | None) -> None:
+        """Whatever goes on, these are the last words."""
         self._floor.clear(is_deaf=False)
-        end = ConversationEnd("max_duration")
-        message = self._settings.time_exceeded_message
         if message:
             self._floor.say(brain.FixedProposal(message), purpose="time_exceeded", ends=end)
         else:

@@ -175,6 +175,14 @@ class DuplexConversation:
             end = ConversationEnd("voicemail", "a message was left")
             self._floor.say(text, purpose="announcement", ends=end)
 
+    def dismiss(self) -> bool:
+        """The call has to end soon: say the last words, and end. False when nothing can be said now, as on hold."""
+        if self._attending is None or self._end is not None or self._floor.is_resting:
+            return False
+        if self._floor.last_words is None:
+            self._close(ConversationEnd("dismissed"), self._settings.time_exceeded_message or self._settings.farewell)
+        return True
+
     async def finish(self) -> None:
         """The call is over: cut the agent's turn to what was heard, and wait for the caller's last words.
 
@@ -220,7 +228,7 @@ class DuplexConversation:
         if not self._log.is_settled:
             self._log.give_up(now)
         if now >= self._settings.max_duration_ms and floor.last_words is None:
-            self._exceed_duration()
+            self._close(ConversationEnd("max_duration"), self._settings.time_exceeded_message)
         is_held = floor.reply is not None and floor.reply.is_uninterruptible
         if self._keypad.is_active:
             if not is_held and self._line.session is not None and self._keep_keys():
@@ -345,10 +353,9 @@ class DuplexConversation:
         reply.is_written = True
         return has_audio
 
-    def _exceed_duration(self) -> None:
+    def _close(self, end: ConversationEnd, message: str | None) -> None:
+        """Whatever goes on, these are the last words."""
         self._floor.cut()
-        end = ConversationEnd("max_duration")
-        message = self._settings.time_exceeded_message
         if message:
             self._floor.say(message, purpose="time_exceeded", ends=end)
         else:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 ConversationState = Literal["listening", "thinking", "speaking"]
-EndReason = Literal["agent_hangup", "inactivity", "max_duration", "provider_error", "stopped", "voicemail"]
+EndReason = Literal["agent_hangup", "dismissed", "inactivity", "max_duration", "provider_error", "stopped", "voicemail"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 
-from ringdown.voice import answers, brain, flow, flow_nodes, flow_steps, ports, sentences
+from ringdown.voice import answers, brain, flow, flow_nodes, flow_steps, opt_out, ports, sentences
 from ringdown.voice.events import ConversationReport
 from ringdown.voice.flow_tool import FlowTool
 from ringdown.voice.tool_use import ToolUse
@@ -23,7 +23,7 @@ _NEEDS_WORDS = ("yes_no", "date")
 class FlowBrain:
     """Runs one call through a `Flow`. `variables` fill the templates beside the flow's own slots.
 
-    `toolbox` holds the tools that its nodes use.
+    `toolbox` holds the tools that its nodes use, and the one that puts callers who ask for it on the do-not-call list.
     """
 
     def __init__(
@@ -36,8 +36,9 @@ class FlowBrain:
     ) -> None:
         self._flow = flow
         self._variables = dict(variables)
-        self.steps = flow_steps.FlowSteps(flow, self._variables, language)
         self.tools = ToolUse(toolbox, language=language)
+        leads_out = any(spec.name == opt_out.TOOL for spec in self.tools.specs())
+        self.steps = flow_steps.FlowSteps(flow, self._variables, language, leads_out=leads_out)
         self.tool = FlowTool(self.tools)
         self._is_known_language = language.lower().partition("-")[0] in answers.LANGUAGES
         self._state: flow_steps.FlowState | None = None
@@ -66,6 +67,8 @@ class FlowBrain:
                 self, flow_steps.Step(self._state, "", tool=self.tool.request or self.steps.request_tool(self._state))
             )
         kind = self.listening().expectation.kind
+        if self.steps.is_opting_out(heard):
+            return FlowProposal(self, self.steps.take_answer(self._state, heard))
         if heard.source == "speech" and not self._is_known_language and kind in _NEEDS_WORDS:
             # Nobody knows the words of this language: the keypad takes the answer.
             heard = brain.Heard(heard.text, is_understood=False, duration_ms=heard.duration_ms)
@@ -87,6 +90,9 @@ class FlowBrain:
 
     async def close(self) -> None:
         """Wait for a tool that still runs, for a while, and stop it."""
+        state = self._state
+        if state is not None and state.node == opt_out.WRITE and self.tool.request is None:
+            self.tool.begin(self.steps.request_tool(state))  # the caller said yes, and hung up
         await self.tools.close()
 
     def report(self) -> ConversationReport:
@@ -172,7 +178,9 @@ def listen_at(steps: flow_steps.FlowSteps, state: flow_steps.FlowState | None) -
 def report(graph: flow.Flow, state: flow_steps.FlowState | None, variables: Mapping[str, str]) -> ConversationReport:
     """Slots, the summary template filled with them, and the outcome by slot value."""
     slots = dict(state.slots) if state is not None else {}
-    return ConversationReport(slots=slots, summary=_summarise(graph, slots, variables), outcome=_outcome(graph, slots))
+    has_left = state is not None and state.node == opt_out.DONE
+    outcome = "not_interested" if has_left else _outcome(graph, slots)
+    return ConversationReport(slots=slots, summary=_summarise(graph, slots, variables), outcome=outcome)
 
 
 def _summarise(graph: flow.Flow, slots: Mapping[str, str], variables: Mapping[str, str]) -> str | None:

@@ -18,6 +18,9 @@ class FlowPhrases:
     press: str
     one_second: str
     seconds: str
+    opt_out: str
+    opted_out: str
+    not_opted_out: str
 
 
 _ENGLISH = FlowPhrases(
@@ -31,6 +34,9 @@ _ENGLISH = FlowPhrases(
     press="press {key} for {answer}",
     one_second="1 second",
     seconds="{count} seconds",
+    opt_out="Shall I put you on our do not call list? Say yes or no, or press one for yes and two for no.",
+    opted_out="All right. You are on our do not call list, and we will not call you again. Goodbye.",
+    not_opted_out="I'm sorry, I could not do that just now. Please tell us once more. Goodbye.",
 )
 _PHRASES: Mapping[str, FlowPhrases] = {
     "de": FlowPhrases(
@@ -44,6 +50,9 @@ _PHRASES: Mapping[str, FlowPhrases] = {
         press="{key} für {answer}",
         one_second="1 Sekunde",
         seconds="{count} Sekunden",
+        opt_out="Soll ich Sie auf unsere Sperrliste setzen? Sagen Sie ja oder nein, oder drücken Sie eins oder zwei.",
+        opted_out="In Ordnung. Sie stehen auf unserer Sperrliste, und wir rufen Sie nicht mehr an. Auf Wiederhören.",
+        not_opted_out="Es tut mir leid, das ging gerade nicht. Bitte sagen Sie es uns noch einmal. Auf Wiederhören.",
     ),
     "es": FlowPhrases(
         not_understood="Lo siento, no he podido entenderle. Adiós.",
@@ -56,6 +65,9 @@ _PHRASES: Mapping[str, FlowPhrases] = {
         press="pulse {key} para {answer}",
         one_second="1 segundo",
         seconds="{count} segundos",
+        opt_out="¿Le pongo en nuestra lista de no llamar? Diga sí o no, o pulse uno para sí y dos para no.",
+        opted_out="De acuerdo. Está en nuestra lista de no llamar y no volveremos a llamarle. Adiós.",
+        not_opted_out="Lo siento, ahora no ha sido posible. Por favor, díganoslo otra vez. Adiós.",
     ),
     "fr": FlowPhrases(
         not_understood="Je suis désolé, je ne vous ai pas compris. Au revoir.",
@@ -68,6 +80,9 @@ _PHRASES: Mapping[str, FlowPhrases] = {
         press="taper {key} pour {answer}",
         one_second="1 seconde",
         seconds="{count} secondes",
+        opt_out="Dois-je vous mettre sur notre liste rouge ? Dites oui ou non, ou tapez un pour oui et deux pour non.",
+        opted_out="Très bien. Vous êtes sur notre liste rouge, et nous ne vous appellerons plus. Au revoir.",
+        not_opted_out="Je suis désolé, cela n'a pas été possible. Veuillez nous le redire. Au revoir.",
     ),
 }
 

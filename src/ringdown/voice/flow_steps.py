@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ringdown.voice import answers, brain, flow, ports, sentences, turns
+from ringdown.voice import answers, brain, flow, opt_out, ports, sentences, turns
 from ringdown.voice.flow_nodes import ANY, Node
 from ringdown.voice.flow_phrases import find_phrases
 
@@ -28,6 +28,8 @@ class FlowState:
     reprompts: int = 0
     # The answer that waits for its confirmation.
     answer: str = ""
+    # Where the caller asked not to be called any more.
+    before: str = ""
     slots: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -47,14 +49,18 @@ class Step:
 class FlowSteps:
     """The steps of one call through a flow; `variables` fill its templates. Holds no state of the call itself.
 
-    `language` (BCP-47) is that of answers, and of words that the flow does not have.
+    `language` (BCP-47) is that of answers, and of words that the flow does not have; `leads_out` where callers can have
+    their number put on the do-not-call list.
     """
 
-    def __init__(self, graph: flow.Flow, variables: Mapping[str, str], language: str = "en-US") -> None:
-        self._graph = graph
+    def __init__(
+        self, graph: flow.Flow, variables: Mapping[str, str], language: str = "en-US", *, leads_out: bool = False
+    ) -> None:
         self._variables = variables
         self._language = language.lower().partition("-")[0]
         self._phrases = find_phrases(self._language)
+        self._graph = opt_out.lead_out(graph, self._phrases) if leads_out else graph
+        self.leads_out = leads_out
 
     def open(self) -> Step:
         """The first words, up to the first question or the end."""
@@ -79,6 +85,8 @@ class FlowSteps:
         node = self.node(state)
         if state.phase in ("acting", "ended", "calling") or node.listen is None:
             return self._go_on(state)
+        if self.is_opting_out(heard):
+            return self._ask_to_opt_out(state)
         keyword = self.find_keyword(state, heard)
         if keyword is not None:
             return self.take_keyword(state, keyword)
@@ -108,6 +116,21 @@ class FlowSteps:
         again = replace(state, reprompts=state.reprompts + 1, slots=slots, phase="asking", answer="")
         return Step(again, self._render(node.reprompt or node.say, again))
 
+    def is_opting_out(self, heard: brain.Heard) -> bool:
+        """Whether the caller asks not to be called any more, whatever the question was."""
+        is_clear = self.leads_out and heard.source == "speech" and heard.is_understood
+        return is_clear and opt_out.is_asked(heard.text)
+
+    def take_opt_out(self, state: FlowState) -> Step:
+        """What follows when it is certain that the caller does not want to be called any more."""
+        return self._enter(state, opt_out.WRITE)
+
+    def _ask_to_opt_out(self, state: FlowState) -> Step:
+        if state.node == opt_out.ASK:
+            return self.take_opt_out(state)
+        step = self._enter(state, opt_out.ASK)
+        return replace(step, state=replace(step.state, before=state.node))
+
     def take_keyword(self, state: FlowState, name: str) -> Step:
         """What follows from a keyword; one that is not known, or leads nowhere, asks again."""
         keyword = self._graph.keywords.get(name)
@@ -130,15 +153,15 @@ class FlowSteps:
         """Whether `text` is all of the answer that is due."""
         if state.phase not in ("asking", "confirming"):
             return "unknown"
-        node = self.node(state)
-        if self.find_keyword(state, brain.Heard(text)) is not None:
+        node, heard = self.node(state), brain.Heard(text)
+        if self.is_opting_out(heard) or self.find_keyword(state, heard) is not None:
             return "complete"
         if state.phase == "confirming":
             return "complete" if answers.understand_yes_no(text, language=self._language) else "partial"
         listen = node.listen
         if listen is None or listen.kind in ("free", "message"):
             return "unknown"
-        answer = self.understand(node, brain.Heard(text))
+        answer = self.understand(node, heard)
         if listen.kind == "digits":
             return "complete" if answer is not None and len(answer) == listen.max_digits else "partial"
         return "complete" if answer is not None else "partial"
@@ -241,6 +264,8 @@ class FlowSteps:
 
     def _advance(self, state: FlowState, answer: str) -> Step:
         node = self.node(state)
+        if state.before and answer == "no":
+            return self._enter(state, state.before)
         slots = {**state.slots, node.slot: answer} if node.slot else state.slots
         return self._enter(replace(state, slots=slots), node.next.get(answer) or node.next[ANY])
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from ringdown.voice import brain, flow, flow_steps, guided_script, ports, turns
+from ringdown.voice import brain, flow, flow_steps, guided_script, opt_out, ports, turns
 from ringdown.voice.events import ConversationReport
 from ringdown.voice.flow_brain import FlowBrain, FlowProposal, close_step
 from ringdown.voice.history import History, Turn
@@ -50,6 +50,8 @@ class GuidedBrain(FlowBrain):
         state = self._state
         is_question = state is not None and state.phase in ("asking", "confirming")
         if state is None or not is_question or heard.source != "speech" or not heard.text or self._is_dictating(state):
+            return _ToldProposal(super().consider(heard), Turn([to_message(heard)]), self._history)
+        if self.steps.is_opting_out(heard):
             return _ToldProposal(super().consider(heard), Turn([to_message(heard)]), self._history)
         return _GuidedAnswer(self, heard, state, history=self._history)
 
@@ -169,6 +171,8 @@ class _GuidedAnswer(ModelAnswer):
                 self._move(self._steps.give_up(state))
             case guided_script.KEYWORD:
                 self._move(self._steps.take_keyword(state, str(arguments.get("keyword"))))
+            case opt_out.TOOL if self._steps.leads_out:
+                self._move(self._steps.take_opt_out(state))
             case guided_script.ANSWER | guided_script.CONFIRM:
                 return ports.ToolResult("One answer at a time.", is_error=True)
             case _:

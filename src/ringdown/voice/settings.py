@@ -104,6 +104,7 @@ class ConversationSettings:
     time_exceeded_message: str | None = None
     vad: VadSettings = field(default_factory=VadSettings)
     sample_rate_hz: int = 8000
+    farewell: str = "I'm sorry, I have to end our call here. Goodbye."
     apology: str = "I'm sorry, something went wrong on our side. Please call again later. Goodbye."
     timeouts: Timeouts = field(default_factory=Timeouts)
     machine: MachineSettings = field(default_factory=MachineSettings)

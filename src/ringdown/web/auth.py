@@ -7,7 +7,7 @@ from fastapi.security import HTTPBearer
 
 from ringdown.errors import Unauthorized
 from ringdown.web import context, rate_limit
-from ringdown.web.context import Caller
+from ringdown.web.caller import Caller
 
 #: What the OpenAPI document calls the API key.
 SECURITY_SCHEME = "BearerAuth"

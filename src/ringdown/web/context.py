@@ -1,6 +1,5 @@
-"""What the web layer knows besides the request: settings, database, and how a key is recognised."""
+"""What the web layer knows besides the request: settings, database, and who recognises a key."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -8,20 +7,7 @@ from fastapi import Request
 from ringdown import values
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sent the request: the key, and the organization it selects."""
-
-    organization_id: str
-    key_id: str
-    requests_per_minute: int | None = None
-
-
-#: `authenticate(key, client_address)` returns the caller; raises `Unauthorized` or `Forbidden`. The address is the
-#: peer's, or None when the server does not know it.
-Authenticate = Callable[[str, str | None], Awaitable[Caller]]
+from ringdown.web.caller import Authenticate
 
 
 @dataclass(frozen=True, slots=True)

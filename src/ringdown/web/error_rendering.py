@@ -36,7 +36,8 @@ async def _on_ringdown_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
-    return render(request, ValidationFailed(messages.explain(cast(RequestValidationError, error))))
+    refused = cast(RequestValidationError, error)
+    return render(request, ValidationFailed(messages.explain(refused.errors(), body=refused.body)))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -5,28 +5,23 @@ crash left behind is taken over after a while; what was created by then is never
 `bind_resource` in its transaction.
 """
 
-import hashlib
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-import msgspec
-from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from ringdown.errors import Conflict, invalid
-from ringdown.secret import SecretBox, SecretUnreadable
-from ringdown.web import context, store
-from ringdown.web.envelope import SecretResponse
+from ringdown.errors import Conflict
+from ringdown.secret import SecretBox
+from ringdown.web import store
 from ringdown.web.store import IdempotencyRow
 
 HEADER = "X-Idempotency-Key"
 KEPT_MS = 7 * 24 * 3600 * 1000
 #: A request that has been in flight for longer is taken for dead.
 IN_FLIGHT_MS = 60_000
-_MAX_KEY_LENGTH = 255
 _IN_FLIGHT = "A request with this idempotency key is still being worked on."
 
 
@@ -40,23 +35,16 @@ class Claim:
     holder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered."""
+
+    status: int
+    body: bytes
+    shows_secret: bool
+
+
 _current: ContextVar[Claim | None] = ContextVar("ringdown_idempotency_claim", default=None)
-
-
-def read_claim(request: Request, *, organization_id: str, body: bytes) -> Claim | None:
-    """The claim that the request's header makes; None without one. Raises `ValidationFailed` for a bad key."""
-    key = request.headers.get(HEADER)
-    if key is None:
-        return None
-    if not 1 <= len(key) <= _MAX_KEY_LENGTH:
-        raise invalid(HEADER, f"must have from 1 to {_MAX_KEY_LENGTH} characters")
-    endpoint = f"{request.method} {request.url.path}"
-    return Claim(
-        organization_id=organization_id,
-        request_key=_hash(endpoint.encode(), key.encode()),
-        body_hash=_hash(request.url.query.encode(), _normalise(body)),
-        holder=context.get_request_id(request),
-    )
 
 
 async def begin(database: Database, claim: Claim) -> IdempotencyRow | None:
@@ -111,7 +99,7 @@ async def bind_resource(connection: AsyncConnection, resource_id: str) -> None:
         raise Conflict(_IN_FLIGHT, {"header": HEADER, "reason": "in_flight"})
 
 
-async def finish(database: Database, claim: Claim, response: Response | None, *, settings: Settings) -> None:
+async def finish(database: Database, claim: Claim, answer: Answer | None, *, settings: Settings) -> None:
     """Store the answer if it is a success, sealed if it shows a secret; otherwise free the key.
 
     A key whose request created something stays taken.
@@ -119,46 +107,15 @@ async def finish(database: Database, claim: Claim, response: Response | None, *,
     _current.set(None)
     where = {"organization_id": claim.organization_id, "request_key": claim.request_key, "holder": claim.holder}
     async with database.write() as connection:
-        if response is not None and 200 <= response.status_code < 300:
-            body = bytes(response.body)
-            if isinstance(response, SecretResponse):
+        if answer is not None and 200 <= answer.status < 300:
+            body = answer.body
+            if answer.shows_secret:
                 body = SecretBox.open(settings).seal(body.decode()).encode()
-            answer: dict[str, object] = {"status": response.status_code, "body": body}
-            await store.update_held_row(connection, **where, values=answer)
+            await store.update_held_row(connection, **where, values={"status": answer.status, "body": body})
         else:
             await store.delete_held_row(connection, **where)
-
-
-def replay(request: Request, row: IdempotencyRow) -> Response:
-    """The stored answer again, under the request id of the first one, as its `meta` says.
-
-    Raises `Conflict` when it was sealed with a key that is gone.
-    """
-    body = row.body or b""
-    if not body.startswith(b"{"):
-        try:
-            body = SecretBox.open(context.get_settings(request)).unseal(body.decode()).encode()
-        except SecretUnreadable:
-            raise Conflict(
-                "The first answer showed a secret and cannot be read any more.", {"header": HEADER}
-            ) from None
-    request.state.request_id = row.holder
-    context.set_header(request, "X-Idempotent-Replay", "true")
-    return Response(body, row.status or 200, media_type="application/json")
 
 
 async def delete_expired(connection: AsyncConnection, *, now_at: int) -> int:
     """Forget keys that are older than seven days; returns how many."""
     return await store.delete_idempotency_rows(connection, before_at=now_at - KEPT_MS)
-
-
-def _hash(*parts: bytes) -> str:
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
-
-
-def _normalise(body: bytes) -> bytes:
-    # White space and the order of fields do not make another request.
-    try:
-        return msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
-    except (ValueError, RecursionError):
-        return body

@@ -1,9 +1,7 @@
 """Sentences for refused values: what is allowed, in words for the person who sent the request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-from fastapi.exceptions import RequestValidationError
 
 from ringdown.errors import FieldError
 
@@ -57,14 +55,16 @@ _SENTENCES = {
 }
 
 
-def explain(error: RequestValidationError) -> list[FieldError]:
-    """The refused fields, one entry each, in the order in which they were found.
+def explain(found_errors: Iterable[Mapping[str, Any]], *, body: Any = None) -> list[FieldError]:
+    """The refused fields of pydantic's errors, one entry each, in the order in which they were found.
+
+    Locations begin with the source: `body` is what was sent there.
 
     A field that fits no alternative of a union gets one entry that names them all.
     """
     reasons: dict[str, list[str]] = {}
-    for item in error.errors():
-        field = _name_field(item["loc"], error.body)
+    for item in found_errors:
+        field = _name_field(item["loc"], body)
         found = reasons.setdefault(field, [])
         reason = _describe(item)
         if reason not in found:

@@ -7,7 +7,7 @@ from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.errors import RateLimited
 from ringdown.web import context, store
-from ringdown.web.context import Caller
+from ringdown.web.caller import Caller
 
 WINDOW_MS = 60_000
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
 
 from ringdown.errors import BadRequest
-from ringdown.web import auth, body, context, forms, idempotency, openapi, query
+from ringdown.web import auth, body, context, forms, idempotency, openapi, query, repetition
 from ringdown.web.body import JsonRequest
 from ringdown.web.forms import FormRequest
 
@@ -89,17 +89,17 @@ def new_public_router(*, prefix: str = "", tag: str) -> APIRouter:
 
 async def _handle_once(request: Request, handle: _Handler, content: bytes) -> Response:
     web = context.get_context(request)
-    claim = idempotency.read_claim(request, organization_id=request.state.caller.organization_id, body=content)
+    claim = repetition.read_claim(request, organization_id=request.state.caller.organization_id, body=content)
     if claim is None:
         return await handle(request)
     stored = await idempotency.begin(web.database, claim)
     if stored is not None:
-        return idempotency.replay(request, stored)
+        return repetition.replay(request, stored)
     response: Response | None = None
     try:
         response = await handle(request)
     finally:
-        await idempotency.finish(web.database, claim, response, settings=web.settings)
+        await idempotency.finish(web.database, claim, repetition.describe_answer(response), settings=web.settings)
     return response
 
 

@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.web import error_rendering
-from ringdown.web.context import Authenticate, WebContext
+from ringdown.web.caller import Authenticate
+from ringdown.web.context import WebContext
 from ringdown.web.edge import Edge
 from ringdown.web.shortcut import Shortcut, Shortcuts
 

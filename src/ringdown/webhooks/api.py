@@ -1,5 +1,6 @@
 """Routes of webhook endpoints."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -9,7 +10,9 @@ from ringdown.secret import SecretBox
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
-from ringdown.webhooks import endpoint_store, rendering, schemas, service
+from ringdown.webhooks import delivery_store, endpoint_store, rendering, schemas, service
+from ringdown.webhooks.delivery_store import Again
+from ringdown.webhooks.models import Owed, WebhookEndpoint
 
 _ENDPOINT = {"$ref": "#/components/schemas/WebhookEndpointObject"}
 _WITH_SECRET = {"$ref": "#/components/schemas/WebhookEndpointSecretObject"}
@@ -51,7 +54,7 @@ def new_router(box: SecretBox) -> APIRouter:
             organization_id=caller.organization_id,
             body=body,
         )
-        return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+        return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint, Owed()), "secret": secret})
 
     @router.post(f"{path}/rotate-secret", summary="Rotate a webhook secret", status_code=201, responses=made)
     async def rotate_webhook_secret(
@@ -65,7 +68,8 @@ def new_router(box: SecretBox) -> APIRouter:
             endpoint_id=endpoint_id,
             body=body or schemas.RotateSecret(),
         )
-        return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint), "secret": secret})
+        [rendered] = await _render(request, caller.organization_id, [endpoint])
+        return envelope.respond_secret(request, {**rendered, "secret": secret})
 
     return router
 
@@ -81,7 +85,7 @@ async def list_webhook_endpoints(
         endpoints, total = await endpoint_store.list_endpoints(
             connection, caller.organization_id, enabled=enabled, limit=page.limit, offset=page.offset
         )
-    rendered = [rendering.render_endpoint(endpoint) for endpoint in endpoints]
+    rendered = await _render(request, caller.organization_id, endpoints)
     return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(rendered)))
 
 
@@ -89,7 +93,8 @@ async def get_webhook_endpoint(request: Request, caller: AuthenticatedCaller, en
     """One endpoint, without its secret."""
     async with context.get_database(request).read() as connection:
         endpoint = await endpoint_store.get_endpoint(connection, caller.organization_id, endpoint_id)
-    return envelope.respond(request, rendering.render_endpoint(endpoint))
+    [rendered] = await _render(request, caller.organization_id, [endpoint])
+    return envelope.respond(request, rendered)
 
 
 async def update_webhook_endpoint(
@@ -103,7 +108,8 @@ async def update_webhook_endpoint(
         endpoint_id=endpoint_id,
         body=body,
     )
-    return envelope.respond(request, rendering.render_endpoint(endpoint))
+    [rendered] = await _render(request, caller.organization_id, [endpoint])
+    return envelope.respond(request, rendered)
 
 
 async def delete_webhook_endpoint(request: Request, caller: AuthenticatedCaller, endpoint_id: str) -> Response:
@@ -130,13 +136,19 @@ async def test_webhook_endpoint(
 async def replay_events(
     request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.ReplayEvents
 ) -> Response:
-    """Make all events since a time due to this endpoint that it has chosen, whether or not it got them then."""
-    replay = await service.replay_events(
-        context.get_database(request),
-        organization_id=caller.organization_id,
-        endpoint_id=endpoint_id,
-        since=body.since,
-    )
+    """Make events due to this endpoint again, in order.
+
+    With `since` alone all events since then that it has chosen, whether or not it got them; with `status`, what it is
+    owed in that state; with `delivery_ids`, just these.
+    """
+    database, owner = context.get_database(request), caller.organization_id
+    if body.delivery_ids is None and body.status is None:
+        replay = await service.replay_events(
+            database, organization_id=owner, endpoint_id=endpoint_id, since=body.since or 0
+        )
+    else:
+        which = Again(ids=body.delivery_ids, status=body.status, since=body.since)
+        replay = await service.replay_deliveries(database, organization_id=owner, endpoint_id=endpoint_id, which=which)
     answer = {
         "id": endpoint_id,
         "replayed_count": replay.count,
@@ -144,3 +156,12 @@ async def replay_events(
         "next_since": values.to_wire_time(replay.next_since),
     }
     return envelope.respond_created(request, answer)
+
+
+async def _render(
+    request: Request, organization_id: str, endpoints: Sequence[WebhookEndpoint]
+) -> list[dict[str, object]]:
+    """Endpoints with what they are owed."""
+    async with context.get_database(request).read() as connection:
+        owed = await delivery_store.count_owed(connection, organization_id, [endpoint.id for endpoint in endpoints])
+    return [rendering.render_endpoint(endpoint, owed[endpoint.id]) for endpoint in endpoints]

@@ -1,6 +1,7 @@
 """Webhook endpoints in the database; their secrets are ciphertext."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -41,6 +42,15 @@ async def get_endpoint(
     if row is None:
         raise errors.NotFound("Webhook endpoint", endpoint_id)
     return _from_row(row)
+
+
+async def lock_endpoints(
+    connection: AsyncConnection, organization_id: str, ids: Sequence[str]
+) -> list[WebhookEndpoint]:
+    """Those of these endpoints that exist, by id; nobody else changes them until the transaction ends."""
+    query = endpoints.select().where(endpoints.c.organization_id == organization_id, endpoints.c.id.in_(ids))
+    rows = await connection.execute(query.order_by(endpoints.c.id).with_for_update())
+    return [_from_row(row) for row in rows]
 
 
 async def count_endpoints(connection: AsyncConnection, organization_id: str) -> int:

@@ -8,6 +8,9 @@ from ringdown import values
 from ringdown.webhooks import delivery_store, event_store, payload
 from ringdown.webhooks.models import Event, EventType
 
+# Each number of events has a statement of its own, which is kept.
+_STORED_AT_ONCE = 25
+
 
 async def record_event(
     connection: AsyncConnection,
@@ -42,6 +45,24 @@ async def record_events(
     if await event_store.insert_events(connection, new_events):
         await delivery_store.owe_to_all(connection, organization_id, new_events)
     return [event.id for event in new_events]
+
+
+async def record_for_many(
+    connection: AsyncConnection,
+    *,
+    organization_id: str,
+    event: EventType,
+    data_by_subject: Mapping[str, Mapping[str, object]],
+    now_ms: int,
+) -> None:
+    """`record_event` of one fact about each of many subjects, at the cost of few."""
+    new_events = [
+        _make_event(organization_id, subject_id, event, data, now_ms) for subject_id, data in data_by_subject.items()
+    ]
+    for start in range(0, len(new_events), _STORED_AT_ONCE):
+        page = new_events[start : start + _STORED_AT_ONCE]
+        if await event_store.insert_events(connection, page):
+            await delivery_store.owe_to_all(connection, organization_id, page)
 
 
 def _make_event(

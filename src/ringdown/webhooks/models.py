@@ -27,7 +27,10 @@ ALL_TYPES = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEndpoint:
-    """A customer's URL. Secrets are ciphertext; the old one is good until `old_secret_expires_at`."""
+    """A customer's URL. Secrets are ciphertext; the old one is good until `old_secret_expires_at`.
+
+    `failing_since` is the first of `failure_count` failures without anything that was accepted in between.
+    """
 
     organization_id: str
     id: str
@@ -40,6 +43,9 @@ class WebhookEndpoint:
     updated_at: int
     old_secret: str | None = None
     old_secret_expires_at: int | None = None
+    failing_since: int | None = None
+    failure_count: int = 0
+    probe_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,7 @@ class Delivery:
     error: str | None
     created_at: int
     updated_at: int
+    failing_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +92,14 @@ class DeliveryAttempt:
     response_status: int | None
     response_body: str | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """How many deliveries an endpoint has not accepted."""
+
+    pending_count: int = 0
+    parked_count: int = 0
 
 
 def is_chosen(event: str, event_types: Collection[str]) -> bool:

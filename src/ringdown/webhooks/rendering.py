@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from ringdown import values
 from ringdown.webhooks import payload
-from ringdown.webhooks.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
+from ringdown.webhooks.models import Delivery, DeliveryAttempt, Event, Owed, WebhookEndpoint
 
 
-def render_endpoint(endpoint: WebhookEndpoint) -> dict[str, object]:
+def render_endpoint(endpoint: WebhookEndpoint, owed: Owed) -> dict[str, object]:
     """The endpoint without its secret."""
     return {
         "id": endpoint.id,
@@ -16,6 +16,9 @@ def render_endpoint(endpoint: WebhookEndpoint) -> dict[str, object]:
         "event_types": endpoint.event_types,
         "enabled": endpoint.is_enabled,
         "old_secret_expires_at": values.to_wire_time(endpoint.old_secret_expires_at),
+        "failing_since": values.to_wire_time(endpoint.failing_since),
+        "pending_count": owed.pending_count,
+        "parked_count": owed.parked_count,
         "created_at": values.to_wire_time(endpoint.created_at),
         "updated_at": values.to_wire_time(endpoint.updated_at),
     }

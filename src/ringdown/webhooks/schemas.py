@@ -1,6 +1,6 @@
 """The JSON of webhooks: what requests may say, and what answers say."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 
 from ringdown import values
@@ -65,6 +66,7 @@ Url = Annotated[str, Field(min_length=1, max_length=2048, examples=["https://crm
 Description = Annotated[str, Field(max_length=1000)]
 #: A secret of the customer's own, as receivers hold it already.
 OwnSecret = Annotated[str, StringConstraints(min_length=16, max_length=255, pattern=r"^[!-~]+$")]
+DeliveryId = Annotated[str, Field(min_length=1, max_length=100, pattern="^[!-~]+$")]
 Instant = Annotated[int, BeforeValidator(_read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
@@ -123,9 +125,21 @@ class TestWebhookEndpoint(RequestBody):
 
 
 class ReplayEvents(RequestBody):
-    """Which events an endpoint is to get again."""
+    """Which events an endpoint is to get again: `since`, `status` (and `since`), or `delivery_ids`."""
 
-    since: Instant = Field(description="Events of this time or later.")
+    since: Instant | None = Field(None, description="Events of this time or later.")
+    status: DeliveryStatus | None = Field(None, description="Only what it is owed already and is in this state.")
+    delivery_ids: Annotated[list[DeliveryId], Field(min_length=1, max_length=1000)] | None = Field(
+        None, description="Just these, sent in the order of their events."
+    )
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.delivery_ids is not None and (self.since is not None or self.status is not None):
+            raise ValueError("delivery_ids cannot be combined with since or status")
+        if self.delivery_ids is None and self.since is None and self.status is None:
+            raise ValueError("one of since, status and delivery_ids is required")
+        return self
 
 
 class WebhookEndpointObject(BaseModel):
@@ -137,6 +151,9 @@ class WebhookEndpointObject(BaseModel):
     event_types: list[EventType | Literal["*"]]
     enabled: bool
     old_secret_expires_at: str | None = Field(description="Until when the secret before the present one is good, too.")
+    failing_since: str | None = Field(description="The first failure since it last accepted; null while it accepts.")
+    pending_count: int = Field(description="Deliveries that it is still to get.")
+    parked_count: int = Field(description="Deliveries that are not tried any more, until they are replayed.")
     created_at: str
     updated_at: str
 

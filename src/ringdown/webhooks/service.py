@@ -13,6 +13,7 @@ from ringdown.outbound import OutboundError
 from ringdown.secret import SecretBox
 from ringdown.web import idempotency
 from ringdown.webhooks import delivery_store, endpoint_store, event_store, payload
+from ringdown.webhooks.delivery_store import Again
 from ringdown.webhooks.models import ALL_TYPES, Delivery, Event, EventType, WebhookEndpoint
 from ringdown.webhooks.schemas import CreateWebhookEndpoint, RotateSecret, UpdateWebhookEndpoint
 
@@ -71,8 +72,13 @@ async def update_endpoint(
         present = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
         if not changes:
             return present
-        endpoint = dataclasses.replace(present, **changes, updated_at=values.now_ms())  # type: ignore[arg-type]
+        now = values.now_ms()
+        if "url" in changes or body.enabled:  # what is behind it is another one, or was mended
+            changes |= {"failing_since": None, "failure_count": 0, "probe_at": None}
+        endpoint = dataclasses.replace(present, **changes, updated_at=now)  # type: ignore[arg-type]
         await endpoint_store.update_endpoint(connection, endpoint)
+        if present.is_enabled and not endpoint.is_enabled:
+            await delivery_store.park_all(connection, organization_id, endpoint_id, now_ms=now)
     return endpoint
 
 
@@ -164,6 +170,34 @@ async def replay_events(database: Database, *, organization_id: str, endpoint_id
         moment = (found[-1].created_at, found[-1].id)
         if count >= _MAX_REPLAYED:
             return Replay(count, moment[0])
+
+
+async def replay_deliveries(database: Database, *, organization_id: str, endpoint_id: str, which: Again) -> Replay:
+    """Make deliveries to an endpoint due again, those of the oldest events first; at most 100,000.
+
+    Raises `NotFound`, and `ValidationFailed` for an id that is none of this endpoint.
+    """
+    started = values.now_ms()
+    which, count = dataclasses.replace(which, unchanged_since=started), 0
+    while True:
+        async with database.write() as connection:
+            await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+            found = await delivery_store.make_many_due(
+                connection,
+                organization_id,
+                endpoint_id,
+                which=which,
+                limit=_REPLAY_PAGE,
+                now_ms=max(values.now_ms(), started),
+            )
+            unknown = sorted(set(which.ids or ()) - {one.id for one in found})
+            if unknown:
+                raise errors.invalid("delivery_ids", f"{unknown[0]} is not a delivery to this endpoint")
+        count += len(found)
+        if which.ids is not None or len(found) < _REPLAY_PAGE:
+            return Replay(count, None)
+        if count >= _MAX_REPLAYED:
+            return Replay(count, found[-1].created_at)
 
 
 async def number_events(database: Database, *, organization_id: str) -> None:

@@ -18,6 +18,9 @@ endpoints = sa.Table(
     sa.Column("old_secret_expires_at", sa.BigInteger),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("failing_since", sa.BigInteger, comment="nothing was accepted since; null: it accepts"),
+    sa.Column("failure_count", sa.Integer, nullable=False, server_default="0", comment="one after the other"),
+    sa.Column("probe_at", sa.BigInteger, comment="while it fails altogether: not tried before"),
 )
 
 events = sa.Table(
@@ -49,24 +52,31 @@ deliveries = sa.Table(
     sa.Column("subject_id", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("attempt_count", sa.Integer, nullable=False),
-    sa.Column("due_at", sa.BigInteger, nullable=False),
+    sa.Column("due_at", sa.BigInteger, nullable=False, comment="while it is sent: the end of the lease"),
     sa.Column("delivered_at", sa.BigInteger),
     sa.Column("response_status", sa.Integer, comment="of the last attempt"),
     sa.Column("error", sa.Text, comment="of the last attempt"),
     sa.Column("created_at", sa.BigInteger, nullable=False, comment="of the event: orders the deliveries of a subject"),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
+    sa.Column("lease_id", sa.Text, comment="the sender that has it"),
+    sa.Column("failing_since", sa.BigInteger, comment="its first failure, or that of an earlier one of its subject"),
     # An event is owed to an endpoint once; replaying it makes that one due again.
     sa.UniqueConstraint("organization_id", "endpoint_id", "event_id", name="ux_webhook_deliveries_event"),
     sa.Index("ix_webhook_deliveries_listing", "organization_id", "created_at", "id"),
     sa.Index("ix_webhook_deliveries_subject", "organization_id", "subject_id", "created_at", "id"),
 )
-# Not led by the organization: the worker serves all of them, what is due first comes first.
+_its_endpoint = (deliveries.c.organization_id, deliveries.c.endpoint_id)
+#: Written out, because a kept statement with a parameter in this place would not use the indexes below.
+is_pending = deliveries.c.status == sa.literal_column("'pending'")
+is_parked = deliveries.c.status == sa.literal_column("'parked'")
 sa.Index(
     "ix_webhook_deliveries_due",
+    *_its_endpoint,
     deliveries.c.due_at,
-    sqlite_where=deliveries.c.status == "pending",
-    postgresql_where=deliveries.c.status == "pending",
+    sqlite_where=is_pending,
+    postgresql_where=is_pending,
 )
+sa.Index("ix_webhook_deliveries_parked", *_its_endpoint, sqlite_where=is_parked, postgresql_where=is_parked)
 
 attempts = sa.Table(
     "webhook_attempts",

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from ringdown import values
+from ringdown.batch_calls import following as _following  # noqa: F401, registers what follows the end of a call
+from ringdown.batch_calls import sweep
 from ringdown.billing import service as billing
 from ringdown.calls import browser, callback, sealing
 from ringdown.calls.recording import RecordingStore
@@ -15,21 +17,28 @@ from ringdown.db.engine import Database, open_database
 from ringdown.errors import RingdownError
 from ringdown.jobs import loop, queue
 from ringdown.jobs.store import Job
+from ringdown.privacy import erasing
 from ringdown.web import idempotency
+from ringdown.webhooks import sender
 from ringdown.webhooks import service as webhooks
-from ringdown.worker import batches, knowledge, reaper, vendors
+from ringdown.worker import analysis, batches, dialler, knowledge, reaper, retention, vendors
 
 log = structlog.get_logger(__name__)
 
 _REAP = "calls.reap"
 _FORGET = "idempotency.forget"
 _TIDY = "records.tidy"
-_INTERVALS_MS = {
-    _REAP: 5_000,
-    _FORGET: 3_600_000,
-    _TIDY: 60_000,
-    sealing.JOB_KIND: sealing.INTERVAL_MS,
-} | vendors.INTERVALS_MS
+_INTERVALS_MS = (
+    {
+        _REAP: 5_000,
+        _FORGET: 3_600_000,
+        _TIDY: 60_000,
+        sealing.JOB_KIND: sealing.INTERVAL_MS,
+        sweep.JOB_KIND: sweep.INTERVAL_MS,
+    }
+    | vendors.INTERVALS_MS
+    | retention.INTERVALS_MS
+)
 
 
 async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[], None]) -> None:
@@ -38,8 +47,16 @@ async def serve(settings: Settings, *, asked: asyncio.Event, ready: Callable[[],
     try:
         for kind, interval_ms in _INTERVALS_MS.items():
             await queue.ensure_recurring(database, kind=kind, interval_ms=interval_ms)
-        async with knowledge.open_handlers(settings, database) as of_knowledge:
+        async with (
+            knowledge.open_handlers(settings, database) as of_knowledge,
+            analysis.open_handlers(settings, database, asked) as of_analysis,
+            asyncio.TaskGroup() as tasks,
+        ):
             ready()
+            # A loop of its own: slow models hold nothing else up.
+            tasks.create_task(loop.run_jobs(database, of_analysis, asked))
+            tasks.create_task(sender.run(database, settings, asked))
+            tasks.create_task(dialler.run_dialler(database, settings=settings, stop=asked))
             own = {**_list_handlers(settings, database), **vendors.list_handlers(settings, database)}
             handlers = {**own, **of_knowledge, **batches.list_handlers(database)}
             await loop.run_jobs(database, handlers, asked)
@@ -73,4 +90,5 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
         except RingdownError as refusal:  # a later try would be refused, too
             log.warning("callback not placed", call_id=job.payload["call_id"], reason=refusal.message)
 
-    return {_REAP: reap, _FORGET: forget, _TIDY: tidy, sealing.JOB_KIND: seal, callback.JOB_KIND: call_back}
+    own = {_REAP: reap, _FORGET: forget, _TIDY: tidy, sealing.JOB_KIND: seal, callback.JOB_KIND: call_back}
+    return {**own, **retention.list_handlers(database, spool), **erasing.list_handlers(database, spool)}

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from ringdown import values
-from ringdown.calls import service
+from ringdown.calls import clocks, service
 from ringdown.calls.recovery import finish_crashed
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
@@ -25,7 +25,8 @@ async def reap(database: Database, *, settings: Settings, spool: Spool, second_l
     """End every unfinished call of a dead gateway; returns how many this run ended."""
     ended = 0
     for gateway_id in await _list_dead_gateways(database, second_look_s):
-        for unfinished in await service.list_unfinished(database, gateway_id=gateway_id):
+        left = await service.list_unfinished(database, gateway_id=gateway_id)
+        for unfinished in clocks.advance(settings.data_dir, left):
             if await finish_crashed(database, settings=settings, unfinished=unfinished, spool=spool):
                 log.warning("call of a dead gateway ended", call_id=unfinished.call.id, gateway_id=gateway_id)
                 ended += 1

@@ -181,6 +181,23 @@ async def test_a_promised_callback_is_placed_as_a_job_and_keys_reach_the_phone(
     assert json.loads(told["result"]) == {"scheduled": True, "call_id": promised["call_id"]}
 
 
+async def test_who_says_so_and_hangs_up_is_never_called_again(desk: Desk, provider: ScriptedServer) -> None:
+    provider.answers = {"Stop calling me!": Answer("May I tell you about our new parcels, which are very light?")}
+    agent = await desk.make_agent()
+    async with desk.call(agent, "say Stop calling me!", "wait 1", "hang_up") as (call_id, _):
+        call = await desk.end_of(call_id)
+    assert call["ended_reason"] == "user_hangup"
+    entry = f"/contacts/dnc/{NUMBER}"
+    try:
+        listed = (await desk.client.get(entry)).json()["data"]
+        assert (listed["source"], listed["call_id"]) == ("call", call_id)
+        assert await desk.events_of(call_id, "contact.opted_out") == [{"is_new": True}]
+        refused = await desk.make("/calls", agent_id=agent, phone_number=NUMBER)
+        assert refused["ended_reason"] == "dnc_blocked"
+    finally:
+        assert (await desk.client.delete(entry)).status_code == 200
+
+
 def _digits_of(events: list[dict[str, str]]) -> str:
     return "".join(event["detail"] for event in events if event["kind"] == "digit")
 

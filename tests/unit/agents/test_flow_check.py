@@ -34,7 +34,7 @@ async def test_a_node_does_not_wait_for_what_follows_its_words(name: str, is_ope
 
 
 async def test_a_node_uses_tools_of_the_agent_and_those_that_need_none() -> None:
-    for name in ("look_up", "search_knowledge", "schedule_callback"):
+    for name in ("look_up", "search_knowledge", "schedule_callback", "opt_out"):
         assert await _refuse({"tool": {"name": name}, "next": "sorry"}, _tool("look_up")) is None
     assert await _refuse({"tool": {"name": "other"}, "next": "sorry"}, _tool("look_up")) == "flow.nodes.work.tool.name"
 

@@ -22,6 +22,9 @@ ALLOWED: dict[tuple[Action, BatchStatus], set[BatchStatus]] = {
     ("cancel", "paused"): {"cancelled"},
     ("complete", "active"): {"completed"},
     ("complete", "paused"): {"completed"},
+    ("retry", "active"): {"active"},
+    ("retry", "paused"): {"paused"},
+    ("retry", "completed"): {"active"},
     ("fail", "scheduled"): {"failed"},
     ("fail", "active"): {"failed"},
     ("fail", "paused"): {"failed"},
@@ -43,11 +46,14 @@ DIALLING = (
     "retry_failed",
     "retry_attempts",
     "retry_delay_minutes",
+    "retry_rules",
+    "max_credits",
+    "max_failure_rate",
+    "min_answer_rate",
 )
 STATES_OF_FIELDS: dict[str, set[BatchStatus]] = (
     {name: set(BATCH_STATUSES) for name in ("name", "metadata")}
-    | {name: {"draft", "scheduled", "active", "paused"} for name in DIALLING}
-    | {name: {"draft", "scheduled", "paused"} for name in SCHEDULE}
+    | {name: {"draft", "scheduled", "active", "paused"} for name in (*DIALLING, *SCHEDULE)}
     | {"agent_id": {"draft"}, "total_contacts": set()}
 )
 
@@ -88,6 +94,7 @@ def test_each_field_may_be_changed_in_exactly_its_states(field: str, status: Bat
         assert f"while the batch call is {status}; only while it is" in error.reason
 
 
-def test_no_state_can_be_left_once_it_is_terminal() -> None:
-    assert set(lifecycle.TERMINAL) == set(BATCH_STATUSES) - {status for _, status in ALLOWED}
+def test_a_terminal_state_is_left_only_when_somebody_asks_for_a_retry() -> None:
+    left = {status for action, status in ALLOWED if action != "retry"}
+    assert set(lifecycle.TERMINAL) == set(BATCH_STATUSES) - left
     assert set(lifecycle.DELETABLE) == {"draft", "completed", "failed", "cancelled"}

@@ -100,3 +100,26 @@ def test_openings_in_new_york(
     start: str | None, end: str | None, days: tuple[int, ...], now: str, opening: str
 ) -> None:
     assert Window.parse(start, end, days).find_opening(at(now), NEW_YORK) == at(opening)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "days", "now", "opening"),
+    [
+        # Months, years and February end as any other day does.
+        ("09:00", "17:00", (1,), "2026-08-31T21:00:00", "2026-09-07T13:00:00"),
+        ("09:00", "17:00", (4, 5), "2026-12-31T22:00:00", "2027-01-01T14:00:00"),
+        ("09:00", "17:00", (), "2028-02-28T22:00:00", "2028-02-29T14:00:00"),
+        ("09:00", "17:00", (1,), "2028-02-28T22:00:00", "2028-03-06T14:00:00"),
+        ("22:00", "06:00", (6,), "2026-01-31T23:00:00", "2026-02-01T03:00:00"),
+        ("22:00", "06:00", (6,), "2026-02-01T10:59:00", "2026-02-01T10:59:00"),
+        # A night that the clock makes an hour shorter, and one that it makes longer.
+        ("22:00", "03:00", (6,), "2026-03-08T06:59:00", "2026-03-08T06:59:00"),
+        ("22:00", "03:00", (6,), "2026-03-08T07:00:00", "2026-03-15T02:00:00"),
+        ("22:00", "02:00", (6,), "2026-11-01T06:59:00", "2026-11-01T06:59:00"),
+        ("22:00", "02:00", (6,), "2026-11-01T07:00:00", "2026-11-08T03:00:00"),
+    ],
+)
+def test_openings_where_months_end_and_where_nights_change_their_length(
+    start: str, end: str, days: tuple[int, ...], now: str, opening: str
+) -> None:
+    assert Window.parse(start, end, days).find_opening(at(now), NEW_YORK) == at(opening)

@@ -1,56 +1,70 @@
-"""The room on trunks: concurrency, calls per second, and that one full trunk does not hold up another."""
+"""The room on lines: calls at a time, who keeps a line, and that one full line does not hold up another."""
 
-from ringdown.calls.lines import BURST_MS, Lines
-from ringdown.telephony.models import Trunk, TrunkHost
+from ringdown.calls import lines
+from ringdown.calls.lines import KEEP_MS, Line
 
-
-def make_lines(now_ms: int = 1_000_000, **limits: object) -> Lines:
-    trunk = Trunk(
-        organization_id="org_a",
-        id="trunk_a",
-        name="A",
-        hosts=(TrunkHost("carrier.example"),),
-        created_at=0,
-        updated_at=0,
-        **limits,  # type: ignore[arg-type]
-    )
-    return Lines(trunks={"trunk_a": trunk}, live={}, next_dial_at={}, now_ms=now_ms)
+NOW = 1_000_000
+ONE, TWO = "gateway-1#run_a", "gateway-2#run_b"
 
 
-def test_a_trunk_carries_as_many_calls_as_it_may() -> None:
-    lines = make_lines(max_concurrent_calls=2)
-    assert [lines.take("trunk_a") for _ in range(3)] == [True, True, False]
-    assert lines.full == {"trunk_a"}
+def take(*needed: Line, process: str = ONE, now_ms: int = NOW) -> bool:
+    """Whether one more call is taken."""
+    has_place = lines.has_place(needed, process=process, now_ms=now_ms)
+    if has_place:
+        lines.take(needed, process=process, now_ms=now_ms)
+    return has_place
+
+
+def test_a_line_carries_as_many_calls_as_it_may() -> None:
+    line = Line(max_calls=2)
+    assert [take(line) for _ in range(3)] == [True, True, False]
+    assert line.is_full and line.is_used
 
 
 def test_live_calls_count_before_the_first_claim() -> None:
-    lines = make_lines(max_concurrent_calls=2)
-    lines.live["trunk_a"] = 2
-    assert lines.take("trunk_a") is False
+    line = Line(max_calls=2, live=2)
+    assert not take(line)
+    assert not line.is_used
 
 
-def test_calls_without_a_trunk_or_limit_are_always_taken() -> None:
-    lines = make_lines()
-    assert all(lines.take(trunk_id) for trunk_id in (None, "trunk_unknown", "trunk_a") for _ in range(100))
-    assert lines.full == set()
+def test_calls_without_a_line_or_limit_are_always_taken() -> None:
+    line = Line()
+    assert all(take(*needed) for needed in [[], [line]] for _ in range(100))
+    assert not line.is_full
 
 
-def test_a_rate_is_kept_over_many_claims() -> None:
-    now_ms, next_dial_at, taken = 1_000_000, 0, []
-    while now_ms < 1_010_000:
-        lines = make_lines(now_ms, max_calls_per_second=5.0)
-        lines.next_dial_at["trunk_a"] = next_dial_at
-        while lines.take("trunk_a"):
-            taken.append(now_ms)
-        next_dial_at = lines.next_dial_at["trunk_a"]
-        now_ms += BURST_MS
-    assert 49 <= len(taken) <= 52
-    busiest = max(sum(1 for at in taken if start <= at < start + 1000) for start in taken)
-    assert busiest <= 7
+def test_a_full_line_leaves_the_other_as_it_was() -> None:
+    free, full = Line(max_calls=5), Line(max_calls=0)
+    assert not take(free, full)
+    assert (free.is_full, free.live, free.is_used, full.is_full) == (False, 0, False, True)
 
 
-def test_a_rate_below_one_a_second_is_kept() -> None:
-    lines = make_lines(max_calls_per_second=0.5)
-    assert lines.take("trunk_a") is True
-    assert lines.take("trunk_a") is False
-    assert lines.next_dial_at["trunk_a"] == lines.now_ms - BURST_MS + 2000
+def test_of_calls_that_wait_for_their_turn_there_are_no_more_than_may() -> None:
+    line = Line(per_second=10, may_wait=3)
+    assert [take(line) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_line_that_rests_takes_no_call() -> None:
+    line = Line(not_before=NOW + 1)
+    assert not take(line)
+    assert take(line, now_ms=NOW + 1)
+
+
+def test_a_line_with_a_rate_is_kept_by_one_gateway() -> None:
+    line = Line(per_second=10, may_wait=9)
+    assert take(line, process=ONE)
+    assert (line.keeper, line.kept_until) == (ONE, NOW + KEEP_MS)
+    assert not take(line, process=TWO, now_ms=NOW + KEEP_MS)
+    assert take(line, process=TWO, now_ms=NOW + KEEP_MS + 1)
+    assert (line.keeper, line.left_at) == (TWO, NOW + KEEP_MS)
+
+
+def test_a_gateway_that_is_restarted_has_its_lines_at_once() -> None:
+    line = Line(per_second=10, may_wait=9, keeper=ONE, kept_until=NOW + KEEP_MS)
+    assert take(line, process="gateway-1#run_c")
+    assert line.left_at == NOW
+
+
+def test_any_gateway_takes_calls_on_a_line_without_a_rate() -> None:
+    line = Line(max_calls=9, keeper=ONE, kept_until=NOW + KEEP_MS)
+    assert take(line, process=TWO)

@@ -63,3 +63,13 @@ def test_credits_are_granted_and_counted() -> None:
     assert run("credits", "grant", "20").stdout == "120\n"
     assert run("credits", "balance").stdout == "120\n"
     assert "must be at least 1" in refuse("credits", "grant", "0")
+    for _ in range(2):
+        assert run("credits", "grant", "5", "--reference", "invoice 7").stdout == "125\n"
+    assert "another entry" in refuse("credits", "grant", "6", "--reference", "invoice 7")
+    assert run("credits", "show").stdout.split()[:6] == ["WHAT", "CREDITS", "balance", "125", "held", "0"]
+    heading, *entries = run("credits", "ledger", "--type", "grant").stdout.splitlines()
+    assert heading.split() == ["TIME", "TYPE", "AMOUNT", "CALL", "BATCH", "REFERENCE", "NOTE"]
+    assert [line.split()[1:3] for line in entries] == [["grant", "5"], ["grant", "20"], ["grant", "100"]]
+    assert len(run("credits", "ledger", "--limit", "2").stdout.splitlines()) == 3
+    assert "must be one of grant" in refuse("credits", "ledger", "--type", "gift")
+    assert refuse("credits", "refund", "call_x") == "Charged call not found: call_x"

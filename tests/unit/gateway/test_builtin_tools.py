@@ -38,6 +38,14 @@ def test_a_model_may_use_what_its_agent_or_its_flow_names(agent: Agent, permitte
     assert builtin_tools.list_permitted(agent, _inbound()) == permitted
 
 
+@pytest.mark.parametrize(("number", "permitted"), [("+12025550142", {"opt_out"}), ("anonymous", set()), (None, set())])
+def test_whoever_has_a_number_can_have_it_put_on_the_list(number: str | None, permitted: set[str]) -> None:
+    call = _inbound()
+    object.__setattr__(call, "from_number", number)
+    assert builtin_tools.list_permitted(make_agent(), call) == permitted
+    assert "opt_out" in builtin_tools.list_permitted(make_agent(), make_call(None))
+
+
 @pytest.mark.parametrize(
     "destination", ["+12025550199", "+12025550188", "Sale", "", None, 7, ["Sales"], {"to": "+12025550199"}]
 )

@@ -58,6 +58,7 @@ def test_every_end_of_a_dialog_has_an_ended_reason(cause: EndCause, ended_reason
     ("reason", "ended_reason"),
     [
         ("agent_hangup", "agent_hangup"),
+        ("dismissed", "insufficient_credits"),
         ("inactivity", "inactivity"),
         ("max_duration", "max_duration"),
         ("provider_error", "provider_error"),

@@ -140,6 +140,22 @@ def test_a_call_that_is_too_long_ends_with_its_message() -> None:
     assert played.ended_ms < 4000
 
 
+@pytest.mark.parametrize(("message", "said"), [("Time is up.", "Time is up."), (None, ConversationSettings().farewell)])
+def test_who_is_dismissed_hears_the_last_words(message: str | None, said: str) -> None:
+    answers: list[bool] = []
+    settings = ConversationSettings(greeting=GreetingSettings(text=LONG), time_exceeded_message=message)
+    steps = [
+        Does(900, lambda conversation, _: conversation.pause()),
+        Does(1000, lambda conversation, _: answers.append(conversation.dismiss())),
+        Does(1200, lambda conversation, _: conversation.resume()),
+        *(Does(at_ms, lambda conversation, _: answers.append(conversation.dismiss())) for at_ms in (1500, 1600)),
+    ]
+    played = play(new_model(), steps, settings=settings)
+    assert answers == [False, True, True]
+    assert [text for _, text in played.lines][-1] == said
+    assert played.end.reason == "dismissed"
+
+
 def test_a_call_that_is_too_long_ends_although_the_model_keeps_silent() -> None:
     settings = ConversationSettings(max_duration_ms=1500, time_exceeded_message="Bye.", timeouts=Timeouts(model_s=2))
     played = play(new_model(is_mute=True), settings=settings)

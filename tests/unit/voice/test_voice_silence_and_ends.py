@@ -1,6 +1,12 @@
 """Greetings, silence, length, keys and ends on a virtual clock."""
 
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
 from ringdown.voice import flows
+from ringdown.voice.conversation import Conversation
 from ringdown.voice.flow import Flow
 from ringdown.voice.flow_brain import FlowBrain
 from ringdown.voice.ports import ToolRequest
@@ -131,6 +137,50 @@ def test_the_longest_duration_without_a_message_ends_at_once() -> None:
     played = play(brain, [], settings=settings)
     assert played.end.reason == "max_duration"
     assert played.ended_ms <= 5040
+
+
+def _dismiss_after(seconds: float, answers: list[bool]) -> Callable[[Conversation], None]:
+    def begin(conversation: Conversation) -> None:
+        asyncio.get_running_loop().call_later(seconds, lambda: answers.append(conversation.dismiss()))
+
+    return begin
+
+
+@pytest.mark.parametrize(
+    ("message", "said"), [("Our time is over.", "Our time is over."), (None, ConversationSettings().farewell)]
+)
+def test_who_is_dismissed_hears_the_last_words_whatever_is_being_said(message: str | None, said: str) -> None:
+    story = " ".join(f"word{number}" for number in range(100))
+    settings = ConversationSettings(greeting=GreetingSettings(text=story), time_exceeded_message=message)
+    answers: list[bool] = []
+    played = play(model()[0], [], settings=settings, on_begin=_dismiss_after(3, answers))
+    assert (answers, played.end.reason) == ([True], "dismissed")
+    assert played.turns[0].interrupted
+    assert played.lines[1:] == [("agent", said)]
+    assert 3000 <= played.turns[1].start_ms <= 3120
+    assert played.ended_ms >= played.turns[1].end_ms + 200
+
+
+def test_nobody_is_dismissed_twice_nor_on_hold() -> None:
+    def begin(conversation: Conversation) -> None:
+        def dismiss() -> None:
+            answers.append(conversation.dismiss())
+
+        for seconds, action in (
+            (1, conversation.pause),
+            (2, dismiss),
+            (3, conversation.resume),
+            (4, dismiss),
+            (4.4, dismiss),
+        ):
+            asyncio.get_running_loop().call_later(seconds, action)
+
+    answers: list[bool] = []
+    settings = ConversationSettings(greeting=GreetingSettings(text="Hello."), time_exceeded_message="Our time is over.")
+    played = play(model()[0], [], settings=settings, on_begin=begin)
+    assert answers == [False, True, True]
+    assert [text for _, text in played.lines][-1] == "Our time is over."
+    assert not played.conversation.dismiss()
 
 
 def test_the_agent_hangs_up_after_its_last_words_were_played() -> None:

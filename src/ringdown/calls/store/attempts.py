@@ -1,6 +1,6 @@
 """Attempts: which gateway dials or carries a call, how far its media clock is, and the dialog to end after a crash."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import sqlalchemy as sa
@@ -25,10 +25,26 @@ async def insert_attempt(
     dialog_state: Mapping[str, object] | None = None,
 ) -> str:
     """Store the one attempt of a call as `dialling` and return its id; a second one violates the table's key."""
-    attempt_id = values.new_id("att")
-    row = {
+    row = _make_row(call, gateway_id=gateway_id, now_ms=now_ms, dialog_state=dialog_state)
+    await connection.execute(attempts.insert().values(row))
+    return str(row["id"])
+
+
+async def insert_attempts(
+    connection: AsyncConnection, dialled: Sequence[Call], *, gateway_id: str, now_ms: int
+) -> list[str]:
+    """`insert_attempt` for several calls at the cost of few; their ids in the same order."""
+    rows = [_make_row(call, gateway_id=gateway_id, now_ms=now_ms, dialog_state=None) for call in dialled]
+    await connection.execute(attempts.insert(), rows)
+    return [str(row["id"]) for row in rows]
+
+
+def _make_row(
+    call: Call, *, gateway_id: str, now_ms: int, dialog_state: Mapping[str, object] | None
+) -> dict[str, object]:
+    return {
         "organization_id": call.organization_id,
-        "id": attempt_id,
+        "id": values.new_id("att"),
         "call_id": call.id,
         "gateway_id": gateway_id,
         "state": "dialling",
@@ -41,8 +57,13 @@ async def insert_attempt(
         "created_at": now_ms,
         "updated_at": now_ms,
     }
-    await connection.execute(attempts.insert().values(row))
-    return attempt_id
+
+
+async def find_attempt_time(connection: AsyncConnection, call: Call) -> int | None:
+    """When the call was dialled; None when it never was."""
+    condition = (attempts.c.organization_id == call.organization_id) & (attempts.c.call_id == call.id)
+    found = await connection.execute(sa.select(attempts.c.created_at).where(condition))
+    return found.scalar_one_or_none()
 
 
 async def set_dialog_state(

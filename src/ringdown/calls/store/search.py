@@ -48,6 +48,13 @@ async def insert_metadata(connection: AsyncConnection, call: Call) -> None:
         await connection.execute(pairs.insert(), rows)
 
 
+async def insert_all_metadata(connection: AsyncConnection, new_calls: Iterable[Call]) -> None:
+    """`insert_metadata` for many calls at once."""
+    rows = [row for call in new_calls for row in _list_rows(call.organization_id, call.seq, list_shown_metadata(call))]
+    if rows:
+        await connection.execute(pairs.insert(), rows)
+
+
 async def replace_metadata(connection: AsyncConnection, before: Call, after: Call) -> None:
     """The same for a call whose metadata changed."""
     await _delete_pairs(connection, _list_rows(before.organization_id, before.seq, list_shown_metadata(before)))

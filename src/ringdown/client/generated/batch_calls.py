@@ -100,6 +100,20 @@ class BatchCalls(Resource):
         )["data"]
         return answer
 
+    def retry(
+        self, batch_call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RetryBatchCall]
+    ) -> s.BatchCallObject:
+        """Retry the failed contacts of a batch call."""
+        answer: s.BatchCallObject = self._transport.request(
+            Operation(
+                method="POST",
+                path=f"/batch-calls/{quote(batch_call_id)}/retry",
+                idempotency_key=idempotency_key,
+                body={**body},
+            )
+        )["data"]
+        return answer
+
     def add_batch_contacts(
         self, batch_call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddContacts]
     ) -> s.AdditionsObject:
@@ -233,6 +247,22 @@ class AsyncBatchCalls(AsyncResource):
             await self._transport.request(
                 Operation(
                     method="POST", path=f"/batch-calls/{quote(batch_call_id)}/cancel", idempotency_key=idempotency_key
+                )
+            )
+        )["data"]
+        return answer
+
+    async def retry(
+        self, batch_call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RetryBatchCall]
+    ) -> s.BatchCallObject:
+        """Retry the failed contacts of a batch call."""
+        answer: s.BatchCallObject = (
+            await self._transport.request(
+                Operation(
+                    method="POST",
+                    path=f"/batch-calls/{quote(batch_call_id)}/retry",
+                    idempotency_key=idempotency_key,
+                    body={**body},
                 )
             )
         )["data"]

@@ -7,6 +7,7 @@ from ringdown.client.generated import (
     calls,
     contacts,
     knowledge_bases,
+    privacy,
     telephony,
     tools,
     voices,
@@ -29,6 +30,7 @@ class Resources:
         self.voices = voices.Voices(transport)
         self.telephony = telephony.Telephony(transport)
         self.webhooks = webhooks.Webhooks(transport)
+        self.privacy = privacy.Privacy(transport)
         self.account = account.Account(transport)
         self.tools = tools.Tools(transport)
 
@@ -46,5 +48,6 @@ class AsyncResources:
         self.voices = voices.AsyncVoices(transport)
         self.telephony = telephony.AsyncTelephony(transport)
         self.webhooks = webhooks.AsyncWebhooks(transport)
+        self.privacy = privacy.AsyncPrivacy(transport)
         self.account = account.AsyncAccount(transport)
         self.tools = tools.AsyncTools(transport)

@@ -227,7 +227,18 @@ class BatchCallObject(TypedDict, total=False):
     calls_per_second: Required[float | None]
     retry_failed: Required[bool]
     retry_delay_minutes: Required[list[int]]
+    retry_rules: Required[dict[str, RetryRuleObject]]
+    max_credits: Required[int | None]
+    max_failure_rate: Required[float]
+    min_answer_rate: Required[float | None]
     metadata: Required[dict[str, Any]]
+    progress: Required[float]
+    calling: Required[int]
+    retrying: Required[int]
+    attempts: Required[int]
+    answered: Required[int]
+    next_call_at: Required[str | None]
+    estimated_completion_at: Required[str | None]
     started_at: Required[str | None]
     paused_at: Required[str | None]
     resumed_at: Required[str | None]
@@ -453,6 +464,10 @@ class CreateBatchCall(TypedDict, total=False):
     retry_failed: bool | None
     retry_attempts: int | None
     retry_delay_minutes: list[int] | None
+    retry_rules: RetryRulesBody | None
+    max_credits: int | None
+    max_failure_rate: float | None
+    min_answer_rate: float | None
     metadata: dict[str, JsonValue] | None
     contact_source: Literal["csv", "folder", "manual"] | None
     contact_folder_id: str | None
@@ -633,7 +648,18 @@ class CreatedBatchCallObject(TypedDict, total=False):
     calls_per_second: Required[float | None]
     retry_failed: Required[bool]
     retry_delay_minutes: Required[list[int]]
+    retry_rules: Required[dict[str, RetryRuleObject]]
+    max_credits: Required[int | None]
+    max_failure_rate: Required[float]
+    min_answer_rate: Required[float | None]
     metadata: Required[dict[str, Any]]
+    progress: Required[float]
+    calling: Required[int]
+    retrying: Required[int]
+    attempts: Required[int]
+    answered: Required[int]
+    next_call_at: Required[str | None]
+    estimated_completion_at: Required[str | None]
     started_at: Required[str | None]
     paused_at: Required[str | None]
     resumed_at: Required[str | None]
@@ -656,6 +682,8 @@ class CreditsObject(TypedDict, total=False):
     enforced: Required[bool]
     low_mark: Required[int | None]
     is_low: Required[bool]
+    daily_limit: Required[int | None]
+    spent_today: Required[int]
 
 
 class DefinitionBody(TypedDict, total=False):
@@ -711,6 +739,8 @@ class DncEntryObject(TypedDict, total=False):
     id: Required[str]
     phone_number: Required[str]
     reason: Required[str | None]
+    source: Required[Literal["api", "import", "call"]]
+    call_id: Required[str | None]
     created_at: Required[str]
 
 
@@ -720,6 +750,23 @@ class DncImportObject(TypedDict, total=False):
     errors: Required[int]
     error_details: Required[list[RowErrorObject]]
     error_details_limit: Required[int]
+
+
+class ErasePerson(TypedDict, total=False):
+    phone_number: Required[str]
+    country: str | None
+
+
+class ErasureObject(TypedDict, total=False):
+    id: Required[str]
+    status: Required[Literal["running", "completed"]]
+    phone_number: Required[str | None]
+    deleted_contacts: Required[int]
+    deleted_batch_contacts: Required[int]
+    deleted_calls: Required[int]
+    deleted_recordings: Required[int]
+    created_at: Required[str]
+    completed_at: Required[str | None]
 
 
 class EventObject(TypedDict, total=False):
@@ -928,6 +975,7 @@ class LedgerEntryObject(TypedDict, total=False):
     type: Required[Literal["grant", "hold", "release", "charge", "refund"]]
     amount: Required[int]
     call_id: Required[str | None]
+    batch_call_id: Required[str | None]
     note: Required[str | None]
     created_at: Required[str]
 
@@ -1017,6 +1065,9 @@ class OrganizationObject(TypedDict, total=False):
     default_region: Required[str | None]
     timezone: Required[str | None]
     credits_low_mark: Required[int | None]
+    daily_credit_limit: Required[int | None]
+    recording_retention_days: Required[int | None]
+    transcript_retention_days: Required[int | None]
     created_at: Required[str]
     updated_at: Required[str]
 
@@ -1124,7 +1175,9 @@ class RegionObject(TypedDict, total=False):
 
 
 class ReplayEvents(TypedDict, total=False):
-    since: Required[str]
+    since: str | None
+    status: Literal["pending", "delivered", "parked"] | None
+    delivery_ids: list[str] | None
 
 
 class ReplayObject(TypedDict, total=False):
@@ -1142,6 +1195,60 @@ class RequirementBody(TypedDict, total=False):
 
 class RequirementsBody(TypedDict, total=False):
     httpSecurityOptions: SecurityOptionsBody | None
+
+
+class RetryBatchCall(TypedDict, total=False):
+    reasons: (
+        list[
+            Literal[
+                "user_hangup",
+                "agent_hangup",
+                "transferred",
+                "voicemail",
+                "inactivity",
+                "max_duration",
+                "no_answer",
+                "busy",
+                "declined",
+                "invalid_destination",
+                "unreachable",
+                "cancelled",
+                "dnc_blocked",
+                "outside_window",
+                "no_phone_number_configured",
+                "insufficient_credits",
+                "no_media",
+                "provider_error",
+                "carrier_error",
+                "internal_error",
+                "recovered_after_crash",
+            ]
+        ]
+        | None
+    )
+
+
+class RetryRuleBody(TypedDict, total=False):
+    attempts: Required[int]
+    delay_minutes: list[int] | None
+
+
+class RetryRuleObject(TypedDict, total=False):
+    attempts: Required[int]
+    delay_minutes: Required[list[int] | None]
+
+
+class RetryRulesBody(TypedDict, total=False):
+    busy: RetryRuleBody | None
+    no_answer: RetryRuleBody | None
+    voicemail: RetryRuleBody | None
+    unreachable: RetryRuleBody | None
+    declined: RetryRuleBody | None
+    inactivity: RetryRuleBody | None
+    no_media: RetryRuleBody | None
+    carrier_error: RetryRuleBody | None
+    provider_error: RetryRuleBody | None
+    internal_error: RetryRuleBody | None
 
 
 class RotateSecret(TypedDict, total=False):
@@ -1552,6 +1659,10 @@ class UpdateBatchCall(TypedDict, total=False):
     retry_failed: bool | None
     retry_attempts: int | None
     retry_delay_minutes: list[int] | None
+    retry_rules: RetryRulesBody | None
+    max_credits: int | None
+    max_failure_rate: float | None
+    min_answer_rate: float | None
     metadata: dict[str, JsonValue] | None
 
 
@@ -1607,6 +1718,9 @@ class UpdateOrganization(TypedDict, total=False):
     default_region: str | None
     timezone: str | None
     credits_low_mark: int | None
+    daily_credit_limit: int | None
+    recording_retention_days: int | None
+    transcript_retention_days: int | None
 
 
 class UpdateTool(TypedDict, total=False):
@@ -1838,6 +1952,9 @@ class WebhookEndpointObject(TypedDict, total=False):
     ]
     enabled: Required[bool]
     old_secret_expires_at: Required[str | None]
+    failing_since: Required[str | None]
+    pending_count: Required[int]
+    parked_count: Required[int]
     created_at: Required[str]
     updated_at: Required[str]
 
@@ -1866,6 +1983,9 @@ class WebhookEndpointSecretObject(TypedDict, total=False):
     ]
     enabled: Required[bool]
     old_secret_expires_at: Required[str | None]
+    failing_since: Required[str | None]
+    pending_count: Required[int]
+    parked_count: Required[int]
     created_at: Required[str]
     updated_at: Required[str]
     secret: Required[str]
@@ -2109,6 +2229,16 @@ class ListAllEventsQuery(TypedDict, total=False):
     offset: int
 
 
+class ExportPersonQuery(TypedDict, total=False):
+    phone_number: Required[str]
+    country: str
+
+
+class ListErasuresQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
 class ListApiKeysQuery(TypedDict, total=False):
     limit: int
     offset: int
@@ -2116,6 +2246,7 @@ class ListApiKeysQuery(TypedDict, total=False):
 
 class ListLedgerQuery(TypedDict, total=False):
     type: Literal["grant", "hold", "release", "charge", "refund"]
+    call_id: str
     limit: int
     offset: int
 

@@ -1,0 +1,1 @@
+"""One person's data, by phone number: all of it in a file, or none of it any more."""
