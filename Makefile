@@ -44,6 +44,10 @@ bench: $(VENV)/benchmark
 	$(BIN)/python -m benchmarks.knowledge
 	$(BIN)/python -m benchmarks.requests
 	$(BIN)/python -m benchmarks.list_calls
+	$(BIN)/python -m benchmarks.webhooks
+	$(BIN)/python -m benchmarks.boundary
+	$(BIN)/python -m benchmarks.pacing
+	$(BIN)/python -m benchmarks.chaos
 
 # Locks name versions and hashes for every supported Python; uv only makes them, installing needs pip alone.
 lock:

@@ -18,6 +18,8 @@ from benchmarks.chaos_program import Program, now_ms
 #: How often each kind of program is hit; the rest is the worker's.
 _GATEWAY_SHARE, _API_SHARE = 0.4, 0.25
 _HASTE = 2.5
+#: The last contacts are done before the last kill is due.
+_AHEAD = 1.15
 #: A program that is still starting is left alone so often: one that never comes up proves nothing.
 _SPARED = 0.8
 _CUT_EVERY_S = 15.0
@@ -87,7 +89,7 @@ class Saboteur:
 
     async def _kill(self) -> None:
         while self._kills:
-            is_behind = len(self.faults.kills) < self.progress * self._kills
+            is_behind = len(self.faults.kills) < _AHEAD * self.progress * self._kills
             await asyncio.sleep(self._kill_every_s * self._killing.uniform(0.2, 1.8) / (_HASTE if is_behind else 1))
             program = self._choose()
             is_spared = not program.is_ready.is_set() and self._killing.random() < _SPARED

@@ -260,7 +260,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer events, and the worker is not killed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
-    size = Size(150, 5.0, 1_000, 0) if arguments.quick else Size(2_000, 60.0, 15_000, 5)
+    size = Size(150, 5.0, 2_500, 0) if arguments.quick else Size(2_000, 60.0, 15_000, 5)
     return report.print_figures(asyncio.run(measure_all(size)), as_json=arguments.json)
 
 

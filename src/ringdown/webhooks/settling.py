@@ -14,7 +14,7 @@ from ringdown.webhooks.delivering import Result
 _log = structlog.get_logger(__name__)
 
 # A transaction costs milliseconds, whatever it stores: results are gathered for so long when there are few.
-_GATHER_S, _MANY = 0.02, 200
+_GATHER_S, _MANY = 0.05, 200
 # After this the leases of what is to be stored have long run out.
 _GIVE_UP_S = 2 * delivering.LEASE_MS / 1000
 _RETRY_S = 1.0
