@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringdown import values
-from ringdown.calls import service
+from ringdown.calls import recovery, service
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.worker import reaper
@@ -67,3 +67,33 @@ async def test_a_clock_that_was_set_ends_no_call_of_a_gateway_that_lives(
     await service.renew_leases(tenant.database, gateway_id="gateway-1", media_ms_by_call={})
     assert await reaping == 0
     assert (await tenant.get_call(call_id)).status == "ringing"
+
+
+async def test_a_gateway_that_comes_back_is_left_the_far_ends_of_what_was_ended_meanwhile(
+    tenant: Tenant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call_id = await claim(tenant)
+    [ringing] = await service.list_unfinished(tenant.database, gateway_id="gateway-1")
+    await service.record_dialog(
+        tenant.database,
+        organization_id=tenant.organization_id,
+        attempt_id=ringing.attempt_id,
+        dialog_state={"dialogs": [{"call_id": "a"}]},
+    )
+    set_clock(monkeypatch, HOUR_MS)
+    assert await reap(tenant, spool) == 1
+    assert await service.list_unfinished(tenant.database, gateway_id="gateway-1") == []
+    assert await service.list_leases(tenant.database) == {}
+    [untold] = await recovery.list_untold(tenant.database, gateway_id="gateway-1")
+    assert (untold.call.id, untold.dialog_state) == (call_id, {"dialogs": [{"call_id": "a"}]})
+    await recovery.note_told(tenant.database, untold.call)
+    assert await recovery.list_untold(tenant.database, gateway_id="gateway-1") == []
+
+
+async def test_a_call_that_was_never_dialled_leaves_nobody_to_tell(
+    tenant: Tenant, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await claim(tenant)
+    set_clock(monkeypatch, HOUR_MS)
+    assert await reap(tenant, spool) == 1
+    assert await recovery.list_untold(tenant.database, gateway_id="gateway-1") == []

@@ -99,7 +99,7 @@ async def list_last_dials(
     connection: AsyncConnection, organization_id: str, numbers: Collection[str], *, since: int
 ) -> list[tuple[str, str, int, bool]]:
     """Dials of these numbers for batch calls at `since` or later, or that go on: number, batch call, time, goes on."""
-    goes_on = attempts.c.state != "ended"
+    goes_on = attempts.c.state.not_in(("ended", "untold"))
     query = sa.select(attempts.c.number, attempts.c.batch_call_id, attempts.c.created_at, goes_on).where(
         attempts.c.organization_id == organization_id,
         attempts.c.number.in_(numbers),

@@ -249,7 +249,8 @@ class FinishedCall:
 
     `media_ms` is the media clock at the end. `started_at` tells when it was answered, for the case that
     `mark_answered` was not stored; None trusts the stored row. `turns` and `events` may repeat what is stored already.
-    `transfer` is how far it had come, where that was not stored; None trusts the stored row.
+    `transfer` is how far it had come, where that was not stored; None trusts the stored row. Without `is_far_end_told`
+    the gateway of the call still has to say so to the far end.
     """
 
     ended_reason: EndedReason
@@ -263,6 +264,7 @@ class FinishedCall:
     has_recording: bool = False
     media_quality: MediaQuality | None = None
     transfer: Transfer | None = None
+    is_far_end_told: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,7 +356,7 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
         batch_call_id=call.batch_call_id,
     )
     await _index_text(connection, ended)
-    await attempts.set_state(connection, call, "ended")
+    await attempts.set_state(connection, call, "ended" if finish.is_far_end_told else "untold")
     await commands.delete_commands(connection, call)
     await _record_usage(connection, ended)
     if ended.contact_id is not None:

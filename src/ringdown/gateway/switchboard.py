@@ -11,6 +11,7 @@ from ringdown.calls import live, service
 from ringdown.calls.clocks import ClockFile
 from ringdown.calls.lines import LineFull
 from ringdown.calls.models import Call, CallCommand, ClaimedCall, UnfinishedCall
+from ringdown.calls.recovery import list_untold
 from ringdown.db import engine
 from ringdown.db.wakeup import Wakeup
 from ringdown.errors import PaymentRequired
@@ -261,12 +262,16 @@ class Switchboard:
         """End the calls that are ours in the database only, or here only; never returns.
 
         A claim whose commit was stored while its answer was lost leaves a call that nobody carries; a gateway that was
-        taken for dead carries calls that have ended. Only what was seen twice counts, so that a call that is just
-        beginning or ending is left alone.
+        taken for dead carries calls that have ended, or finds, once it is back, that they were ended without a word to
+        the far end. Only what was seen twice counts, so that a call that is just beginning or ending is left alone.
         """
         suspects: set[str] = set()
         outlived: set[str] = set()
         while True:
+            untold = await keep_trying(self._list_untold)
+            await recovery.tell_far_ends(
+                self._services, [each for each in untold if each.call.id not in self._sessions]
+            )
             await asyncio.sleep(_LOST_INTERVAL_S)
             held = await keep_trying(self._list_unfinished)
             lost = [unfinished for unfinished in held if unfinished.call.id not in self._sessions]
@@ -277,6 +282,9 @@ class Switchboard:
             for call_id in outlived & self._sessions.keys() - known:
                 self._sessions[call_id].hang_up()
             outlived = self._sessions.keys() - known
+
+    async def _list_untold(self) -> list[UnfinishedCall]:
+        return await list_untold(self._services.database, gateway_id=self._gateway_id)
 
     async def _list_unfinished(self) -> list[UnfinishedCall]:
         return await service.list_unfinished(self._services.database, gateway_id=self._gateway_id)

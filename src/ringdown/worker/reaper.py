@@ -27,7 +27,9 @@ async def reap(database: Database, *, settings: Settings, spool: Spool, second_l
     for gateway_id in await _list_dead_gateways(database, second_look_s):
         left = await service.list_unfinished(database, gateway_id=gateway_id)
         for unfinished in clocks.advance(settings.data_dir, left):
-            if await finish_crashed(database, settings=settings, unfinished=unfinished, spool=spool):
+            if await finish_crashed(
+                database, settings=settings, unfinished=unfinished, spool=spool, is_far_end_told=False
+            ):
                 log.warning("call of a dead gateway ended", call_id=unfinished.call.id, gateway_id=gateway_id)
                 ended += 1
     return ended

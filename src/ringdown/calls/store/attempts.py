@@ -13,7 +13,11 @@ from ringdown.calls.store import calls
 
 attempts = tables.attempts
 
-AttemptState = Literal["dialling", "answered", "ended"]
+#: One that is `untold` has ended, while its far end was not told.
+AttemptState = Literal["dialling", "answered", "untold", "ended"]
+
+# The first half is the condition of the index.
+_is_live = (attempts.c.state != "ended") & (attempts.c.state != "untold")
 
 
 async def insert_attempt(
@@ -85,7 +89,7 @@ async def renew_leases(
     connection: AsyncConnection, gateway_id: str, media_ms_by_call: Mapping[str, int], now_ms: int
 ) -> None:
     """Renew all leases of the gateway, and keep how far the media clock of its calls is."""
-    is_ours = (attempts.c.gateway_id == gateway_id) & (attempts.c.state != "ended")
+    is_ours = (attempts.c.gateway_id == gateway_id) & _is_live
     await connection.execute(attempts.update().where(is_ours).values(lease_renewed_at=now_ms))
     if media_ms_by_call:
         condition = is_ours & (attempts.c.call_id == sa.bindparam("call"))
@@ -99,7 +103,7 @@ async def list_leases(connection: AsyncConnection) -> dict[str, int]:
     renewed_at = sa.func.max(attempts.c.lease_renewed_at).label("renewed_at")
     query = (
         sa.select(attempts.c.gateway_id, renewed_at)
-        .where(attempts.c.state != "ended")
+        .where(_is_live)
         .group_by(attempts.c.gateway_id)
         .order_by(attempts.c.gateway_id)
     )
@@ -108,13 +112,23 @@ async def list_leases(connection: AsyncConnection) -> dict[str, int]:
 
 async def list_unfinished(connection: AsyncConnection, gateway_id: str) -> list[UnfinishedCall]:
     """The calls that the gateway carries, oldest first."""
+    return await _list_calls(connection, (attempts.c.gateway_id == gateway_id) & _is_live)
+
+
+async def list_untold(connection: AsyncConnection, gateway_id: str) -> list[UnfinishedCall]:
+    """The calls that others have ended for the gateway, and whose far ends only it can tell; oldest first."""
+    is_untold = (attempts.c.state != "ended") & (attempts.c.state == "untold")
+    return await _list_calls(connection, (attempts.c.gateway_id == gateway_id) & is_untold)
+
+
+async def _list_calls(connection: AsyncConnection, condition: sa.ColumnElement[bool]) -> list[UnfinishedCall]:
     is_attempt = (attempts.c.organization_id == calls.calls.c.organization_id) & (
         attempts.c.call_id == calls.calls.c.id
     )
     query = (
         sa.select(attempts.c.id.label("attempt_id"), attempts.c.dialog_state, attempts.c.media_ms, calls.calls)
         .join(calls.calls, is_attempt)
-        .where((attempts.c.gateway_id == gateway_id) & (attempts.c.state != "ended"))
+        .where(condition)
         .order_by(attempts.c.created_at)
     )
     return [
