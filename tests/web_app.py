@@ -38,7 +38,7 @@ class NewThing(BaseModel):
     colour: Colour | None = None
     size: int | Literal["large"] = 1
     tags: list[str] = []
-    then: Literal["succeed", "fail", "break"] = "succeed"
+    then: Literal["succeed", "fail", "break", "lose_database"] = "succeed"
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -87,6 +87,8 @@ def build_app(*, settings: Settings, database: Database, things: Things) -> Fast
             await idempotency.bind_resource(connection, f"thing_{len(things.names)}")
         if thing.then == "break":
             raise ZeroDivisionError("secret detail")
+        if thing.then == "lose_database":
+            raise ConnectionRefusedError("secret address")
         return envelope.respond_created(request, {"id": f"thing_{len(things.names)}", "name": thing.name})
 
     @router.get("/things/{thing_id}")

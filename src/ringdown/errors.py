@@ -71,6 +71,12 @@ class RateLimited(RingdownError):
     code, status = "rate_limit_exceeded", 429
 
 
+class Unavailable(RingdownError):
+    """The database is away for the moment; the same request may be sent again."""
+
+    code, status = "unavailable", 503
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One refused value: the field's path (`call_settings.greeting`) and what is allowed."""

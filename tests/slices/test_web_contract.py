@@ -186,6 +186,13 @@ async def test_a_bug_answers_500_without_a_trace_and_is_logged_with_the_request_
     assert [entry["request_id"] for entry in failures] == [response.headers["X-Request-Id"]]
 
 
+async def test_a_database_that_is_away_is_no_bug_and_names_a_time(client: httpx.AsyncClient) -> None:
+    response = await client.post("/things", json={"name": "a", "then": "lose_database"})
+    assert _refusal(response, 503, "unavailable") == {}
+    assert response.headers["Retry-After"] == "5"
+    assert "secret address" not in response.text
+
+
 @on_sqlite
 async def test_a_public_route_needs_no_key_but_is_as_strict(client: httpx.AsyncClient) -> None:
     response = await client.get("/hello?name=a", headers={"Authorization": ""})

@@ -84,6 +84,7 @@ PUBLIC_REFUSALS: dict[int | str, dict[str, Any]] = {
     404: _refuse("not_found", "Absent."),
     422: _refuse("validation_error", "A bad or unknown value; `details` names the field."),
     500: _refuse("internal_error", "A bug."),
+    503: _refuse("unavailable", "The database is away for the moment; see `Retry-After`."),
 }
 #: Refusals of endpoints that need a key; add 402 or 502 where they can occur.
 REFUSALS: dict[int | str, dict[str, Any]] = {

@@ -1597,6 +1597,11 @@ class UnauthorizedRefusal(TypedDict, total=False):
     meta: Required[Meta]
 
 
+class UnavailableRefusal(TypedDict, total=False):
+    error: Required[dict[str, Any]]
+    meta: Required[Meta]
+
+
 class UpdateAgent(TypedDict, total=False):
     name: str | None
     voice_id: str | None
