@@ -77,7 +77,8 @@ class Server(ThreadingHTTPServer):
         self.journal = Journal(secret, self._as_json)
         if not self._as_json:
             print(f"Listening on {self.url}; Ctrl-C ends it.", flush=True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job is born deaf to the first
+            signal.signal(number, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             self.serve_forever()
 
