@@ -6,16 +6,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check format generate lock bench clean
+.PHONY: run test machine check format generate lock bench clean
 
 run: $(VENV)/runtime
 	@exec $(BIN)/ringdown serve --demo
 
-test: $(VENV)/development
-	tests/machine/install
-	$(MAKE) --no-print-directory check
+test:
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target machine check
 	tests/machine/run tests/unit tests/slices
 	WORKERS=3 tests/machine/run tests/wire tests/acceptance # real calls, which mostly wait
+
+# The Debian packages that tests need.
+machine:
+	tests/machine/install
 
 check: $(VENV)/development
 	$(BIN)/ruff format --check .
