@@ -159,6 +159,7 @@ async def drain(bench: Bench, database: Database) -> Drained:
     receiver.mark()
     before, cpu_s = len(receiver.accepted), bench.read_cpu_s()
     receiver.is_failing = receiver.is_dead = False
+    await _bring_forward(database)
     give_up_s = time.perf_counter() + _PATIENCE_S
     last_s, used_s = 0.0, 0.0
     while not last_s or time.perf_counter() - last_s < _QUIET_S:
@@ -168,7 +169,8 @@ async def drain(bench: Bench, database: Database) -> Drained:
         if time.perf_counter() > give_up_s:
             raise TimeoutError("nothing is sent any more")
     count = len(receiver.accepted) - before
-    while await _count_pending(database) and time.perf_counter() < give_up_s:  # noqa: ASYNC110 - a program's work
+    while await _count_pending(database) and time.perf_counter() < give_up_s:
+        await _bring_forward(database)
         await asyncio.sleep(0.5)
     return Drained(count, used_s, last_s - receiver.first_s)
 
@@ -244,6 +246,18 @@ async def _count_pending(database: Database) -> int:
     async with database.read() as connection:
         query = sa.select(sa.func.count()).select_from(tables.deliveries).where(tables.is_pending)
         return int((await connection.execute(query)).scalar_one())
+
+
+async def _bring_forward(database: Database) -> None:
+    """Make what waits for another attempt due now, as if its delay had passed; what is being sent stays.
+
+    An endpoint that had failed altogether is looked at again after a minute at the latest: now.
+    """
+    waits = tables.is_pending & tables.deliveries.c.lease_id.is_(None)
+    fails = tables.endpoints.c.probe_at.is_not(None)
+    async with database.write() as connection:
+        await connection.execute(tables.endpoints.update().where(fails).values(probe_at=values.now_ms()))
+        await connection.execute(tables.deliveries.update().where(waits).values(due_at=values.now_ms()))
 
 
 def _read_cpu_s(pid: int) -> float:
