@@ -26,7 +26,7 @@ _DROP = 50
 # What two cores carry while programs come and go.
 _CALLS_PER_S = 8.0
 # A gateway is up again after some two seconds; one that dies before it has dialled proves nothing.
-_LEAST_GAP_S, _QUICK_GAP_S = 3.0, 1.2
+_LEAST_GAP_S, _QUICK_GAP_S = 3.0, 2.0
 
 
 def make_plan(options: argparse.Namespace, kind: Kind) -> Plan:
