@@ -31,7 +31,7 @@ from ringdown.config import Settings
 
 _DIALS, _QUICK_DIALS = 1_000_000, 60_000
 _CONTACTS_PER_BATCH = 1500
-_DIALS_PER_CONTACT = 2.0
+_DIALS_PER_CONTACT = 1.9
 _SHARED, _LISTED, _ANSWERED = 0.05, 0.03, 0.35
 _OUTAGE = 0.01
 _MISSED: tuple[EndedReason, ...] = ("no_answer", "busy", "voicemail")
