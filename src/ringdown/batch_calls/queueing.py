@@ -81,9 +81,7 @@ async def queue_batch(
             return 0
         numbers = await _list_numbers(connection, batch)
         if not numbers:
-            await standing.change_status(
-                connection, batch, "pause", to="paused", now_ms=now, status_reason=_NO_NUMBER, paused_at=now
-            )
+            await standing.stop(connection, batch, reason=_NO_NUMBER, now_ms=now)
             return 0
         room = await _find_room(connection, batch, now_ms=now)
         batch, callable_ = await _find_callable(connection, batch, settings=settings, room=room, now_ms=now)

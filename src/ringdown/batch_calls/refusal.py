@@ -80,9 +80,7 @@ async def _refuse(
                 connection, batch, contact, now_ms=now, reason=refusal.reason, not_before=refusal.not_before
             )
     if batch is not None and refusal.pauses and batch.status == "active":
-        batch = await standing.change_status(
-            connection, batch, "pause", to="paused", now_ms=now, status_reason=refusal.summary, paused_at=now
-        )
+        batch = await standing.stop(connection, batch, reason=refusal.summary, now_ms=now)
     finish = FinishedCall(ended_reason=refusal.ended_reason, summary=refusal.summary)
     await service.end_call(connection, call, finish, settings=settings)
     return batch

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ringdown import lifecycle
-from ringdown.cli.columns import align
+from ringdown.cli.columns import align, to_json
 from ringdown.cli.organization import DataDir
 from ringdown.cli.reach import AsJson, Key, Url, reach_api
 from ringdown.client import Client
@@ -38,7 +38,7 @@ def list_batches(
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
         batches: list[Mapping[str, Any]] = list(itertools.islice(client.batch_calls.iterate(**query), limit))
     if as_json:
-        print(json.dumps(batches, indent=2, ensure_ascii=False))
+        print(to_json(batches))
         return
     print(align(_HEADING, [_to_row(batch) for batch in batches]))
 
@@ -198,7 +198,7 @@ def _describe_state(batch: Mapping[str, Any]) -> str:
 
 
 def _show(batch: Mapping[str, Any], *, as_json: bool = False) -> None:
-    print(json.dumps(batch, indent=2, ensure_ascii=False) if as_json else "\n".join(_describe(batch)))
+    print(to_json(batch) if as_json else "\n".join(_describe(batch)))
 
 
 def _describe(batch: Mapping[str, Any]) -> Iterator[str]:

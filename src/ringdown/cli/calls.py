@@ -1,7 +1,6 @@
 """`ringdown calls`: list, get, place, hang up, delete and export calls through the API."""
 
 import itertools
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ringdown import lifecycle
-from ringdown.cli.columns import align
+from ringdown.cli.columns import align, to_json
 from ringdown.cli.organization import DataDir
 from ringdown.cli.reach import AsJson, Key, Url, reach_api
 
@@ -56,7 +55,7 @@ def list_calls(
             rest = client.calls.iterate(**{**following, "limit": 100})
             calls += itertools.islice(rest, limit - len(calls))
     if as_json:
-        print(json.dumps(calls, indent=2, ensure_ascii=False))
+        print(to_json(calls))
         return
     print(align(_HEADING, [_to_row(call) for call in calls]))
     counted = f"{page.total}" if page.pagination.get("total_exact", True) else f"more than {page.total}"
@@ -68,7 +67,7 @@ def get(call_id: CallId, as_json: AsJson = False, url: Url = None, key: Key = No
     """Show a call with its transcript."""
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
         call = client.calls.get(call_id)
-    print(json.dumps(call, indent=2, ensure_ascii=False) if as_json else "\n".join(_describe(call)))
+    print(to_json(call) if as_json else "\n".join(_describe(call)))
 
 
 @app.command()
@@ -97,7 +96,7 @@ def create(
         while wait and call["status"] in _LIVE:
             time.sleep(_POLL_S)
             call = client.calls.get(call["id"])
-    print(json.dumps(call, indent=2, ensure_ascii=False) if as_json else "\n".join(_describe(call)))
+    print(to_json(call) if as_json else "\n".join(_describe(call)))
 
 
 @app.command(name="hangup")

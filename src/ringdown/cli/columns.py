@@ -1,5 +1,6 @@
-"""Rows for people: aligned columns under a heading."""
+"""What commands print: aligned columns under a heading for people, JSON for programs."""
 
+import json
 from collections.abc import Sequence
 
 
@@ -10,6 +11,11 @@ def align(heading: Sequence[str], rows: Sequence[Sequence[object]], *, max_width
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )
+
+
+def to_json(answer: object) -> str:
+    """What the API answered, as `--json` prints it."""
+    return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def _to_cell(value: object, max_width: int) -> str:

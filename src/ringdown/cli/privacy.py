@@ -1,6 +1,5 @@
 """`ringdown privacy`: everything that is known of one person into a file, or erased, through the API."""
 
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ringdown import lifecycle
+from ringdown.cli.columns import to_json
 from ringdown.cli.organization import DataDir
 from ringdown.cli.reach import AsJson, Key, Url, reach_api
 
@@ -54,7 +54,7 @@ def erase(
         while wait and erasure["status"] != "completed":
             time.sleep(_POLL_S)
             erasure = client.privacy.get_erasure(erasure["id"])
-    print(json.dumps(erasure, indent=2, ensure_ascii=False) if as_json else _describe(erasure))
+    print(to_json(erasure) if as_json else _describe(erasure))
 
 
 def _describe(erasure: Mapping[str, Any]) -> str:

@@ -1,14 +1,13 @@
 """`ringdown webhooks`: endpoints, what they are owed, and a receiver for a developer's machine, through the API."""
 
 import itertools
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from ringdown.cli import listening
-from ringdown.cli.columns import align
+from ringdown.cli.columns import align, to_json
 from ringdown.cli.organization import DataDir
 from ringdown.cli.reach import AsJson, Key, Url, reach_api
 from ringdown.client import ApiError, Client
@@ -35,7 +34,7 @@ def list_endpoints(as_json: AsJson = False, url: Url = None, key: Key = None, da
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
         endpoints: list[Mapping[str, Any]] = list(client.webhooks.iterate_webhook_endpoints(limit=100))
     if as_json:
-        print(json.dumps(endpoints, indent=2, ensure_ascii=False))
+        print(to_json(endpoints))
         return
     rows = [
         (
@@ -68,7 +67,7 @@ def create(
         body["event_types"] = events
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
         made = client.webhooks.create_webhook_endpoint(**body)
-    print(json.dumps(made, indent=2, ensure_ascii=False) if as_json else f"{made['id']}\nSecret: {made['secret']}")
+    print(to_json(made) if as_json else f"{made['id']}\nSecret: {made['secret']}")
 
 
 @app.command()
@@ -153,7 +152,7 @@ def list_deliveries(
         found = client.webhooks.iterate_webhook_deliveries(**query, limit=min(limit, 100))
         deliveries: list[Mapping[str, Any]] = list(itertools.islice(found, limit))
     if as_json:
-        print(json.dumps(deliveries, indent=2, ensure_ascii=False))
+        print(to_json(deliveries))
         return
     fields = ("id", "event", "subject_id", "status", "attempt_count", "response_status", "next_attempt_at", "error")
     print(align(_DELIVERIES, [[one[name] for name in fields] for one in deliveries]))
@@ -171,7 +170,7 @@ def delivery(
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
         found: Mapping[str, Any] = client.webhooks.get_webhook_delivery(delivery_id)
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(to_json(found))
         return
     print(f"{found['event']} of {found['subject_id']}, {found['status']}")
     fields = ("number", "started_at", "duration_ms", "response_status", "error", "response_body")

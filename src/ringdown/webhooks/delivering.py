@@ -40,12 +40,11 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What this sender has of an endpoint until `until`: chains of deliveries, each to be sent one after the other."""
+    """What this sender has of an endpoint for `LEASE_MS`: chains of deliveries, each sent one after the other."""
 
     endpoint: WebhookEndpoint
     chains: Sequence[Sequence[Outgoing]]
     lease_id: str
-    until: int
 
     @property
     def key(self) -> Key:
@@ -92,7 +91,7 @@ async def claim(database: Database, *, rooms: Mapping[Key, int], lease_id: str, 
                 await sending_store.save_health(
                     connection, key, dataclasses.replace(health, probe_at=now_ms + LEASE_MS)
                 )
-            claims.append(Claim(endpoint, chains, lease_id, now_ms + LEASE_MS))
+            claims.append(Claim(endpoint, chains, lease_id))
     return claims
 
 
