@@ -163,7 +163,7 @@ async def test_an_import_that_is_cut_off_is_finished_by_sending_it_again(
     monkeypatch.setattr(importing.store, "insert_rows", fail_second)
     headers = {"X-Idempotency-Key": "once"}
     sent = {"file": ("people.csv", content.encode())}
-    assert (await client.post(IMPORT, files=sent, headers=headers)).status_code == 500
+    assert (await client.post(IMPORT, files=sent, headers=headers)).status_code == 503
     [folder] = (await client.get(FOLDERS)).json()["data"]
     assert folder["contact_count"] == 1000
     again = (await client.post(IMPORT, files=sent, headers=headers)).json()["data"]

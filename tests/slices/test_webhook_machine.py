@@ -83,7 +83,8 @@ class Deliveries(RuleBasedStateMachine):
         sender = self._senders[number]
         sender.now = self._now
         # it begins nothing that might outlast its lease
-        sender.chains = [(claim, rest) for claim, rest in sender.chains if self._now + _MARGIN_MS < claim.until]
+        late = {lease_id for lease_id, until in sender.leased_until.items() if self._now + _MARGIN_MS >= until}
+        sender.chains = [(claim, rest) for claim, rest in sender.chains if claim.lease_id not in late]
         if not sender.chains:
             return
         event_id = sender.chains[0][1][0].delivery.event_id

@@ -69,6 +69,7 @@ class VirtualSender:
     now: int = START
     room: int = 10
     chains: list[tuple[Claim, list[Outgoing]]] = field(default_factory=list)
+    leased_until: dict[str, int] = field(default_factory=dict)
 
     async def claim(self) -> list[list[str]]:
         """Take what is due everywhere; the chains as ids of events."""
@@ -79,6 +80,7 @@ class VirtualSender:
         )
         taken = [(claim, list(chain)) for claim in claims for chain in claim.chains]
         self.chains += taken
+        self.leased_until |= {claim.lease_id: self.now + delivering.LEASE_MS for claim in claims}
         return [[outgoing.delivery.event_id for outgoing in chain] for _, chain in taken]
 
     def make_result(self, status: int | None, *, chain: int = 0) -> Result:
