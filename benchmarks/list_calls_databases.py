@@ -19,7 +19,7 @@ from ringdown.accounts import service as accounts
 from ringdown.accounts import store as account_store
 from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
-from ringdown.calls import sealing
+from ringdown.calls import sealing, word_bitmaps
 from ringdown.config import Settings
 from ringdown.db import engine, migrate
 from ringdown.db.engine import Database, Dialect
@@ -143,6 +143,8 @@ async def _fill(settings: Settings, total: int) -> tuple[str, list[Organization]
         with loading.telling("counters"):
             for organization in maker.organizations:
                 await sealing.seal_everything(database, organization.id)
+        with loading.telling("bitmaps of words"):
+            await word_bitmaps.make_all(database)
     finally:
         await database.close()
     await loading.finish(path, settings.database_url)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ringdown import values
-from ringdown.calls import service, words
+from ringdown.calls import search_tables, service, words
 from ringdown.calls.models import Call, TranscriptTurn
 from ringdown.calls.store import asked as asked_of_lists
 from ringdown.calls.store import calls as call_store
@@ -275,7 +275,7 @@ async def test_a_total_of_more_than_is_counted_says_so_and_pages_go_on(
 
 async def test_words_are_found_in_every_range_of_the_index(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asked_of_lists, "NARROW", 1)
-    width = 1 << search.RANGE_BITS
+    width = 1 << search_tables.RANGE_BITS
     seqs = [1, width - 1, width, width + 1, 2 * width - 1, 2 * width, 5 * width + 3, 5 * width + 4, 9 * width]
     calls = [
         await add_call(tenant, seq=seq, spoken=("The blue door.",), status="failed" if place % 3 else "completed",

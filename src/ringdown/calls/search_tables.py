@@ -1,6 +1,7 @@
 """The tables that find calls by words and by metadata, beside the calls; they hold nothing that is not there, too."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from ringdown.db import engine
 
@@ -38,6 +39,31 @@ texts = sa.Table(
     ),
     # PostgreSQL keeps the words apart: a search that needs only the index visits narrow rows.
     postgresql_with={"toast_tuple_target": 160},
+)
+
+#: Of PostgreSQL alone, as `bitmaps`: what is known of the texts from the number `range_number << RANGE_BITS` on.
+ranges = sa.Table(
+    "call_text_ranges",
+    engine.metadata,
+    sa.Column("range_number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("since", sa.BigInteger, nullable=False, comment="no text of it has changed since then, ms"),
+    sa.Column("has_bitmaps", sa.Boolean, nullable=False, comment="whether its frequent words have theirs"),
+)
+
+#: Which calls of a range hold a word that is frequent there; they count only while their range has bitmaps.
+bitmaps = sa.Table(
+    "call_word_bitmaps",
+    engine.metadata,
+    sa.Column("word", sa.Text, primary_key=True, comment="a word or a fact of call_texts"),
+    sa.Column("range_number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("calls", sa.Integer, nullable=False, comment="how many of them hold it"),
+    sa.Column(
+        "bits",
+        postgresql.BIT(1 << RANGE_BITS).with_variant(sa.LargeBinary(), "sqlite"),
+        nullable=False,
+        comment="a bit for each number of the range, the lowest first",
+    ),
+    sa.Index("ix_call_word_bitmaps_range", "range_number"),
 )
 
 #: SQLite's index, which triggers keep in step. The words are split here: `ascii` leaves everything else alone.

@@ -15,8 +15,8 @@ from ringdown.knowledge.words import list_words
 #: Words that stand next to each other; a single word is a phrase of one.
 Phrase = tuple[str, ...]
 
-# Between contributions, so that no phrase reaches from one into the next: never a word itself.
-_BREAK = "¶"
+#: Between contributions, so that no phrase reaches from one into the next: never a word itself.
+BREAK = "¶"
 # PostgreSQL keeps at most 1 MiB of different words of a row; each costs some bytes besides its own.
 _MAX_BYTES = 900_000
 _WORD_COST = 24
@@ -49,7 +49,7 @@ def join_words(texts: Iterable[str]) -> str:
     known: set[str] = set()
     room = _MAX_BYTES
     for text in texts:
-        for word in (*list_words(text), _BREAK):
+        for word in (*list_words(text), BREAK):
             if word not in known:
                 room -= len(word.encode()) + _WORD_COST
                 if room < 0:

@@ -8,7 +8,7 @@ import typer
 from ringdown import lifecycle, values
 from ringdown.accounts import store as account_store
 from ringdown.billing import balance_store, verification_store
-from ringdown.calls import sealing
+from ringdown.calls import sealing, word_bitmaps
 from ringdown.calls.store import settlement
 from ringdown.calls.store.verification import Verified
 from ringdown.cli.database import check_current
@@ -46,9 +46,22 @@ async def _verify_all(database: Database, *, repair: bool) -> int:
             await sealing.rebuild(database, organization.id)
             found = await sealing.verify(database, organization.id)
             _show(f"{organization.id} repaired", found)
-        differences += found.differences + await _verify_money(database, organization.id, repair=repair)
+        differences += found.differences + await _verify_words(database, organization.id, repair=repair)
+        differences += await _verify_money(database, organization.id, repair=repair)
     print(f"{len(organizations)} organizations, {differences} differences", flush=True)
     return differences
+
+
+async def _verify_words(database: Database, organization_id: str, *, repair: bool) -> int:
+    """What searches count by; the worker makes anew what is wrong."""
+    found = await word_bitmaps.verify(database, organization_id)
+    if found.bitmaps:
+        print(f"{organization_id}: {found.bitmaps} bitmaps of words, {found.differences} differences", flush=True)
+    if not (found.differences and repair):
+        return found.differences
+    await word_bitmaps.forget(database, found)
+    print(f"{organization_id} repaired: {len(found.wrong_ranges)} ranges of texts are made anew", flush=True)
+    return 0
 
 
 async def _verify_money(database: Database, organization_id: str, *, repair: bool) -> int:

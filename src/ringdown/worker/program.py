@@ -9,7 +9,7 @@ from ringdown import values
 from ringdown.batch_calls import following as _following  # noqa: F401, registers what follows the end of a call
 from ringdown.batch_calls import sweep
 from ringdown.billing import service as billing
-from ringdown.calls import browser, callback, sealing
+from ringdown.calls import browser, callback, sealing, word_bitmaps
 from ringdown.calls.recording import RecordingStore
 from ringdown.calls.spool import Spool
 from ringdown.config import Settings
@@ -34,6 +34,7 @@ _INTERVALS_MS = (
         _FORGET: 3_600_000,
         _TIDY: 60_000,
         sealing.JOB_KIND: sealing.INTERVAL_MS,
+        word_bitmaps.JOB_KIND: word_bitmaps.INTERVAL_MS,
         sweep.JOB_KIND: sweep.INTERVAL_MS,
     }
     | vendors.INTERVALS_MS
@@ -82,6 +83,9 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
     async def seal(_job: Job) -> None:
         await sealing.seal_due(database)
 
+    async def make_bitmaps(_job: Job) -> None:
+        await word_bitmaps.make_due(database)
+
     async def call_back(job: Job) -> None:
         try:
             await callback.place_callback(
@@ -90,5 +94,12 @@ def _list_handlers(settings: Settings, database: Database) -> Mapping[str, loop.
         except RingdownError as refusal:  # a later try would be refused, too
             log.warning("callback not placed", call_id=job.payload["call_id"], reason=refusal.message)
 
-    own = {_REAP: reap, _FORGET: forget, _TIDY: tidy, sealing.JOB_KIND: seal, callback.JOB_KIND: call_back}
+    own = {
+        _REAP: reap,
+        _FORGET: forget,
+        _TIDY: tidy,
+        sealing.JOB_KIND: seal,
+        word_bitmaps.JOB_KIND: make_bitmaps,
+        callback.JOB_KIND: call_back,
+    }
     return {**own, **retention.list_handlers(database, spool), **erasing.list_handlers(database, spool)}

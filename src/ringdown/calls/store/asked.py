@@ -105,8 +105,8 @@ class Sortable(Protocol):
 class Asked:
     """A query within a range of `seq`, which its times were turned into.
 
-    `owner` is what `search.find_owner` found, `newest` the last call with words, `is_narrow` whether the filters that
-    have counters leave few calls.
+    `owner` is what `search.find_owner` found, `newest` the last call with words, `sparse_ranges` what
+    `search.list_sparse_ranges` found, `is_narrow` whether the filters that have counters leave few calls.
     """
 
     query: CallQuery
@@ -115,6 +115,7 @@ class Asked:
     dialect: str
     owner: int | None = None
     newest: int = 0
+    sparse_ranges: frozenset[int] = frozenset()
     is_narrow: bool = False
 
     @property
@@ -139,9 +140,12 @@ async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
         after = await _find_first(connection, query.organization_id, query.created_before)
         last = LAST if after is None else after - 1
     owner = newest = None
+    sparse_ranges: frozenset[int] = frozenset()
     if query.phrases:
         owner = await search.find_owner(connection, query.organization_id)
         newest = await search.find_newest(connection, query.organization_id)
+        if owner is not None:
+            sparse_ranges = await search.list_sparse_ranges(connection, owner=owner, phrases=query.phrases)
     is_narrow = False
     if query.is_capped or query.created_after is not None or query.created_before is not None:
         is_narrow = await counted.count_calls(connection, query.counted_filter) < NARROW
@@ -152,6 +156,7 @@ async def ask(connection: AsyncConnection, query: CallQuery) -> Asked:
         dialect=connection.dialect.name,
         owner=owner,
         newest=newest or 0,
+        sparse_ranges=sparse_ranges,
         is_narrow=is_narrow,
     )
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import counting, tables
 from ringdown.calls.counting import Facts
+from ringdown.calls.store import bitmaps
 from ringdown.db import engine
 
 counts, seals = tables.counts, tables.seals
@@ -33,9 +34,13 @@ def note_change(
     connection: AsyncConnection, organization_id: str, seq: int, *, before: Facts, after: Facts | None
 ) -> None:
     """Tell what is counted of a call before and after a change of this transaction; None is a deletion."""
-    changes = engine.get_last_steps(connection).setdefault(_STEP, _Changes(connection))
-    assert isinstance(changes, _Changes)
-    changes.noted.append(_Change(organization_id, counting.find_block(seq), before, after))
+    _find_changes(connection).noted.append(_Change(organization_id, counting.find_block(seq), before, after))
+
+
+def note_text(connection: AsyncConnection, organization_id: str, number: int) -> None:
+    """Tell that the words of a call change in this transaction, or go: `number` is that of its text."""
+    if connection.dialect.name == "postgresql":
+        _find_changes(connection).texts.add((organization_id, number))
 
 
 async def lock_counters(connection: AsyncConnection, organization_id: str) -> None:
@@ -65,6 +70,12 @@ async def add_counts(connection: AsyncConnection, organization_id: str, rolled: 
         await connection.execute(added, rows)
 
 
+def _find_changes(connection: AsyncConnection) -> "_Changes":
+    changes = engine.get_last_steps(connection).setdefault(_STEP, _Changes(connection))
+    assert isinstance(changes, _Changes)
+    return changes
+
+
 class _Change(NamedTuple):
     organization_id: str
     block: int
@@ -73,24 +84,27 @@ class _Change(NamedTuple):
 
 
 class _Changes:
-    """The changes of one transaction to what is counted of calls."""
+    """The changes of one transaction to what is counted of calls, and to what is searched of them."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.noted: list[_Change] = []
+        self.texts: set[tuple[str, int]] = set()
 
     async def __call__(self) -> None:
-        """Apply those to sealed blocks, in the order that all transactions keep."""
+        """Apply those to sealed blocks and to ranges of texts, in the order that all transactions keep."""
         noted, self.noted = self.noted, []
+        texts, self.texts = self.texts, set()
         owners = sorted({change.organization_id for change in noted})
         if self._connection.dialect.name == "postgresql":
-            for owner in owners:
+            for owner in sorted({*owners, *(owner for owner, _ in texts)}):
                 await self._connection.execute(_SHARE, {"organization_id": owner})
         for owner in owners:
             sealed = await count_sealed_blocks(self._connection, owner)
             of_sealed = [change for change in noted if change.organization_id == owner and change.block < sealed]
             if of_sealed:
                 await add_counts(self._connection, owner, counting.roll_up(_list_additions(of_sealed)))
+        await bitmaps.forget_ranges(self._connection, {bitmaps.find_range(number) for _, number in texts})
 
 
 def _list_additions(changes: Iterable[_Change]) -> Iterator[tuple[int, str, int]]:

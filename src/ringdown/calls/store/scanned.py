@@ -4,7 +4,7 @@ A list is read from what finds few rows: the words, a pair of metadata, or an in
 the list is walked in its order instead, and each call on the way is looked at: a page of them is found soon.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -31,10 +31,25 @@ async def count_calls(connection: AsyncConnection, asked: Asked, *, limit: int |
         return 0
     if asked.query.is_counted:
         return await counted.count_calls(connection, asked.query.counted_filter)
-    rows = _select(asked)
-    rows = rows if limit is None else rows.limit(limit)
+    known = await _count_ranges(connection, asked)
+    found = sum(known.values())
+    if limit is not None and found >= limit:
+        return limit
+    rows = _select(asked, known_ranges=known)
+    rows = rows if limit is None else rows.limit(limit - found)
     query = sa.select(sa.func.count()).select_from(rows.subquery())
-    return int((await connection.execute(query)).scalar_one())
+    return found + int((await connection.execute(query)).scalar_one())
+
+
+async def _count_ranges(connection: AsyncConnection, asked: Asked) -> Mapping[int, int]:
+    """What is known of ranges of calls without looking at their hits."""
+    query = asked.query
+    if not (query.phrases and _reads_hits(asked)) or query.metadata or _match_rest(asked):
+        return {}
+    assert asked.owner is not None
+    return await search.count_ranges(
+        connection, owner=asked.owner, phrases=query.phrases, facts=_list_facts(asked), **_find_span(asked)
+    )
 
 
 async def count_before(connection: AsyncConnection, asked: Asked, place: Place, *, limit: int | None = None) -> int:
@@ -165,15 +180,15 @@ def _walk_keyed(asked: Asked) -> sa.Select[Any]:
     return _hint(rows.where(*asking.match(asked), *_list_held(asked)), SORTED_BY[asked.query.sort][1])
 
 
-def _select(asked: Asked, *, newest_first: bool | None = None) -> sa.Select[Any]:
-    """The `seq` of all matching calls, in the order of time if one is named."""
+def _select(asked: Asked, *, newest_first: bool | None = None, known_ranges: Container[int] = ()) -> sa.Select[Any]:
+    """The `seq` of all matching calls but those of `known_ranges`, in the order of time if one is named."""
     query = asked.query
     if not _reads_hits(asked):
         rows = _select_rows(asked, in_order=newest_first is not None)
         if newest_first is None:
             return rows
         return rows.order_by(calls.c.seq.desc() if newest_first else calls.c.seq.asc())
-    rows = _select_hits(asked, newest_first=newest_first)
+    rows = _select_hits(asked, newest_first=newest_first, known_ranges=known_ranges)
     rest = _match_rest(asked)
     if rest:
         found: sa.Select[Any] = sa.select(sa.literal_column("1")).where(
@@ -183,7 +198,9 @@ def _select(asked: Asked, *, newest_first: bool | None = None) -> sa.Select[Any]
     return rows
 
 
-def _select_hits(asked: Asked, *, newest_first: bool | None = None) -> sa.Select[Any]:
+def _select_hits(
+    asked: Asked, *, newest_first: bool | None = None, known_ranges: Container[int] = ()
+) -> sa.Select[Any]:
     """The `seq` of the calls that match as far as words and metadata tell, in the order of time if one is named."""
     query, others = asked.query, asked.query.metadata
     if query.phrases:
@@ -192,10 +209,11 @@ def _select_hits(asked: Asked, *, newest_first: bool | None = None) -> sa.Select
             asked.dialect,
             owner=asked.owner,
             phrases=query.phrases,
-            facts={name: value for name in search.FACTS if (value := getattr(query, name)) is not None},
-            first=asked.first,
-            last=min(asked.last, asked.newest),
+            facts=_list_facts(asked),
             newest_first=newest_first,
+            known_ranges=known_ranges,
+            sparse_ranges=asked.sparse_ranges,
+            **_find_span(asked),
         )
     else:
         rows = search.select_pair(
@@ -204,6 +222,15 @@ def _select_hits(asked: Asked, *, newest_first: bool | None = None) -> sa.Select
         others = others[1:]
     seq = rows.selected_columns["seq"]
     return rows.where(*(search.has_pair(query.organization_id, seq, pair) for pair in others))
+
+
+def _list_facts(asked: Asked) -> dict[str, str]:
+    return {name: value for name in search.FACTS if (value := getattr(asked.query, name)) is not None}
+
+
+def _find_span(asked: Asked) -> dict[str, int]:
+    """The first and the last call that may have words."""
+    return {"first": asked.first, "last": min(asked.last, asked.newest)}
 
 
 def _match_rest(asked: Asked) -> list[sa.ColumnElement[bool]]:

@@ -1,6 +1,6 @@
 """What finds calls by words and metadata: written with the calls, and the conditions that ask it."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.calls import search_tables, tables, words
 from ringdown.calls.models import Call
-from ringdown.calls.search_tables import KIND_BITS, RANGE_BITS, SEQ_BITS
+from ringdown.calls.search_tables import KIND_BITS, SEQ_BITS
+from ringdown.calls.store import bitmaps, counts
 from ringdown.calls.words import Phrase
 from ringdown.db import engine
 
@@ -40,6 +41,7 @@ async def index_text(connection: AsyncConnection, call: Call, spoken: Iterable[s
         "words": found,
     }
     await connection.execute(texts.insert().values(row))
+    counts.note_text(connection, call.organization_id, owner << SEQ_BITS | call.seq)
 
 
 async def insert_metadata(connection: AsyncConnection, call: Call) -> None:
@@ -100,14 +102,48 @@ def select_hits(
     first: int,
     last: int,
     newest_first: bool | None = None,
+    known_ranges: Container[int] = (),
+    sparse_ranges: Collection[int] = (),
 ) -> sa.Select[Any]:
     """The `seq` of the calls from `first` to `last` that hold every phrase and fact, in their order if one is named.
 
-    No more of the index is read than the limit of such a list needs.
+    No more of the index is read than the limit of such a list needs, and nothing of ranges that `count_ranges` told of.
+    In `sparse_ranges`, as `list_sparse_ranges` has them, words alone find the calls.
     """
     low, high = owner << SEQ_BITS | first, owner << SEQ_BITS | last
-    select = _select_from_sqlite if dialect == "sqlite" else _select_from_postgresql
-    return select(phrases, facts, low, high, newest_first=newest_first)
+    if dialect == "sqlite":
+        return _select_from_sqlite(phrases, facts, low, high, newest_first=newest_first)
+    wanted = [number for number in _list_ranges(low, high) if number not in known_ranges]
+    is_sparse = [number in sparse_ranges for number in wanted]
+    said, all_tokens = _list_tokens(phrases, {}), _list_tokens(phrases, facts)
+    forms = [
+        _make_tsquery(said if sparse else all_tokens, number) for number, sparse in zip(wanted, is_sparse, strict=True)
+    ]
+    held = [*_list_holds(phrases, only_long=True), *(_list_held_facts(facts) if any(is_sparse) else ())]
+    return _select_from_postgresql(forms, texts.c.number.between(low, high), *held, newest_first=newest_first)
+
+
+async def list_sparse_ranges(connection: AsyncConnection, *, owner: int, phrases: Collection[Phrase]) -> frozenset[int]:
+    """The ranges in which a word of these phrases is so rare that facts are sooner looked at than looked for."""
+    if connection.dialect.name == "sqlite":
+        return frozenset()
+    return await bitmaps.list_sparse_ranges(connection, _list_tokens(phrases, {}), owner=owner)
+
+
+async def count_ranges(
+    connection: AsyncConnection,
+    *,
+    owner: int,
+    phrases: Collection[Phrase],
+    facts: Mapping[str, str],
+    first: int,
+    last: int,
+) -> Mapping[int, int]:
+    """How many calls hold every phrase and fact, by range: those ranges from `first` to `last` that tell it at once."""
+    if connection.dialect.name == "sqlite" or any(len(phrase) > 1 for phrase in phrases):
+        return {}
+    low = owner << SEQ_BITS | (first if first > 1 else 0)  # no call is 0
+    return await bitmaps.count_hits(connection, _list_tokens(phrases, facts), first=low, last=owner << SEQ_BITS | last)
 
 
 def _select_from_sqlite(
@@ -129,19 +165,16 @@ def _select_from_sqlite(
 
 
 def _select_from_postgresql(
-    phrases: Collection[Phrase], facts: Mapping[str, str], low: int, high: int, *, newest_first: bool | None
+    forms: list[str], *conditions: sa.ColumnElement[bool], newest_first: bool | None
 ) -> sa.Select[Any]:
-    tokens = sorted({word for phrase in phrases for word in phrase}.union(_list_facts(facts)))
-    prefixes: Iterable[int] = range(low >> RANGE_BITS, (high >> RANGE_BITS) + 1)
-    forms = [_make_tsquery(tokens, prefix) for prefix in prefixes]
+    """The rows that meet the conditions of those that match any of the queries, which stand oldest range first."""
     if newest_first:
-        forms.reverse()
+        forms = forms[::-1]
     # One range after the other, for each of which the index reads all its hits.
     ranges = sa.func.unnest(sa.cast(forms, sa.ARRAY(sa.Text))).table_valued("form", name="ranges").render_derived()
     has_words = sa.literal_column(search_tables.LEXEMES).op("@@")(sa.cast(ranges.c.form, TSQUERY))
-    held = _list_holds(phrases, only_long=True)
     # OFFSET 0 is a fence: whatever the planner thinks of the rest, it begins with the index.
-    inside = sa.select(texts.c.number).where(has_words, texts.c.number.between(low, high), *held).offset(0)
+    inside = sa.select(texts.c.number).where(has_words, *conditions).offset(0)
     if newest_first is not None:
         inside = inside.order_by(texts.c.number.desc() if newest_first else texts.c.number.asc())
     hits = inside.lateral("hits")
@@ -180,8 +213,21 @@ def _list_holds(phrases: Collection[Phrase], *, only_long: bool = False) -> list
     return [padded.like(f"% {' '.join(phrase)} %") for phrase in phrases if len(phrase) > 1 or not only_long]
 
 
+def _list_held_facts(facts: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+    padded = sa.literal(" ") + texts.c.facts + sa.literal(" ")
+    return [padded.like(f"% {fact} %") for fact in _list_facts(facts)]
+
+
 def _list_facts(facts: Mapping[str, str]) -> list[str]:
     return [words.make_fact(name, value) for name, value in facts.items()]
+
+
+def _list_tokens(phrases: Collection[Phrase], facts: Mapping[str, str]) -> list[str]:
+    return sorted({word for phrase in phrases for word in phrase}.union(_list_facts(facts)))
+
+
+def _list_ranges(low: int, high: int) -> range:
+    return range(bitmaps.find_range(low), bitmaps.find_range(high) + 1)
 
 
 def _make_tsquery(tokens: Collection[str], prefix: int) -> str:
@@ -203,7 +249,9 @@ async def _take_owner(connection: AsyncConnection, organization_id: str) -> int:
 
 async def _delete_texts(connection: AsyncConnection, organization_id: str, seqs: Collection[int]) -> None:
     condition = (texts.c.organization_id == organization_id) & texts.c.seq.in_(seqs)
-    await connection.execute(texts.delete().where(condition))
+    deleted = await connection.execute(texts.delete().where(condition).returning(texts.c.number))
+    for number in deleted.scalars():
+        counts.note_text(connection, organization_id, number)
 
 
 async def _delete_pairs(connection: AsyncConnection, rows: list[dict[str, object]]) -> None:
