@@ -11,7 +11,9 @@ from ringdown.calls import counting, sealing, tables
 from ringdown.calls.counting import Scheme
 from ringdown.calls.store import calls as call_store
 from ringdown.calls.store import counted, seals
+from ringdown.calls.store.counted import CountedFilter
 from ringdown.db import engine
+from ringdown.db.direct import DirectConnection, Parameters, Rows
 from ringdown.db.engine import Database
 from tests.slices.call_rows import CallRows
 
@@ -39,6 +41,10 @@ async def _check(rows: CallRows, *, filters: int, is_direct: bool = True) -> Non
             asked = (wanted, limit, offset, newest_first)
             found = await counted.find_seqs(connection, wanted, limit=limit, offset=offset, newest_first=newest_first)
             assert found == (matching[offset : offset + limit], len(matching)), asked
+            shown = await counted.find_rows(
+                connection, wanted, columns=("seq", "id"), limit=limit, offset=offset, newest_first=newest_first
+            )
+            assert [tuple(row) for row in shown[0]] == [(seq, rows.calls[seq].id) for seq in found[0]], asked
             after = rows.chance.randint(0, max(rows.calls, default=0) + 1)
             rest = [seq for seq in matching if (seq < after if newest_first else seq > after)]
             cut = await counted.find_seqs_after(
@@ -70,6 +76,78 @@ async def test_another_organization_s_calls_are_not_counted(database: Database, 
     await theirs.delete(list(theirs.calls.values())[:11])
     await _check(rows, filters=20)
     await _check(theirs, filters=20)
+
+
+async def test_lists_stay_exact_when_blocks_are_sealed_or_counters_deleted_between_two_pages(rows: CallRows) -> None:
+    await rows.add(170)
+    for _ in range(4):
+        assert await sealing.seal_everything(rows.database, rows.organization_id) > 0
+        await _check(rows, filters=4)
+        await rows.add(33)
+        await _check(rows, filters=4)
+    async with rows.database.write() as connection:
+        await seals.delete_counters(connection, rows.organization_id)
+    await _check(rows, filters=4)
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+async def test_a_wrong_guess_of_what_is_sealed_changes_no_total_and_no_page(
+    rows: CallRows, monkeypatch: pytest.MonkeyPatch, *, is_direct: bool
+) -> None:
+    class Guesses(dict[str, int]):
+        def get(self, _organization_id: str, _default: object = None) -> int:  # type: ignore[override]
+            return rows.chance.choice((0, 1, 2, 8, 9, 10, 26, 27, 28, 41, 42, 43, 80, 81, 200))
+
+    monkeypatch.setattr(counted, "_seen_blocks", Guesses())
+    await rows.add(170)
+    await _check(rows, filters=20, is_direct=is_direct)
+    await sealing.seal_everything(rows.database, rows.organization_id)
+    await rows.add(9)
+    await _check(rows, filters=100, is_direct=is_direct)
+
+
+async def test_of_few_organizations_it_is_kept_how_many_blocks_were_sealed(
+    database: Database, rows: CallRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counted, "_seen_blocks", {})
+    monkeypatch.setattr(counted, "_MAX_SEEN", 2)
+    for number in range(5):
+        async with database.read_direct() as connection:
+            assert await counted.count_calls(connection, CountedFilter(organization_id=f"org_{number}")) == 0
+        assert len(counted._seen_blocks) <= 2
+    await _check(rows, filters=5)
+
+
+@pytest.mark.parametrize(
+    ("is_cut", "is_of_time", "most"),
+    [(False, False, 4), (True, False, 2), (False, True, 5), (True, True, 3)],
+)
+async def test_a_page_is_found_in_few_trips(rows: CallRows, *, is_cut: bool, is_of_time: bool, most: int) -> None:
+    await rows.add(170)
+    await sealing.seal_everything(rows.database, rows.organization_id)
+    created_after = rows.calls[20].created_at if is_of_time else None
+    wanted = CountedFilter(organization_id=rows.organization_id, created_after=created_after)
+    async with rows.database.read_direct() as connection:
+        await counted.count_calls(connection, wanted)
+        trips = _count_trips(connection)
+        if is_cut:
+            await counted.find_seqs_after(connection, wanted, limit=3, after_seq=77)
+        else:
+            await counted.find_seqs(connection, wanted, limit=3, offset=77)
+    assert 1 < len(trips) <= most
+
+
+def _count_trips(connection: DirectConnection) -> list[object]:
+    """The statements that are run from now on."""
+    trips: list[object] = []
+    execute = connection.execute
+
+    async def note(statement: sa.Executable, parameters: Parameters | None = None) -> Rows:
+        trips.append(statement)
+        return await execute(statement, parameters)
+
+    connection.execute = note  # type: ignore[method-assign]
+    return trips
 
 
 async def test_a_block_is_sealed_when_its_calls_have_ended(rows: CallRows) -> None:

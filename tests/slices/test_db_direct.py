@@ -25,6 +25,7 @@ _OF_IDS = (
 _COUNT = sa.select(sa.func.count()).select_from(things)
 _ONE = sa.select(things.c.name).where(things.c.id == sa.bindparam("id"))
 _DELETE = things.delete()
+_SETTINGS = ("plan_cache_mode", "jit", "application_name")
 
 
 @pytest.fixture
@@ -100,3 +101,10 @@ async def test_a_closed_database_opens_again(filled: Database) -> None:
     assert (await filled.direct.execute(_COUNT)).scalar_one() == 5
     await filled.direct.close()
     assert (await filled.direct.execute(_COUNT)).scalar_one() == 5
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_kept_statements_are_not_planned_anew_for_their_values(database: Database) -> None:
+    async with database.read_direct() as connection:
+        settings = [(await connection.execute(sa.text(f"SHOW {name}"))).scalar_one() for name in _SETTINGS]
+    assert settings == ["force_generic_plan", "off", "ringdown"]

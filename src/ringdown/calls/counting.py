@@ -8,6 +8,7 @@ blocks, one of the second `fan_out` of those; the root is all. A node's counts t
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ ROOT_LEVEL = 3
 LAST_SEQ = 2**62
 
 _LEVEL_SHIFT = 48
+# Pages of one list, which follow each other, are put together from the same stretches.
+_KEPT = 1_000
 _ENDED_STATUSES = ("completed", "failed")
 # Calls of a batch are dialled; the table holds that, too.
 _BATCH_DIRECTION = "outbound"
@@ -127,21 +130,26 @@ def roll_up(counts: Iterable[tuple[int, str, int]]) -> Counter[tuple[int, str]]:
     return rolled
 
 
-def decompose(first: int, last: int, *, sealed_blocks: int) -> list[Stretch]:
+def decompose(first: int, last: int, *, sealed_blocks: int) -> Sequence[Stretch]:
     """The fewest stretches that the calls from `first` to `last` are made of, oldest first."""
-    size = SCHEME.block_size
+    return _decompose(first, last, sealed_blocks, SCHEME)
+
+
+@lru_cache(_KEPT)
+def _decompose(first: int, last: int, sealed_blocks: int, scheme: Scheme) -> Sequence[Stretch]:
+    size = scheme.block_size
     block, end = -(-(first - 1) // size), min(last // size, sealed_blocks)
     if block >= end:
-        return [Stretch(first, last)] if first <= last else []
+        return (Stretch(first, last),) if first <= last else ()
     stretches = [Stretch(first, block * size)] if first <= block * size else []
     while block < end:
         level = _find_level(block, end, is_open=end == sealed_blocks)
-        after = end if level == ROOT_LEVEL else min(block + SCHEME.fan_out**level, end)
+        after = end if level == ROOT_LEVEL else min(block + scheme.fan_out**level, end)
         stretches.append(Stretch(block * size + 1, after * size, find_node(block, level)))
         block = after
     if end * size < last:
         stretches.append(Stretch(end * size + 1, last))
-    return stretches
+    return tuple(stretches)
 
 
 def _find_level(block: int, end: int, *, is_open: bool) -> int:
@@ -162,16 +170,23 @@ def is_block(stretch: Stretch) -> bool:
     return stretch.node is None or stretch.node >> _LEVEL_SHIFT == 0
 
 
-def split(stretch: Stretch) -> list[Stretch]:
-    """The nodes one level below that a node is made of, oldest first."""
+def split(stretch: Stretch) -> Sequence[Stretch]:
+    """The fewest nodes below that a node is made of, oldest first: those of the next level that has more than one."""
+    return _split(stretch, SCHEME)
+
+
+@lru_cache(_KEPT)
+def _split(stretch: Stretch, scheme: Scheme) -> Sequence[Stretch]:
     assert stretch.node is not None
     level = (stretch.node >> _LEVEL_SHIFT) - 1
     block, end = find_block(stretch.first), find_block(stretch.last) + 1
-    size, width = SCHEME.block_size, SCHEME.fan_out**level
-    return [
+    while level > 0 and end - block <= scheme.fan_out**level:
+        level -= 1
+    size, width = scheme.block_size, scheme.fan_out**level
+    return tuple(
         Stretch(start * size + 1, min(start + width, end) * size, find_node(start, level))
         for start in range(block, end, width)
-    ]
+    )
 
 
 def trim(counted: Sequence[Counted], *, skipped: int, limit: int) -> tuple[list[Counted], int]:

@@ -189,7 +189,9 @@ class PostgresqlReader(DirectReader):
     def __init__(self, url: sa.URL, dialect: Dialect, **options: Any) -> None:
         super().__init__(dialect)
         [[], arguments] = dialect.create_connect_args(url)
-        self._arguments = {**arguments, **options}
+        # Planning a kept statement anew for each of its values costs more than these statements do.
+        settings = {**options.pop("server_settings", {}), "plan_cache_mode": "force_generic_plan"}
+        self._arguments = {**arguments, **options, "server_settings": settings}
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
 

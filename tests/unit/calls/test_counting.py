@@ -107,6 +107,16 @@ def test_the_nodes_of_a_range_have_the_counts_of_its_sealed_blocks_and_no_others
         assert all(counts[leaf.node, "key"] == 1 for leaf in leaves if leaf.node is not None)
 
 
+@given(sealed_blocks=st.integers(1, 200))
+def test_a_node_is_split_into_more_than_one_unless_it_is_one_block(scheme: Scheme, sealed_blocks: int) -> None:
+    [root, _] = counting.decompose(1, counting.LAST_SEQ, sealed_blocks=sealed_blocks)
+    waiting = [root]
+    while waiting:
+        parts = counting.split(waiting.pop())
+        assert len(parts) > 1 or parts[0].last - parts[0].first + 1 == scheme.block_size
+        waiting += [part for part in parts if not counting.is_block(part)]
+
+
 @given(
     sizes=st.lists(st.integers(0, 5), max_size=12),
     gaps=st.lists(st.booleans(), min_size=12, max_size=12),

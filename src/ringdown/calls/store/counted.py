@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -22,9 +23,16 @@ Reader = AsyncConnection | DirectConnection
 #: Of each call of a page its `seq` alone.
 ONLY_SEQ = ("seq",)
 
-# In the place of a node: calls that were counted just now, in one stretch or the other; and nothing at all.
-_LIVE = (-1, -2)
-_NO_NODE = -3
+# In the place of a node: how many blocks are sealed; the calls after them; those of the first stretch without a node,
+# less one for each that follows; and nothing at all.
+_SEALED, _REST, _LIVE = -1, -2, -3
+_NO_NODE = -(2**40)
+_ROOT = Stretch(1, LAST_SEQ, counting.find_node(0, counting.ROOT_LEVEL))
+
+# By organization, how many blocks were sealed when its calls were last counted. By it is guessed what a page needs, to
+# count it in the same go; what is counted is true of its nodes whatever was sealed since.
+_MAX_SEEN = 10_000
+_seen_blocks: dict[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +52,7 @@ class CountedFilter:
 async def count_calls(connection: Reader, wanted: CountedFilter) -> int:
     """How many calls match."""
     asked = _Asked.of(connection, wanted)
-    return 0 if asked is None else _add_up((await _count_all(connection, asked)).counted)
+    return 0 if asked is None else _add_up((await _count_all(asked)).counted)
 
 
 async def find_seqs(
@@ -77,12 +85,9 @@ async def find_rows(
     newest_first: bool = True,
 ) -> tuple[list[Row], int]:
     """`find_seqs` with more of each call: SQL of columns of `calls`, the first of which is `seq`."""
-    asked = _Asked.of(connection, wanted)
-    if asked is None:
-        return [], 0
-    counted = (await _count_all(connection, asked)).counted
-    page = _Page(limit, offset, newest_first, tuple(columns))
-    return await _read_page(connection, asked, counted, page), _add_up(counted)
+    page = _Page(limit, offset, None, newest_first, tuple(columns))
+    rows, total, _ = await _find_page(_Asked.of(connection, wanted), page)
+    return rows, total
 
 
 async def find_rows_after(
@@ -95,19 +100,8 @@ async def find_rows_after(
     newest_first: bool = True,
 ) -> tuple[list[Row], int, int]:
     """`find_seqs_after` with more of each call, as `find_rows`."""
-    asked = _Asked.of(connection, wanted)
-    if asked is None:
-        return [], 0, 0
-    everything = await _count_all(connection, asked)
-    first, last, total = everything.first, everything.last, _add_up(everything.counted)
-    if newest_first:
-        last = min(last, after_seq - 1)
-    else:
-        first = max(first, after_seq + 1)
-    rest = counting.decompose(first, last, sealed_blocks=everything.sealed_blocks)
-    counted = await _count(connection, asked, rest)
-    rows = await _read_page(connection, asked, counted, _Page(limit, 0, newest_first, tuple(columns)))
-    return rows, total, total - _add_up(counted)
+    page = _Page(limit, 0, after_seq, newest_first, tuple(columns))
+    return await _find_page(_Asked.of(connection, wanted), page)
 
 
 class _Shape(NamedTuple):
@@ -121,8 +115,11 @@ class _Shape(NamedTuple):
 
 
 class _Page(NamedTuple):
+    """A page that begins at an offset, or after a call."""
+
     limit: int
     offset: int
+    after_seq: int | None
     newest_first: bool
     columns: tuple[str, ...]
 
@@ -137,10 +134,12 @@ class _Everything(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A filter as statements need it."""
+    """A filter as statements need it; and what has been counted of it, by node or by a stretch that has none."""
 
+    connection: Reader
     shape: _Shape
     parameters: dict[str, Any]
+    known: dict[int | Stretch, int]
 
     @classmethod
     def of(cls, connection: Reader, wanted: CountedFilter) -> "_Asked | None":
@@ -166,6 +165,7 @@ class _Asked(NamedTuple):
         if wanted.created_before is not None:
             parameters["created_before"] = wanted.created_before
         return cls(
+            connection,
             _Shape(
                 connection.dialect.name,
                 tuple(given),
@@ -174,97 +174,136 @@ class _Asked(NamedTuple):
                 wanted.created_before is not None,
             ),
             parameters,
+            {},
         )
 
 
-async def _count_all(connection: Reader, asked: _Asked) -> _Everything:
-    shape, parameters = asked
-    if shape.is_from or shape.is_until:
-        blocks, first, last = (await connection.execute(_find_range(shape), parameters)).one()
-        if first is None or last is None:
-            return _Everything(1, 0, blocks, [])
-        stretches = counting.decompose(first, last, sealed_blocks=blocks)
-        return _Everything(first, last, blocks, await _count(connection, asked, stretches))
-    size = counting.SCHEME.block_size
-    root = {"root": counting.find_node(0, counting.ROOT_LEVEL), "block_size": size}
-    blocks, in_root, after = (await connection.execute(_count_everything(shape), parameters | root)).one()
-    stretches = counting.decompose(1, LAST_SEQ, sealed_blocks=blocks)
-    found = [in_root or 0, after] if blocks else [after]
-    counted = [Counted(stretch, int(calls)) for stretch, calls in zip(stretches, found, strict=True)]
-    return _Everything(1, LAST_SEQ, blocks, counted)
+async def _find_page(asked: _Asked | None, page: _Page) -> tuple[list[Row], int, int]:
+    """The calls of a page, how many match in all, and how many of them stand before what follows a call."""
+    if asked is None:
+        return [], 0, 0
+    everything = await _count_all(asked, page)
+    counted, total = everything.counted, _add_up(everything.counted)
+    if page.after_seq is not None:
+        counted = await _count(asked, _list_rest(page, everything.first, everything.last, everything.sealed_blocks))
+    return await _read_page(asked, counted, page), total, total - _add_up(counted)
 
 
-async def _count(connection: Reader, asked: _Asked, stretches: Sequence[Stretch]) -> list[Counted]:
-    """How many calls of each of the stretches match; at most two of them have no node."""
-    if not stretches:
-        return []
-    parameters: dict[str, Any] = dict(asked.parameters)
-    live = [stretch for stretch in stretches if stretch.node is None]
-    for number, stretch in enumerate(live):
-        parameters |= {f"first_{number}": stretch.first, f"last_{number}": stretch.last}
-    nodes = [stretch.node for stretch in stretches if stretch.node is not None]
+def _list_rest(page: _Page, first: int, last: int, sealed_blocks: int) -> Sequence[Stretch]:
+    """What of a range follows the call after which a page begins."""
+    assert page.after_seq is not None
+    if page.newest_first:
+        last = min(last, page.after_seq - 1)
+    else:
+        first = max(first, page.after_seq + 1)
+    return counting.decompose(first, last, sealed_blocks=sealed_blocks)
+
+
+async def _count_all(asked: _Asked, page: _Page | None = None) -> _Everything:
+    """All that match; in the same go is counted what the page needs, as far as it can be foreseen."""
+    if not asked.shape.is_from and not asked.shape.is_until:
+        blocks = await _count_root(asked, page)
+        return _Everything(1, LAST_SEQ, blocks, await _count(asked, _list_all(blocks)))
+    [(blocks, first, last)] = await _fetch(asked, _find_range(asked.shape), {})
+    if first is None or last is None:
+        return _Everything(1, 0, blocks, [])
+    stretches = counting.decompose(first, last, sealed_blocks=blocks)
+    if page is not None and page.after_seq is not None:
+        await _count(asked, [*stretches, *_list_rest(page, first, last, blocks)])
+    return _Everything(first, last, blocks, await _count(asked, stretches))
+
+
+async def _count_root(asked: _Asked, page: _Page | None) -> int:
+    """Count the root, the calls after it, and what the page is thought to need; how many blocks are sealed."""
+    organization_id = asked.parameters["organization_id"]
+    seen = _seen_blocks.get(organization_id, 0)
+    await _look_up(asked, [_ROOT, *(_foresee(page, seen) if page and seen else ())], has_rest=True)
+    blocks = _seen_blocks[organization_id] = asked.known.pop(_SEALED)
+    asked.known[_list_all(blocks)[-1]] = asked.known.pop(_REST)
+    if len(_seen_blocks) > _MAX_SEEN:
+        _seen_blocks.clear()
+    return blocks
+
+
+def _foresee(page: _Page, sealed_blocks: int) -> Sequence[Stretch]:
+    """What must be counted for a page when so many blocks are sealed, without what may be long if more are."""
+    if page.after_seq is not None:
+        rest = _list_rest(page, 1, LAST_SEQ, sealed_blocks)
+        return [one for one in rest if one.node is not None or one.last - one.first < counting.SCHEME.block_size]
+    if page.offset == 0 and page.newest_first:
+        return []  # it is seldom in a sealed block
+    return counting.split(_list_all(sealed_blocks)[0])
+
+
+def _list_all(sealed_blocks: int) -> Sequence[Stretch]:
+    return counting.decompose(1, LAST_SEQ, sealed_blocks=sealed_blocks)
+
+
+async def _count(asked: _Asked, stretches: Sequence[Stretch]) -> list[Counted]:
+    """How many calls of each of the stretches match."""
+    known = asked.known
+    unknown = list(dict.fromkeys(one for one in stretches if (one if one.node is None else one.node) not in known))
+    if unknown:
+        await _look_up(asked, unknown)
+    return [Counted(one, known[one if one.node is None else one.node]) for one in stretches]
+
+
+async def _look_up(asked: _Asked, stretches: Sequence[Stretch], *, has_rest: bool = False) -> None:
+    """Make the calls of each stretch known; and, by marks, how many blocks are sealed and the calls after them."""
+    known = asked.known
+    parameters: dict[str, Any] = {"block_size": counting.SCHEME.block_size}
+    live = [one for one in stretches if one.node is None]
+    for number, one in enumerate(live):
+        parameters |= {f"first_{number}": one.first, f"last_{number}": one.last}
+    nodes = [one.node for one in stretches if one.node is not None]
+    known |= dict.fromkeys(nodes, 0)  # what has no counter has no calls
     # Few lengths, so that few statements are prepared.
     parameters["nodes"] = nodes + [_NO_NODE] * ((1 << max(len(nodes) - 1, 0).bit_length()) - len(nodes))
-    calls: dict[int, int] = {}
-    for node, number in await connection.execute(_count_stretches(asked.shape, len(live)), parameters):
-        calls[node] = calls.get(node, 0) + int(number)
-    marks = iter(_LIVE)
-    return [
-        Counted(stretch, calls.get(next(marks) if stretch.node is None else stretch.node, 0)) for stretch in stretches
-    ]
+    for node, calls in await _fetch(asked, _count_stretches(asked.shape, len(live), has_rest), parameters):
+        known[node] = known.get(node, 0) + calls
+    for number, one in enumerate(live):
+        known[one] = known.pop(_LIVE - number)
 
 
-async def _read_page(connection: Reader, asked: _Asked, counted: Sequence[Counted], page: _Page) -> list[Row]:
+async def _read_page(asked: _Asked, counted: Sequence[Counted], page: _Page) -> list[Row]:
     """The calls of a page of stretches, which are given oldest first."""
     step = -1 if page.newest_first else 1
     needed, skipped = counting.trim(counted[::step], skipped=page.offset, limit=page.limit)
     while not all(counting.is_block(one.stretch) for one in needed):
-        whole = [part for one in needed for part in _open(one, step)]
-        opened = [part for one, part in whole if one is None]
-        known = {part.stretch: part for part in await _count(connection, asked, opened)}
-        needed, skipped = counting.trim([one or known[part] for one, part in whole], skipped=skipped, limit=page.limit)
+        parts = [part for one in needed for part in _open(one.stretch, step)]
+        needed, skipped = counting.trim(await _count(asked, parts), skipped=skipped, limit=page.limit)
     walks = counting.list_walks(needed, skipped)
     if not walks:
         return []
     first, last, offset = walks[0]
     place = {"first": first, "last": last, "offset": offset, "limit": page.limit}
     walk = _walk(asked.shape, page.newest_first, page.columns)
-    rows = list(await _fetch(connection, walk, asked.parameters | place))
+    rows = list(await _fetch(asked, walk, place))
     if len(rows) < page.limit and walks[1:]:
-        rows += await _read_rest(connection, asked, walks[1:], page._replace(limit=page.limit - len(rows)))
+        rows += await _read_rest(asked, walks[1:], page._replace(limit=page.limit - len(rows)))
     return rows
 
 
-async def _read_rest(connection: Reader, asked: _Asked, walks: Sequence[Walk], page: _Page) -> list[Row]:
+async def _read_rest(asked: _Asked, walks: Sequence[Walk], page: _Page) -> list[Row]:
     """What follows the first walk of a page, in one go: a page of few calls in each block would take fifty trips."""
     ends: dict[str, object] = {}
     if asked.shape.dialect == "sqlite":
         ends["walks"] = json.dumps([walk[:2] for walk in walks])
     else:
         ends |= {"firsts": [walk.first for walk in walks], "lasts": [walk.last for walk in walks]}
-    found = await _fetch(connection, _walk_all(asked.shape, page.columns), asked.parameters | ends)
-    return sorted(found, key=_get_seq, reverse=page.newest_first)[: page.limit]
+    found = await _fetch(asked, _walk_all(asked.shape, page.columns), ends)
+    return sorted(found, key=itemgetter(0), reverse=page.newest_first)[: page.limit]
 
 
-async def _fetch(connection: Reader, statement: sa.TextClause, parameters: dict[str, Any]) -> Sequence[Row]:
-    found: Any = await connection.execute(statement, parameters)
+async def _fetch(asked: _Asked, statement: sa.TextClause, parameters: dict[str, Any]) -> Sequence[Row]:
+    found: Any = await asked.connection.execute(statement, asked.parameters | parameters)
     rows: Sequence[Row] = found.all()
     return rows
 
 
-def _get_seq(row: Row) -> int:
-    seq: int = row[0]
-    return seq
-
-
-def _open(one: Counted, step: int) -> list[tuple[Counted | None, Stretch]]:
-    """A stretch that is counted; or those that it is made of, which are not."""
-    if counting.is_block(one.stretch):
-        return [(one, one.stretch)]
-    parts = counting.split(one.stretch)
-    if len(parts) == 1:
-        return [(Counted(parts[0], one.calls), parts[0])]
-    return [(None, part) for part in parts[::step]]
+def _open(stretch: Stretch, step: int) -> Sequence[Stretch]:
+    """The stretches that one is made of, in the order of a page; of a block itself."""
+    return [stretch] if counting.is_block(stretch) else counting.split(stretch)[::step]
 
 
 def _add_up(counted: Iterable[Counted]) -> int:
@@ -272,17 +311,6 @@ def _add_up(counted: Iterable[Counted]) -> int:
 
 
 _SEALED_BLOCKS = "COALESCE((SELECT sealed_blocks FROM call_seals WHERE organization_id = :organization_id), 0)"
-
-
-@cache
-def _count_everything(shape: _Shape) -> sa.TextClause:
-    return sa.text(
-        f"SELECT sealed.blocks, (SELECT SUM(calls) FROM call_counts WHERE organization_id = :organization_id"
-        f" AND node = :root AND {_key(shape)}),"
-        # Both ends are given: PostgreSQL takes a range with one for a third of all calls, and another index.
-        f" (SELECT COUNT(*) FROM {_calls(shape)} AND seq BETWEEN sealed.blocks * :block_size + 1 AND {LAST_SEQ})"
-        f" FROM (SELECT {_SEALED_BLOCKS} AS blocks) AS sealed"
-    )
 
 
 @cache
@@ -299,26 +327,37 @@ def _find_range(shape: _Shape) -> sa.TextClause:
 
 
 @cache
-def _count_stretches(shape: _Shape, live: int) -> sa.TextClause:
+def _count_stretches(shape: _Shape, live: int, has_rest: bool) -> sa.TextClause:
     counters = (
         f"SELECT node, calls FROM call_counts WHERE organization_id = :organization_id AND node IN :nodes"
         f" AND {_key(shape)}"
     )
+    # Both ends are given: PostgreSQL takes a range with one for a third of all calls, and another index.
+    ends = {_LIVE - number: (f":first_{number}", f":last_{number}") for number in range(live)}
+    if has_rest:
+        ends[_REST] = (f"{_SEALED_BLOCKS} * :block_size + 1", f"{LAST_SEQ}")
     counted = [
-        f"SELECT {mark}, COUNT(*) FROM {_calls(shape)} AND seq BETWEEN :first_{number} AND :last_{number}"
-        for number, mark in enumerate(_LIVE[:live])
+        f"SELECT {mark}, COUNT(*) FROM {_calls(shape)} AND seq BETWEEN {first} AND {last}"
+        for mark, (first, last) in ends.items()
     ]
+    if has_rest:
+        counted.append(f"SELECT {_SEALED}, {_SEALED_BLOCKS}")
     return sa.text(" UNION ALL ".join((counters, *counted))).bindparams(sa.bindparam("nodes", expanding=True))
 
 
 @cache
 def _walk(shape: _Shape, newest_first: bool, columns: tuple[str, ...]) -> sa.TextClause:
     order = "DESC" if newest_first else "ASC"
-    of_page = f"{_calls(shape)} AND seq BETWEEN :first AND :last ORDER BY seq {order} LIMIT :limit OFFSET :offset"
+    selected, of_page = f"SELECT {', '.join(columns)} FROM", f"{_calls(shape)} AND seq BETWEEN :first AND :last"
+    placed = f"ORDER BY seq {order} LIMIT :limit OFFSET :offset"
     if shape.dialect == "sqlite" or columns == ONLY_SEQ:  # SQLite reads no row that is skipped
-        return sa.text(f"SELECT {', '.join(columns)} FROM {of_page}")
+        return sa.text(f"{selected} {of_page} {placed}")
+    if not shape.columns:  # from the call where the page begins
+        start = f"(SELECT seq FROM {of_page} ORDER BY seq {order} LIMIT 1 OFFSET :offset)"
+        ends = f":first AND {start}" if newest_first else f"{start} AND :last"
+        return sa.text(f"{selected} {_calls(shape)} AND seq BETWEEN {ends} ORDER BY seq {order} LIMIT :limit")
     return sa.text(
-        f"SELECT {', '.join(columns)} FROM (SELECT seq AS place FROM {of_page}) AS page"
+        f"{selected} (SELECT seq AS place FROM {of_page} {placed}) AS page"
         " JOIN calls ON organization_id = :organization_id AND seq = page.place"
         f" ORDER BY seq {order}"
     )
