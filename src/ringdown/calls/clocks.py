@@ -29,12 +29,19 @@ class MediaClock:
 
 
 class ClockFile:
-    """The file of one gateway; the last state that was written whole is what is read."""
+    """The file of one gateway; the last state that was written whole is what is read.
 
-    def __init__(self, data_dir: Path, gateway_id: str) -> None:
+    The calls that the gateway's predecessor `left`, as `advance` gave them, stay in it: this one, too, may be killed
+    before it has ended them.
+    """
+
+    def __init__(self, data_dir: Path, gateway_id: str, *, left: Sequence[UnfinishedCall] = ()) -> None:
         folder = data_dir / _FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / f"{hashlib.sha256(gateway_id.encode()).hexdigest()[:16]}.json"
+        self._left = {
+            each.call.id: MediaClock(each.started_at, each.media_ms) for each in left if each.started_at is not None
+        }
         self._written: dict[str, MediaClock] = {}
 
     def write(self, clocks: Mapping[str, MediaClock]) -> None:
@@ -42,7 +49,7 @@ class ClockFile:
         if clocks == self._written:
             return
         self._written = dict(clocks)
-        state = {call_id: [clock.started_at, clock.media_ms] for call_id, clock in clocks.items()}
+        state = {call_id: [clock.started_at, clock.media_ms] for call_id, clock in {**self._left, **clocks}.items()}
         growing = self._path.with_suffix(".new")
         try:
             growing.write_text(json.dumps(state))

@@ -175,7 +175,7 @@ async def _carry_calls(
             group.create_task(switchboard.claim_calls()),
             group.create_task(switchboard.take_calls(ringing)),
             group.create_task(switchboard.renew_leases()),
-            group.create_task(switchboard.keep_clocks()),
+            group.create_task(switchboard.keep_clocks(left)),
             group.create_task(switchboard.extend_holds()),
             group.create_task(switchboard.obey_commands()),
             group.create_task(switchboard.end_lost_calls()),

@@ -1,7 +1,7 @@
 """The calls of one gateway: claims queued ones, takes ringing ones, renews leases, obeys commands, drains."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 
 import structlog
 
@@ -230,9 +230,12 @@ class Switchboard:
         self._services.trunks.note_calls(self._count_calls())
         await service.renew_leases(self._services.database, gateway_id=self._gateway_id, media_ms_by_call=media_ms)
 
-    async def keep_clocks(self) -> None:
-        """Write down again and again how long each call has talked, for whoever finds us dead; never returns."""
-        file = ClockFile(self._services.settings.data_dir, self._gateway_id)
+    async def keep_clocks(self, left: Sequence[UnfinishedCall]) -> None:
+        """Write down again and again how long each call has talked, for whoever finds us dead; never returns.
+
+        The calls that the gateway before this one `left` are among them.
+        """
+        file = ClockFile(self._services.settings.data_dir, self._gateway_id, left=left)
         while True:
             clocks = {call_id: clock for call_id, each in self._sessions.items() if (clock := each.clock) is not None}
             await asyncio.to_thread(file.write, clocks)

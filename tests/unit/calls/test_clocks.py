@@ -38,6 +38,16 @@ def test_gateways_of_one_machine_have_files_of_their_own(tmp_path: Path) -> None
     assert found[2].started_at is None
 
 
+def test_what_a_gateway_left_outlives_its_successor_too(tmp_path: Path) -> None:
+    ClockFile(tmp_path, "here/127.0.0.1:5060").write({"call_1": MediaClock(1000, 500), "call_2": MediaClock(1500, 90)})
+    left = clocks.advance(tmp_path, [leave("call_1"), leave("call_3")])
+    successor = ClockFile(tmp_path, "here/127.0.0.1:5060", left=left)
+    successor.write({"call_4": MediaClock(3000, 20)})
+    successor.write({})
+    found = clocks.advance(tmp_path, [leave("call_1"), leave("call_2"), leave("call_3")])
+    assert [(each.started_at, each.media_ms) for each in found] == [(1000, 500), (None, 0), (None, 0)]
+
+
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     ClockFile(tmp_path, "here/127.0.0.1:5060").write({"call_1": MediaClock(1000, 500)})
     for path in (tmp_path / "clocks").iterdir():
