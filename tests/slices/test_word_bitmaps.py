@@ -106,6 +106,19 @@ async def test_full_ranges_are_counted_by_bitmaps_alone(tenant: Tenant) -> None:
 
 
 @on_postgresql
+async def test_many_words_are_left_to_the_index(tenant: Tenant) -> None:
+    seqs = range(1, _WIDTH, _WIDTH // 5)
+    text = " ".join(f"word{number}" for number in range(40))
+    calls = [await _add_call(tenant, seq, text) for seq in seqs]
+    await _add_call(tenant, 2 * _WIDTH, "The end.")
+    await sealing.seal_everything(tenant.database, tenant.organization_id)
+    assert await word_bitmaps.make_all(tenant.database) == 2
+    for count in (7, 8, 9, 25):
+        query = " ".join(text.split()[:count])
+        assert await _fetch(tenant, q=query) == ([call.id for call in reversed(calls)], len(calls))
+
+
+@on_postgresql
 async def test_a_change_of_a_text_leaves_its_range_to_the_index_until_it_was_quiet(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:

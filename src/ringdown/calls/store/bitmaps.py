@@ -23,6 +23,8 @@ texts, ranges, bitmaps = search_tables.texts, search_tables.ranges, search_table
 
 #: A word that fewer calls of a range hold is counted in the full-text index.
 FREQUENT = 64
+# Of more words than are planned in any order, hardly a call holds all.
+_MOST_WORDS = 8
 # Ranges of an organization, less those of all that come before it.
 _OWNER_BITS = SEQ_BITS - RANGE_BITS
 _PLACES = 1 << RANGE_BITS
@@ -82,8 +84,10 @@ async def count_hits(
 ) -> Mapping[int, int]:
     """How many calls hold all of these words and facts: by range, for each in which all of them are frequent.
 
-    Only ranges all of whose numbers lie between `first` and `last` are counted.
+    Only ranges all of whose numbers lie between `first` and `last` are counted, and those of many words not at all.
     """
+    if len(tokens) > _MOST_WORDS:
+        return {}
     whole = sa.and_(ranges.c.range_number >= -(-first >> RANGE_BITS), ranges.c.range_number < (last + 1) >> RANGE_BITS)
     held = [bitmaps.alias(f"held_{place}") for place in range(len(tokens))]
     source = ranges.join(held[0], held[0].c.range_number == ranges.c.range_number)
