@@ -130,7 +130,10 @@ class CallSession:
             self._services.pacer.drop(self.call.id, self._claimed.paced_by)
             if self._leg is not None:
                 await self._leg.media.close()
-        await self._record.finish(taken.ending, media_ms=self.media_ms, summary=taken.reason, report=report)
+        media_ms = self.media_ms
+        if media_ms and self._leg is not None and taken.ending.ended_reason == "user_hangup":
+            media_ms = self._leg.media.attended_ms
+        await self._record.finish(taken.ending, media_ms=media_ms, summary=taken.reason, report=report)
         if report is not None and report.summary is None and self._summarises:
             await self._add_summary()
 

@@ -11,6 +11,7 @@ from ringdown.media.rate import RateConverter
 from ringdown.media.receiver import Receiver
 from ringdown.media.reports import Reports
 from ringdown.media.sender import Sender
+from ringdown.media.stalls import STALL_MS, Stall
 from ringdown.media.statistics import MediaStatistics
 from ringdown.media.stream import StreamSettings
 from ringdown.media.transport import MediaTransport
@@ -50,6 +51,7 @@ class MediaSession:
         "_report_tick",
         "_reports",
         "_sender",
+        "_stall",
         "_stream",
         "_ticks",
         "_ticks_late",
@@ -70,6 +72,7 @@ class MediaSession:
         self._ticks_late = 0
         self._overdue_ms = 0  # of the tick that runs now
         self._ticks_unsent = 0
+        self._stall = Stall()
         self._invalid_events = 0
         self._last_packet_at_ms: int | None = None
         self._expected_from_ms = 0  # the far party has not been on hold since
@@ -147,6 +150,7 @@ class MediaSession:
         self._exchange, self._on_digit = exchange, on_digit or _ignore_digit
         self._take_over(stream)
         self._ticks = self._expected_from_ms = 0
+        self._stall = Stall()
         self._last_packet_at_ms = None
         self._report_tick = self._reports.next_interval_ticks(is_first=True)
         self._transport.restart()
@@ -235,6 +239,16 @@ class MediaSession:
         return self._ticks * FRAME_MS
 
     @property
+    def attended_ms(self) -> int:
+        """Media time to which a far party that has just left was there.
+
+        That is now, unless this machine stalled shortly before: then the far party may have left at any time of the
+        stall, and counts to its beginning, or as far as the packets that it sent.
+        """
+        begin_ms = self._stall.find_begin_ms(self.media_ms, heard_ms=self._last_packet_at_ms or 0)
+        return min(self.media_ms, max(begin_ms, self._receiver.packets_received * FRAME_MS))
+
+    @property
     def held_ms(self) -> int | None:
         """How long before the instant of its tick the audio came that the exchange gets now; None when none came.
 
@@ -318,6 +332,8 @@ class MediaSession:
         pcm = perform(self._receiver.pull(overdue_ms >= FRAME_MS), ticks * FRAME_MS)
         if overdue_ms > LATE_MS:
             self._ticks_late += 1
+            if overdue_ms >= STALL_MS:
+                self._stall.note(ticks * FRAME_MS, missed_ms=overdue_ms)
         if not self._is_sending or overdue_ms >= SEND_WINDOW_MS:
             self._ticks_unsent += 1
             self._sender.skip(1)
@@ -332,6 +348,7 @@ class MediaSession:
 
     def skip(self, ticks: int) -> None:
         """Time that passed in a long stall without being run; called by the clock."""
+        self._stall.note(self.media_ms, missed_ms=ticks * FRAME_MS)
         self._ticks += ticks
         self._sender.skip(ticks)
         self._ticks_unsent += ticks

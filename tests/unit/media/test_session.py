@@ -12,6 +12,7 @@ import pytest
 from ringdown.media import codecs, rtcp, rtp, sockets
 from ringdown.media.clock import MediaClock
 from ringdown.media.recording import Recorder
+from ringdown.media.sender import Sender
 from ringdown.media.session import MediaSession
 from ringdown.media.stream import StreamSettings
 from tests.unit.media import streams, tones
@@ -187,6 +188,46 @@ async def test_media_time_follows_the_clock_through_a_long_stall(
     assert call.at_ms[-1] == 30_080
     assert len(call.at_ms) <= 58
     assert len(read_packets(phone)) <= 8
+
+
+@pytest.mark.parametrize("stall_s", [0.7, 3])
+async def test_who_leaves_in_a_stall_was_there_as_far_as_its_packets_tell(
+    clock: HandClock, opened: list[MediaSession], phone: socket.socket, stall_s: float
+) -> None:
+    call = Call(await open_session(clock, opened)).start(("127.0.0.1", phone.getsockname()[1]))
+    sender = Sender(make_stream(("127.0.0.1", call.session.local_port)))
+
+    def talk(frames: int) -> None:
+        for _ in range(frames):
+            for datagram in sender.next(None):
+                phone.sendto(datagram, ("127.0.0.1", call.session.local_port))
+
+    for _ in range(20):
+        talk(1)
+        clock.run(20)
+    assert call.session.attended_ms == call.session.media_ms == 400
+    talk(10)  # and then it left
+    clock.now_s += stall_s
+    clock.run_due()
+    clock.run(100)
+    assert call.session.media_ms == 500 + stall_s * 1000
+    assert call.session.attended_ms == 600
+    clock.run(1000)
+    assert call.session.attended_ms == call.session.media_ms == 1500 + stall_s * 1000
+
+
+async def test_who_is_heard_after_a_stall_was_there(
+    clock: HandClock, opened: list[MediaSession], phone: socket.socket
+) -> None:
+    call = Call(await open_session(clock, opened)).start(("127.0.0.1", phone.getsockname()[1]))
+    clock.run(400)
+    clock.now_s += 0.7
+    clock.run_due()
+    assert call.session.attended_ms == 400
+    for datagram in Sender(make_stream(("127.0.0.1", call.session.local_port))).next(None):
+        phone.sendto(datagram, ("127.0.0.1", call.session.local_port))
+    clock.run(40)
+    assert call.session.attended_ms == call.session.media_ms == 1140
 
 
 async def test_a_redirect_moves_the_stream_and_a_hold_stops_it(
