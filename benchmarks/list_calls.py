@@ -37,7 +37,7 @@ class Effort:
     writes: int
 
 
-_FULL = Effort(totals=(10_000, 1_000_000, _FULL_SIZE), repetitions=5, requests=40, writes=16_384)
+_FULL = Effort(totals=(10_000, 1_000_000, _FULL_SIZE), repetitions=5, requests=40, writes=8_192)
 _QUICK = Effort(totals=(10_000,), repetitions=1, requests=1, writes=48)
 
 
