@@ -189,6 +189,17 @@ def _split(stretch: Stretch, scheme: Scheme) -> Sequence[Stretch]:
     )
 
 
+def list_runs(nodes: Iterable[int]) -> list[tuple[int, int]]:
+    """The first and the last of each run of nodes that follow each other."""
+    runs: list[tuple[int, int]] = []
+    for node in sorted(set(nodes)):
+        if runs and runs[-1][1] == node - 1:
+            runs[-1] = (runs[-1][0], node)
+        else:
+            runs.append((node, node))
+    return runs
+
+
 def trim(counted: Sequence[Counted], *, skipped: int, limit: int) -> tuple[list[Counted], int]:
     """What a page needs of counted stretches, which stand in its order, and how many calls to skip in the first."""
     needed: list[Counted] = []

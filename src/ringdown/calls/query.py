@@ -16,6 +16,7 @@ from ringdown.calls.store.asked import CallQuery, Sort
 from ringdown.web import query as parameters
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
+from ringdown.web.query import Number
 
 WireStatus = Literal[
     "queued", "ringing", "in_progress", "completed", "failed", "created", "in-progress", "ended", "cancelled"
@@ -46,16 +47,10 @@ def _parse_seconds(value: object) -> float:
         raise ValueError('must be a duration such as "30s", "500ms" or whole seconds') from None
 
 
-def _restore_plus(value: object) -> object:
-    # A `+` that was not encoded is a space in a URL, and every number begins with one.
-    return f"+{value[1:]}" if isinstance(value, str) and value.startswith(" ") else value
-
-
 Time = Annotated[int, BeforeValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 Duration = Annotated[
     float, BeforeValidator(_parse_seconds), WithJsonSchema({"type": "string", "pattern": r"^[0-9]{1,9}(ms|s)?$"})
 ]
-Number = Annotated[str, BeforeValidator(_restore_plus)]
 
 _MAX_PAIRS = 10
 _MAX_WORDS_LENGTH = 200
@@ -69,6 +64,8 @@ _METADATA: dict[str, Any] = {
     "member of an object has a path as its key (`metadata.order.id`), a list matches by any of its entries, and a "
     "value that is no string is written as JSON (`7`, `true`).",
     "schema": {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": _MAX_PAIRS},
+    # Else the reference at `/docs` (RapiDoc) sends a made-up pair.
+    "x-fill-example": "no",
 }
 #: What routes with `read_query` add to their description: the parameters whose names only the client knows.
 OPENAPI: dict[str, Any] = {"parameters": [_METADATA]}

@@ -70,7 +70,7 @@ def render_call(call: Call, links: CallLinks) -> dict[str, object]:
         "transcript_url": links.find_transcript(call),
         "summary": call.summary,
         "cost_credits": call.cost_credits,
-        "metadata": _render_metadata(call),
+        "metadata": render_metadata(call),
         "started_at": values.to_wire_time(call.started_at),
         "ended_at": values.to_wire_time(call.ended_at),
         "created_at": values.to_wire_time(call.created_at),
@@ -182,7 +182,8 @@ def _splice_metadata(stored: str, batch_call_id: str | None, contact_id: str | N
     return msgspec.Raw(f"{ours[:-1]}}}" if stored == "{}" else ours + stored[1:])
 
 
-def _render_metadata(call: Call) -> Mapping[str, object]:
+def render_metadata(call: Call) -> Mapping[str, object]:
+    """The metadata with the batch and the contact before it, which a client's keys do not replace."""
     return _place_metadata(call.batch_call_id, call.contact_id, call.metadata)
 
 

@@ -59,6 +59,8 @@ counts = sa.Table(
     sa.Column("node", sa.BigInteger, primary_key=True, autoincrement=False, comment="calls.counting.find_node"),
     sa.Column("key", sa.Text, primary_key=True, comment="calls.counting.list_keys"),
     sa.Column("calls", sa.BigInteger, nullable=False, comment="how many calls of the node's sealed blocks match"),
+    # In it the counters of neighbouring nodes lie side by side.
+    sa.Index("ix_call_counts_key", "organization_id", "key", "node", "calls"),
     sqlite_with_rowid=False,
 )
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -149,3 +150,10 @@ def test_no_more_than_what_a_page_needs_is_opened() -> None:
     needed, skipped = counting.trim(counted, skipped=35, limit=10)
     assert [one.stretch.first for one in needed] == [31, 41]
     assert skipped == 5
+
+
+@given(nodes=st.lists(st.integers(0, 30), max_size=20))
+def test_nodes_that_follow_each_other_are_one_run(nodes: list[int]) -> None:
+    runs = counting.list_runs(nodes)
+    assert [node for first, last in runs for node in range(first, last + 1)] == sorted(set(nodes))
+    assert all(before[1] + 1 < after[0] for before, after in pairwise(runs))
