@@ -94,7 +94,7 @@ async def bring_retries_forward(database: Database, *, now_ms: int) -> None:
     """Make contacts that wait for another attempt due now, as if their delay had passed."""
     async with database.write() as connection:
         statement = (
-            "UPDATE batch_contacts SET scheduled_at = :now WHERE status = 'scheduled' AND attempts > 0"
+            "UPDATE batch_contacts SET scheduled_at = :now, retry_at = :now WHERE status = 'scheduled' AND attempts > 0"
             " AND scheduled_at > :now"
         )
         await connection.execute(sa.text(statement), {"now": now_ms})

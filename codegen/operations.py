@@ -31,6 +31,7 @@ class Method:
     form: Mapping[str, Any] | None
     kind: Kind
     answer: str
+    media_types: tuple[str, ...]
 
     @property
     def query_name(self) -> str:
@@ -64,16 +65,17 @@ class Method:
 
     def _render_head(self, opening: str, returns: str, name: str, *, doc: str | None = None) -> Iterator[str]:
         parameters = ["self", *(f"{name}: str" for name in self.path_names)]
-        if self.form is not None:
+        if self.form is not None or self.verb == "POST":
             parameters.append("*")
+        if self.form is not None:
             for key, schema in self.form["properties"].items():
                 is_file = schema.get("format") == "binary" or "contentMediaType" in schema
                 is_required = key in self.form.get("required", ())
                 kind = "File" if is_file else to_type(schema)
                 optional = f"{key}: {kind.removesuffix(' | None')} | None = None"
                 parameters.append(f"{key}: {kind}" if is_required else optional)
-        elif self.verb == "POST":
-            parameters += ["*", "idempotency_key: str | None = None"]
+        if self.verb == "POST":
+            parameters.append("idempotency_key: str | None = None")
         if self.body is not None:
             parameters.append(f"**body: Unpack[s.{self.body}]")
         elif self.query is not None:
@@ -101,8 +103,10 @@ class Method:
             parts.append("files={" + ", ".join(f'"{key}": {key}' for key in files) + "}")
             members = ", ".join(f'"{key}": {key}' for key in texts)
             parts.append(f"form={{name: value for name, value in {{{members}}}.items() if value is not None}}")
-        elif self.verb == "POST":
+        if self.verb == "POST":
             parts.append("idempotency_key=idempotency_key")
+        if self.kind == "stream":
+            parts.append(f"media_types={self.media_types!r}")
         if self.body is not None:
             parts.append("body={**body}")
         elif self.query is not None:
@@ -124,7 +128,8 @@ def _read(path: str, verb: str, operation: Mapping[str, Any]) -> Method:
     group = operation["tags"][0].lower().replace(" ", "_").replace("-", "_")
     content = operation.get("requestBody", {}).get("content", {})
     query = _read_query(operation.get("parameters", []))
-    kind, answer = _read_answer(operation["responses"])
+    answers = next(response["content"] for status, response in operation["responses"].items() if status[0] == "2")
+    kind, answer = _read_answer(answers)
     return Method(
         group=group,
         name=_shorten(operation["operationId"], group),
@@ -138,6 +143,7 @@ def _read(path: str, verb: str, operation: Mapping[str, Any]) -> Method:
         form=content[_FORM]["schema"] if _FORM in content else None,
         kind=kind,
         answer=answer,
+        media_types=tuple(answers),
     )
 
 
@@ -149,8 +155,7 @@ def _read_query(parameters: list[Mapping[str, Any]]) -> Mapping[str, Any] | None
     return {"properties": {parameter["name"]: parameter["schema"] for parameter in found}, "required": required}
 
 
-def _read_answer(responses: Mapping[str, Any]) -> tuple[Kind, str]:
-    content = next(response["content"] for status, response in responses.items() if status.startswith("2"))
+def _read_answer(content: Mapping[str, Any]) -> tuple[Kind, str]:
     if _JSON not in content:
         return "stream", "bytes"
     schema = content[_JSON]["schema"]

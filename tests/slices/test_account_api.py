@@ -37,6 +37,7 @@ async def _use(tenant: Tenant, **fields: Any) -> None:
         "agent_id": "agt_1",
         "number": "+12025550101",
         "batch_call_id": None,
+        "is_answered": True,
         "duration_seconds": 60,
         "credits": 10,
     }
@@ -191,15 +192,15 @@ async def test_credits_show_balance_and_holds_and_the_ledger_every_amount(tenant
 async def test_usage_is_exact_by_day_and_month_and_agent_and_number_and_batch(tenant: Tenant) -> None:
     await _use(tenant)
     await _use(tenant, agent_id="agt_2", duration_seconds=90, credits=15)
-    await _use(tenant, duration_seconds=0, credits=0, number=None)
-    await _use(tenant, ended_at=NOON + DAY_MS // 2, batch_call_id="batch_1")  # 2026-10-01 00:00
+    await _use(tenant, duration_seconds=0, credits=0, number=None)  # for less than a second
+    await _use(tenant, ended_at=NOON + DAY_MS // 2, batch_call_id="batch_1", is_answered=False)  # 2026-10-01
     await _use(tenant, ended_at=NOON + 400 * DAY_MS)  # another year
 
     async def check() -> None:
         by_day = await _list_usage(tenant)
         assert [(row["period"], row["calls"], row["answered_calls"], row["credits"]) for row in by_day] == [
-            ("2026-10-01", 1, 1, 10),
-            ("2026-09-30", 3, 2, 25),
+            ("2026-10-01", 1, 0, 10),
+            ("2026-09-30", 3, 3, 25),
         ]
         assert (by_day[1]["duration_seconds"], by_day[1]["minutes"]) == (150, 2.5)
         by_month = await _list_usage(tenant, interval="month", group_by="agent")
@@ -214,6 +215,10 @@ async def test_usage_is_exact_by_day_and_month_and_agent_and_number_and_batch(te
         assert [(row["phone_number"], row["calls"]) for row in by_number] == [("+12025550101", 3), (None, 1)]
         by_batch = await _list_usage(tenant, interval="total", group_by="batch")
         assert [(row["batch_call_id"], row["calls"]) for row in by_batch] == [(None, 3), ("batch_1", 1)]
+        plain = await tenant.client.get(
+            f"{USAGE}?phone_number=+12025550101&from=2026-01-01&to=2026-12-31&interval=total"
+        )
+        assert [row["calls"] for row in plain.json()["data"]] == [3]
         [of_agent] = await _list_usage(tenant, agent_id="agt_2", interval="total")
         assert of_agent["credits"] == 15
         assert await _list_usage(tenant, to="2026-01-31") == []

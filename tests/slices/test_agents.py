@@ -133,6 +133,18 @@ async def test_the_other_documented_spellings_of_an_agent_are_accepted(tenant: T
 
 
 @on_sqlite
+async def test_an_answer_may_be_sent_back_though_it_shows_whole_seconds(tenant: Tenant) -> None:
+    agent = await _create(tenant, inactivity_messages=[{"duration": "1.5s", "message": "There?"}])
+    assert agent["inactivity_timeout"] == 1
+    short = {name: agent[name] for name in ("inactivity_message", "inactivity_timeout", "inactivity_messages")}
+    one = f"{BASE}/agents/{agent['id']}"
+    changed = (await tenant.client.put(one, json=short)).json()["data"]
+    assert changed["inactivity_messages"] == agent["inactivity_messages"]
+    refused = _refused(await tenant.client.put(one, json=short | {"inactivity_timeout": 2}))
+    assert list(refused) == ["inactivity_timeout"]
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ringdown import values
+from ringdown.agents import store as agent_store
 from ringdown.agents.models import Agent
 from ringdown.batch_calls import pace_store
 from ringdown.batch_calls.admission import Admission
@@ -34,8 +35,8 @@ from tests.slices.dialling import (
     set_contact,
     start,
 )
-from tests.slices.test_batch_calls import BATCHES, get
-from tests.slices.test_batch_contacts import block
+from tests.slices.test_batch_calls import BATCHES, create, get
+from tests.slices.test_batch_contacts import block, make_folder
 
 DAY_MS = 24 * 3_600_000
 
@@ -99,6 +100,50 @@ async def test_a_plain_call_to_a_number_that_was_blocked_meanwhile_is_not_dialle
     ended = await tenant.get_call(call.id)
     assert (ended.status, ended.ended_reason) == ("failed", "dnc_blocked")
     assert await get_balance(tenant) == balance + 10  # what was held for it
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_an_agent_that_is_a_draft_by_now_calls_nobody(tenant: Tenant, agent: Agent, *, is_deleted: bool) -> None:
+    batch = await start(tenant, agent, people(2))
+    await queue(tenant)
+    if is_deleted:
+        async with tenant.database.write() as connection:
+            await agent_store.delete_agent(connection, tenant.organization_id, agent.id)
+    else:
+        changed = await tenant.client.patch(f"{BASE}/agents/{agent.id}", json={"status": "draft"})
+        assert changed.status_code == 200, changed.text
+    assert await claim(tenant) == []
+    assert await list_dialled(tenant) == []
+    paused = await get(tenant, batch)
+    why = "Its agent does not exist any more." if is_deleted else "Its agent is draft; publish it first."
+    assert (paused["status"], paused["status_reason"]) == ("paused", why)
+    assert ("scheduled", 0, "agent_not_active") in await list_states(tenant, batch)
+
+
+async def test_nobody_is_called_from_a_number_that_the_batch_call_has_no_more(tenant: Tenant, agent: Agent) -> None:
+    old, new = [await tenant.add_number(f"+1800555000{last}") for last in (1, 2)]
+    batch = await start(tenant, agent, people(1), phone_number_ids=[old.id])
+    await queue(tenant)
+    changed = await tenant.client.patch(f"{BATCHES}/{batch['id']}", json={"phone_number_ids": [new.id]})
+    assert changed.status_code == 200, changed.text
+    assert await claim(tenant) == []
+    assert await list_states(tenant, batch) == [("scheduled", 0, "number_removed")]
+    await queue(tenant)
+    assert [each.call.from_number for each in await claim(tenant)] == [new.phone_number]
+
+
+async def test_a_call_that_was_refused_is_none_to_the_contact(tenant: Tenant, agent: Agent) -> None:
+    blocked, other = (each["phone_number"] for each in people(2))
+    folder_id, _ = await make_folder(tenant, people(2))
+    batch = await create(tenant, agent, contact_source="folder", contact_folder_id=folder_id, schedule_type="immediate")
+    await queue(tenant)
+    await block(tenant, blocked)
+    [dialled] = await claim(tenant)
+    await end(tenant, dialled.call, "no_answer")
+    listed = (await tenant.client.get(f"{BASE}/contacts", params={"folder_id": folder_id})).json()["data"]
+    told = {each["phone_number"]: (each["call_count"], each["last_call_outcome"]) for each in listed}
+    assert told == {blocked: (0, None), other: (1, "no_answer")}
+    assert len(await list_calls(tenant, batch)) == 2
 
 
 async def test_outside_the_contacts_window_nobody_is_dialled(tenant: Tenant, agent: Agent) -> None:
@@ -295,6 +340,16 @@ async def test_calls_wait_for_what_live_calls_hold(poor: Tenant, agent: Agent) -
     await end(poor, claimed[0].call, "busy")
     assert len(await claim(poor)) == 1
     assert (await get(poor, batch))["status"] == "active"
+
+
+async def test_a_batch_call_does_not_pause_for_credits_that_anothers_call_holds(poor: Tenant, agent: Agent) -> None:
+    batches = [await start(poor, agent, people(1, first=first)) for first in (0, 5)]
+    await grant(poor, 10)
+    await queue(poor)
+    [claimed] = await claim(poor)
+    assert [(await get(poor, each))["status"] for each in batches] == ["active", "active"]
+    await end(poor, claimed.call, "busy")
+    assert len(await claim(poor)) == 1
 
 
 async def test_a_budget_of_its_own_stops_a_batch_call(tenant: Tenant, agent: Agent) -> None:

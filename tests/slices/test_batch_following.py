@@ -10,6 +10,7 @@ from ringdown.batch_calls import contact_store, following, store
 from ringdown.calls.models import ENDED_REASONS
 from tests.slices.batch_dialling import call_contact, dial, end, get_batch, list_batch_contacts, queue_call
 from tests.slices.conftest import Tenant, on_sqlite
+from tests.slices.dialling import closed_window
 from tests.slices.test_batch_calls import BATCHES, create, get, refused
 from tests.slices.test_batch_contacts import list_contacts
 from tests.slices.test_batch_course import act, change, list_events
@@ -74,6 +75,25 @@ async def test_a_retry_waits_for_its_delay_and_comes_to_an_end(tenant: Tenant, a
     assert (await get_contact(tenant, made))["status"] == "failed"
     shown = await get(tenant, made)
     assert (shown["retrying"], shown["failed"], shown["attempts"]) == (0, 1, 3)
+
+
+async def test_a_retry_that_the_schedule_has_moved_comes_back_to_its_own_time(tenant: Tenant, agent: Agent) -> None:
+    people = [person | {"timezone": "UTC"} for person in PEOPLE[:2]]
+    made = await create(tenant, agent, contacts=people, retry_attempts=1, retry_delay_minutes=[10])
+    await call_contact(tenant, made, 0, "busy")
+    due_at = (await list_batch_contacts(tenant, made["id"]))[0].scheduled_at or 0
+
+    async def get_slot() -> int:
+        return (await list_batch_contacts(tenant, made["id"]))[0].scheduled_at or 0
+
+    await change(tenant, made, **closed_window())
+    assert await get_slot() > due_at + 60 * MINUTE_MS
+    await act(tenant, made, "pause")
+    # Delays that are changed are those of retries to come.
+    await change(tenant, made, start_time=None, end_time=None, retry_delay_minutes=[60])
+    assert await get_slot() == due_at
+    await act(tenant, made, "resume")
+    assert await get_slot() == due_at
 
 
 async def test_a_retry_falls_inside_the_window_of_the_contact(

@@ -297,6 +297,8 @@ class BatchLife(RuleBasedStateMachine):
             assert not batch.pending_contacts
         for contact in contacts:
             assert (contact.status == "scheduled") <= (contact.scheduled_at is not None)
+            if contact.status == "scheduled":
+                assert (contact.scheduled_at or 0) >= (contact.retry_at or 0)
             assert (contact.status == "failed") <= (contact.reason is not None)
             if contact.status == "pending":
                 assert not batch.is_spread or seen.has_retry_jobs

@@ -8,7 +8,7 @@ import pytest
 
 from ringdown import values
 from ringdown.agents.models import Agent
-from ringdown.batch_calls import queueing, sweep
+from ringdown.batch_calls import pace_store, queueing, sweep
 from ringdown.db import engine
 from tests.slices.conftest import BASE, Tenant
 from tests.slices.dialling import (
@@ -58,6 +58,10 @@ async def test_due_contacts_are_queued_dialled_and_the_batch_call_completes(tena
     ]
     contacts = await list_contacts(tenant, batch)
     assert [row.call_id for row in contacts] == [row.id for row in placed]
+    told = (await tenant.client.get(f"{BASE}/events", params={"event": "call.started"})).json()["data"]
+    assert {(each["data"]["metadata"]["campaign_id"], each["data"]["metadata"]["contact_id"]) for each in told} == {
+        (batch["id"], row.contact_id) for row in contacts
+    }
 
     claimed = await claim(tenant)
     assert [each.call.id for each in claimed] == [row.id for row in placed]
@@ -186,6 +190,21 @@ async def test_without_a_number_the_batch_call_pauses_and_says_so(tenant: Tenant
     assert await list_calls(tenant, batch) == []
 
 
+async def test_with_an_agent_that_is_a_draft_by_now_the_batch_call_pauses_and_says_so(
+    tenant: Tenant, agent: Agent
+) -> None:
+    batch = await start(tenant, agent, people(2))
+    assert (await tenant.client.patch(f"{BASE}/agents/{agent.id}", json={"status": "draft"})).status_code == 200
+    await queue(tenant)
+    paused = await get(tenant, batch)
+    assert (paused["status"], paused["status_reason"]) == ("paused", "Its agent is draft; publish it first.")
+    assert await list_calls(tenant, batch) == []
+    assert (await tenant.client.post(f"{BASE}/agents/{agent.id}/publish", json={})).is_success
+    await act(tenant, batch, "resume")
+    await queue(tenant)
+    assert len(await list_calls(tenant, batch)) == 2
+
+
 # --- who may not be called -------------------------------------------------------------------------------------------
 
 
@@ -242,6 +261,29 @@ async def test_somebody_whom_another_batch_call_has_just_dialled_waits(tenant: T
     assert first.scheduled_at >= other.call.updated_at + 60_000
 
 
+async def test_retries_that_are_due_on_a_full_day_wait_for_the_next_or_for_room(
+    tenant: Tenant, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noon = values.parse_wire_time("2030-06-03T12:00:00Z") or 0
+    monkeypatch.setattr(values, "now_ms", lambda: noon)
+    batch = await start(tenant, agent, people(2), max_calls_per_day=2, retry_attempts=1, retry_delay_minutes=[30])
+    await queue(tenant)
+    for each in await claim(tenant):
+        await end(tenant, each.call, "busy")
+    assert (await get(tenant, batch))["next_call_at"] == "2030-06-03T12:30:00Z"
+    monkeypatch.setattr(values, "now_ms", lambda: noon + 31 * 60_000)
+    await queue(tenant)
+    assert await list_states(tenant, batch) == [("scheduled", 1, "daily_maximum")] * 2
+    assert (await get(tenant, batch))["next_call_at"] == "2030-06-04T00:00:00Z"
+    assert len(await list_calls(tenant, batch)) == 2
+
+    raised = await tenant.client.patch(f"{BATCHES}/{batch['id']}", json={"max_calls_per_day": 3})
+    assert raised.json()["data"]["next_call_at"] == "2030-06-03T12:31:00Z"
+    await queue(tenant)
+    assert [each.call.to_number for each in await claim(tenant)] == [people(1)[0]["phone_number"]]
+    assert (await list_contacts(tenant, batch))[1].scheduled_at == values.parse_wire_time("2030-06-04T00:00:00Z")
+
+
 # --- withdrawn -------------------------------------------------------------------------------------------------------
 
 
@@ -283,6 +325,37 @@ async def test_whoever_was_withdrawn_is_called_after_the_pause(tenant: Tenant, a
         await end(tenant, each.call)
     assert await list_states(tenant, batch) == [("completed", 1, None)] * 2
     assert await list_dialled(tenant) == [person["phone_number"] for person in people(2)]
+
+
+async def test_a_batch_call_that_rests_calls_at_once_when_it_is_resumed(tenant: Tenant, agent: Agent) -> None:
+    batch = await start(tenant, agent, people(1))
+    key = (tenant.organization_id, batch["id"])
+    async with tenant.database.write() as connection:
+        pace = (await pace_store.lock_paces(connection, [key]))[batch["id"]]
+        pace.not_before = values.now_ms() + 600_000
+        await pace_store.set_pace(connection, *key, pace)
+    await queue(tenant)
+    assert await claim(tenant) == []
+    await act(tenant, batch, "pause")
+    await act(tenant, batch, "resume")
+    await queue(tenant)
+    assert len(await claim(tenant)) == 1
+
+
+async def test_whoever_was_withdrawn_has_taken_no_place_of_the_day(tenant: Tenant, agent: Agent) -> None:
+    batch = await start(tenant, agent, people(4), max_calls_per_day=4, max_concurrent_calls=1)
+    await queue(tenant)
+    [first] = await claim(tenant)
+    await act(tenant, batch, "pause")
+    assert await withdraw(tenant) == 1
+    await end(tenant, first.call, "no_answer")
+    await act(tenant, batch, "resume")
+    assert all(row.scheduled_at <= values.now_ms() for row in (await list_contacts(tenant, batch))[1:])
+    for _ in range(3):
+        await queue(tenant)
+        for each in await claim(tenant):
+            await end(tenant, each.call, "no_answer")
+    assert await list_states(tenant, batch) == [("failed", 1, "no_answer")] * 4
 
 
 async def test_calls_of_a_deleted_batch_call_are_withdrawn(tenant: Tenant, agent: Agent) -> None:

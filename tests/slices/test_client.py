@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from codegen import client as codegen
 from codegen import reference
 from ringdown.accounts import service as accounts
 from ringdown.api import server
+from ringdown.cli import calls
 from ringdown.client import ApiError, AsyncClient, Client, ConnectionFailed
 from ringdown.client import transport as client_transport
 from ringdown.client.transport import Operation
@@ -103,6 +106,42 @@ async def test_a_request_that_is_sent_twice_with_one_key_creates_one(api: Api) -
         made = [await client.agents.create(idempotency_key="once", **_AGENT) for _ in range(2)]
         assert made[0] == made[1]
         assert (await client.agents.list()).total == 1
+
+
+async def test_an_iterator_of_events_ends_and_begins_after_any(api: Api) -> None:
+    async with AsyncClient(api.url, key=api.key) as client:
+        agent_id = (await client.agents.create(**_AGENT))["id"]
+        for _ in range(3):
+            await client.calls.create(agent_id=agent_id, phone_number="+12025550142")
+        known = [event["id"] for event in await client.webhooks.list_all_events(sort="created_at")]
+        assert len(known) > 3
+        async with asyncio.timeout(30):
+            for limit in (2, len(known)):
+                events = client.webhooks.iterate_all_events(sort="created_at", limit=limit)
+                assert [event["id"] async for event in events] == known
+            later = [event["id"] async for event in client.webhooks.iterate_all_events(after=known[0], limit=1)]
+    assert later == known[1:]
+
+
+async def test_an_iterator_of_contacts_begins_at_any_page(api: Api) -> None:
+    file = b"phone\n" + b"".join(b"+1202555014%d\n" % number for number in range(5))
+    async with AsyncClient(api.url, key=api.key) as client:
+        await client.contacts.import_contacts(file=file)
+        known = [contact["id"] for contact in await client.contacts.list()]
+        assert len(known) == 5
+        for page in (1, 2, 3):
+            found = [contact["id"] async for contact in client.contacts.iterate(page=page, limit=2)]
+            assert found == known[2 * (page - 1) :]
+
+
+async def test_a_file_that_is_sent_twice_with_one_key_is_imported_once(api: Api) -> None:
+    file = b"phone\n+12025550142\n"
+    async with AsyncClient(api.url, key=api.key) as client:
+        imports = [await client.contacts.import_contacts(file=file, idempotency_key="once") for _ in range(2)]
+        entries = [await client.contacts.import_dnc_entries(file=file, idempotency_key="once") for _ in range(2)]
+    assert imports[0] == imports[1]
+    assert entries[0] == entries[1]
+    assert (imports[0]["imported"], entries[0]["imported"]) == (1, 1)
 
 
 async def test_refused_values_are_named(api: Api) -> None:
@@ -204,14 +243,66 @@ def test_a_deletion_that_may_have_been_done_is_not_sent_again(no_waits: list[flo
 
 
 def test_an_answer_that_breaks_off_is_read_again_and_a_file_that_does_is_told(no_waits: list[float]) -> None:
+    cut_off = {"content-length": "99", "content-type": "text/csv"}
+
     def answer(_request: BaseHTTPRequestHandler, number: int) -> tuple[int, object, dict[str, str]]:
         _request.close_connection = True
-        return (200, b'{"data": {"id"', {"content-length": "99"}) if number != 2 else (200, _MADE, {})
+        return (200, b'{"data": {"id"', cut_off) if number != 2 else (200, _MADE, {})
 
     with _serve(answer) as url, Client(url, key="k") as client:
         assert client.agents.get("agt_1") == {"id": "agt_1"}
         with pytest.raises(ConnectionFailed), client.calls.export() as file:
             file.read()
+
+
+async def test_an_import_may_take_longer_than_other_requests() -> None:
+    def answer(request: BaseHTTPRequestHandler, _number: int) -> tuple[int, object, dict[str, str]]:
+        request.rfile.read(int(request.headers["content-length"]))
+        time.sleep(0.6)
+        return 201, _MADE, {}
+
+    with _serve(answer) as url:
+        with Client(url, key="k", tries=1, timeout_s=0.2) as client:
+            assert client.contacts.import_contacts(file=b"phone\n") == _MADE["data"]
+            with pytest.raises(ConnectionFailed, match="ReadTimeout"):
+                client.agents.create(**_AGENT)
+        async with AsyncClient(url, key="k", tries=1, timeout_s=0.2) as client_of_loop:
+            assert await client_of_loop.contacts.import_dnc_entries(file=b"phone\n") == _MADE["data"]
+
+
+_PAGE = b"<html>Please log in"
+_CAME = r"^The answer is not the API's \(text/html, status 200\)"
+
+
+@contextmanager
+def _serve_page() -> Iterator[str]:
+    """What a proxy may answer instead of the API."""
+    with _serve(lambda _request, _number: (200, _PAGE, {"content-type": "text/html"})) as url:
+        yield url
+
+
+async def test_a_page_is_not_taken_for_the_answer_of_the_api() -> None:
+    with _serve_page() as url:
+        with Client(url, key="k") as client:
+            with pytest.raises(ApiError, match=_CAME) as refused:
+                client.agents.list()
+            with pytest.raises(ApiError, match=_CAME), client.calls.export():
+                pytest.fail("A page passed for a file.")
+        async with AsyncClient(url, key="k") as client_of_loop:
+            with pytest.raises(ApiError, match=_CAME):
+                await client_of_loop.agents.get("agt_1")
+            with pytest.raises(ApiError, match=_CAME):
+                async with client_of_loop.voices.preview("voice_1"):
+                    pytest.fail("A page passed for sound.")
+    assert (refused.value.status, refused.value.code) == (200, "unknown")
+
+
+@pytest.mark.parametrize("command", ["list", "export"])
+def test_a_page_instead_of_the_api_is_one_sentence_on_the_command_line(tmp_path: Path, command: str) -> None:
+    with _serve_page() as url:
+        ended = CliRunner().invoke(calls.app, [command, "--url", url, "--key", "k", "--data-dir", str(tmp_path)])
+    sentence = "ringdown: The answer is not the API's (text/html, status 200).\n"
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", sentence)
 
 
 def test_parameters_are_written_as_the_api_reads_them() -> None:

@@ -314,3 +314,29 @@ async def test_the_do_not_call_list_holds_each_number_once(tenant: Tenant) -> No
     assert refused(bad).keys() == {"phone_numbers.1"}
     assert (await client.get(DNC)).json()["pagination"]["total"] == 1
     assert refused(await client.post(DNC, json={})).keys() == {"phone_number"}
+
+
+async def test_a_national_number_is_read_in_the_organizations_own_country(tenant: Tenant, stranger: Tenant) -> None:
+    client, national = tenant.client, {"phone_number": "030 901820"}
+    assert (await client.patch(f"{BASE}/organization", json={"default_region": "DE"})).status_code == 200
+    made = await create(client, **national)
+    assert made["phone"] == "+4930901820"
+    one = f"{CONTACTS}/{made['id']}"
+    assert (await client.patch(one, json={"phone": "030 901821"})).json()["data"]["phone"] == "+4930901821"
+    assert (await create(client, phone_number="(202) 555-0143", country="US"))["phone"] == "+12025550143"
+    assert refused(await stranger.client.post(CONTACTS, json=national)).keys() == {"phone_number"}
+    assert (await client.patch(f"{BASE}/organization", json={"default_region": None})).status_code == 200
+    assert refused(await client.post(CONTACTS, json=national)).keys() == {"phone_number"}
+
+
+@on_sqlite
+async def test_the_do_not_call_list_reads_national_numbers_in_the_organizations_country(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.patch(f"{BASE}/organization", json={"default_region": "DE"})
+    added = await client.post(DNC, json={"phone_number": "030 901820"})
+    assert added.json()["data"]["phone_numbers"] == ["+4930901820"]
+    checked = await client.post(f"{DNC}/check", json={"phone_numbers": ["030 901820", "030 901821"]})
+    assert checked.json()["data"] == {"blocked": ["+4930901820"], "allowed": ["+4930901821"]}
+    assert (await client.get(f"{DNC}/030901820")).json()["data"]["id"] == "+4930901820"
+    assert (await client.delete(f"{DNC}/030901820")).json()["data"] == {"id": "+4930901820", "deleted": True}

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from ringdown.contacts import importing, models, rows
-from tests.slices.conftest import Tenant, on_sqlite
+from tests.slices.conftest import BASE, Tenant, on_sqlite
 from tests.slices.test_contacts import CONTACTS, DNC, FOLDERS, count, create, make_folder, refused
 
 IMPORT = f"{CONTACTS}/import"
@@ -66,6 +66,24 @@ async def test_a_file_of_any_encoding_is_read(client: httpx.AsyncClient, encodin
     assert (result["imported"], result["errors"]) == (1, 0)
     [person] = await list_people(client)
     assert (person["phone"], person["custom_fields"]) == ("+4930123456", {"Vorname": "Zoë"})
+
+
+@on_sqlite
+async def test_a_file_without_country_is_read_in_the_organizations_own(client: httpx.AsyncClient) -> None:
+    await client.patch(f"{BASE}/organization", json={"default_region": "DE"})
+    content = b"phone\n030 901820\n"
+    assert (await send(client, content))["imported"] == 1
+    assert [person["phone"] for person in await list_people(client)] == ["+4930901820"]
+    listed = await client.post(f"{DNC}/import", files={"file": ("dnc.csv", content)})
+    assert listed.json()["data"]["imported"] == 1
+    assert (await client.get(f"{DNC}/+4930901820")).status_code == 200
+
+
+@on_sqlite
+async def test_numbers_that_a_spreadsheet_wrote_as_decimals_keep_their_digits(client: httpx.AsyncClient) -> None:
+    result = await send(client, "phone,name\n301234567.0,x\n49301234568.0,y\n", country="DE")
+    assert (result["imported"], result["errors"]) == (2, 0)
+    assert {person["phone"] for person in await list_people(client)} == {"+49301234567", "+49301234568"}
 
 
 async def test_overwriting_changes_what_the_file_tells(client: httpx.AsyncClient) -> None:

@@ -152,6 +152,12 @@ async def test_a_number_may_be_written_as_it_is_dialled(tenant: Tenant, query: d
     assert person_line["data"]["phone_number"] in (NUMBER, "+4930901820")
 
 
+async def test_a_national_number_is_read_in_the_organizations_own_country(tenant: Tenant) -> None:
+    await tenant.client.patch(f"{BASE}/organization", json={"default_region": "DE"})
+    [person_line] = await export(tenant, phone_number="030 901820")
+    assert person_line["data"]["phone_number"] == "+4930901820"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

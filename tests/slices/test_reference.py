@@ -35,3 +35,15 @@ async def test_the_script_goes_out_compressed_where_that_is_understood(anonymous
 async def test_other_names_are_not_there(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.get("/docs/../app.py")).status_code == 404
     assert (await anonymous.get("/docs/reference.html")).status_code == 404
+
+
+async def test_a_request_goes_where_the_page_came_from_and_is_filled_in_with_no_filter(
+    anonymous: httpx.AsyncClient,
+) -> None:
+    page = (await anonymous.get("/docs")).text
+    # RapiDoc takes the document's server, which the page's policy forbids, unless these two are equal.
+    assert re.findall(r' (?:server-url|default-api-server)="([^"]+)"', page) == ["/", "/"]
+    paths = (await anonymous.get("/api/public/v1/openapi.json")).json()["paths"]
+    parameters = paths["/api/public/v1/calls"]["get"]["parameters"]
+    [metadata] = [parameter for parameter in parameters if parameter["name"] == "metadata"]
+    assert metadata["x-fill-example"] == "no"  # else it makes a pair up, and no call has that

@@ -184,6 +184,22 @@ async def test_a_request_that_died_in_flight_is_taken_over_after_a_while(
     assert things.names == ["a"]
 
 
+async def test_a_request_that_is_worked_on_for_long_keeps_its_key(
+    client: httpx.AsyncClient, things: Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "IN_FLIGHT_MS", 1500)
+    things.gate.clear()
+    slow = asyncio.create_task(client.post("/things", json={"name": "a"}, headers=_keyed()))
+    await things.entered.wait()
+    began_at = values.now_ms()
+    while values.now_ms() < began_at + 2500:
+        assert (await client.post("/things", json={"name": "a"}, headers=_keyed())).status_code == 409
+        await asyncio.sleep(0.1)
+    things.gate.set()
+    assert (await slow).status_code == 201
+    assert things.names == ["a"]
+
+
 async def test_a_slow_request_whose_key_was_taken_over_creates_nothing(
     client: httpx.AsyncClient, things: Things, monkeypatch: pytest.MonkeyPatch
 ) -> None:

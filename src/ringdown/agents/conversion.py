@@ -131,7 +131,8 @@ def _read_inactivity_messages(body: UpdateAgent) -> tuple[InactivityMessage, ...
     if listed:
         if text not in (None, listed[0].message):
             raise errors.invalid("inactivity_message", _CONTRADICTION.format("inactivity_messages"))
-        if timeout_ms not in (None, listed[0].duration_ms):
+        # In whole seconds, as an answer shows it.
+        if timeout_ms is not None and timeout_ms // 1000 != listed[0].duration_ms // 1000:
             raise errors.invalid("inactivity_timeout", _CONTRADICTION.format("inactivity_messages"))
         return listed
     if text is None:

@@ -1,5 +1,6 @@
 """Agents in the database."""
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors
-from ringdown.agents.models import Agent
+from ringdown.agents.models import Agent, AgentStatus
 from ringdown.db import engine
 
 # What is looked up has a column; the rest of an agent is one document, so that a version of it is one value.
@@ -69,6 +70,16 @@ async def find_agent(connection: AsyncConnection, organization_id: str, agent_id
     """The agent, or None."""
     row = (await connection.execute(agents.select().where(_is_agent(organization_id, agent_id)))).one_or_none()
     return None if row is None else _from_row(row)
+
+
+async def list_statuses(
+    connection: AsyncConnection, organization_id: str, agent_ids: Collection[str]
+) -> dict[str, AgentStatus]:
+    """The status of each of these agents that exists, by id."""
+    query = sa.select(agents.c.id, agents.c.status).where(
+        agents.c.organization_id == organization_id, agents.c.id.in_(agent_ids)
+    )
+    return {row.id: row.status for row in await connection.execute(query)}
 
 
 async def find_oldest_active(connection: AsyncConnection, organization_id: str) -> Agent | None:

@@ -1,9 +1,10 @@
 """Whether a queued call may be dialled now, asked by the gateway in the transaction that stores the dial.
 
 Plain calls are asked about the do-not-call list. A call of a batch call must also be wanted still: its batch call is
-active, its contact waits for this very call, has an attempt left, is within its window, was not dialled by another
-batch call a moment ago, and there is room in the day, the budget, the concurrency and the pace. What is refused is
-remembered here, and ended by `refuse` after that transaction, so that its locks are taken in one order.
+active, its agent too, its number is still one to call from, its contact waits for this very call, has an attempt left,
+is within its window, was not dialled by another batch call a moment ago, and there is room in the day, the budget, the
+concurrency and the pace. What is refused is remembered here, and ended by `refuse` after that transaction, so that its
+locks are taken in one order.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
+from ringdown.agents import store as agent_store
 from ringdown.batch_calls import dialling_store, pace_store, refusal, retrying, scheduling, store, windows, zones
 from ringdown.batch_calls.gaps import Gaps
 from ringdown.batch_calls.models import BatchCall, BatchContact
@@ -45,7 +47,10 @@ class Admission:
         self._contacts: dict[str, BatchContact] = {}
         self._paces: dict[str, Pace] = {}
         self._lines: dict[str, Line] = {}
+        self._numbers: dict[str, set[str]] = {}
+        self._agents: dict[str, str | None] = {}
         self._blocked: set[tuple[str, str]] = set()
+        self._holders: set[str] = set()  # organizations of calls that have got their hold
         self._gaps = Gaps(gap_ms=self._settings.contact_gap_seconds * 1000, now_ms=0)
 
     async def look_up(self, connection: AsyncConnection, queued: Sequence[Call], *, now_ms: int) -> None:
@@ -59,6 +64,8 @@ class Admission:
         self._gaps = Gaps(gap_ms=self._settings.contact_gap_seconds * 1000, now_ms=now_ms)
         for owner, theirs in itertools.groupby(queued, key=lambda call: call.organization_id):
             await self._look_up_people(connection, owner, list(theirs))
+        for owner, running in itertools.groupby(self._batches.values(), key=lambda batch: batch.organization_id):
+            await self._look_up_callers(connection, owner, list(running))
         self._lines = {
             batch.id: Line(
                 id=batch.id,
@@ -83,6 +90,13 @@ class Admission:
         self._contacts |= await dialling_store.list_called(connection, owner, [call.id for call in of_batches])
         everybody = [call.to_number for call in queued if call.to_number is not None]
         self._blocked |= {(owner, number) for number in await dnc_store.find_blocked(connection, owner, everybody)}
+
+    async def _look_up_callers(self, connection: AsyncConnection, owner: str, batches: Sequence[BatchCall]) -> None:
+        """Who calls, and from which numbers: both may have changed since the calls were queued."""
+        statuses = await agent_store.list_statuses(connection, owner, {batch.agent_id for batch in batches})
+        for batch in batches:
+            self._agents[batch.id] = statuses.get(batch.agent_id)
+            self._numbers[batch.id] = {each.phone_number for each in await store.list_callers(connection, batch)}
 
     def find_line(self, call: Call) -> Line | None:
         """As `calls.claiming.Admission.find_line`."""
@@ -113,6 +127,12 @@ class Admission:
             return _refuse(call, "cancelled", "cancelled", "The contact does not wait for this call any more.")
         if not retrying.may_dial(batch, contact):
             return _refuse(call, "cancelled", "attempts_limit", "The contact has no attempt left.", is_final=True)
+        agent = self._agents[batch.id]
+        if agent != "active":
+            return _refuse(call, "cancelled", "agent_not_active", describe_agent(agent), pauses=True)
+        if call.from_number not in self._numbers[batch.id]:
+            summary = f"The batch call does not call from {call.from_number} any more."
+            return _refuse(call, "cancelled", "number_removed", summary)
         return self._find_postponement(call, batch, contact, at_ms)
 
     def _find_postponement(self, call: Call, batch: BatchCall, contact: BatchContact, at_ms: int) -> Refusal | None:
@@ -157,9 +177,12 @@ class Admission:
             line.live -= len(lacking)
             line.is_full = True
             self._paces[batch.id].dials -= len(lacking)
-            # What the live calls hold and do not use comes back: only when there is none is this the end.
-            if line.live == 0 and not await call_store.has_talking(connection, batch.organization_id):
+            # What other calls hold and do not use comes back: only when there are none is this the end.
+            is_last = line.live == 0 and batch.organization_id not in self._holders
+            if is_last and not await call_store.has_talking(connection, batch.organization_id):
                 self._refuse_for_credits(lacking[0], line, found.refusal)
+        if found.count:
+            self._holders.add(batch.organization_id)
         return list(wanted[: found.count])
 
     def _refuse_for_credits(self, call: Call, line: Line, error: PaymentRequired) -> None:
@@ -214,6 +237,11 @@ def find_open_time(batch: BatchCall, contact: BatchContact, *, at_ms: int) -> in
         if slot > moment:
             return slot
     return None
+
+
+def describe_agent(status: str | None) -> str:
+    """Why an agent of this status does not call; None: it is gone."""
+    return "Its agent does not exist any more." if status is None else f"Its agent is {status}; publish it first."
 
 
 def withdraw(organization_id: str, call_id: str, batch_call_id: str, status: str | None) -> Refusal:

@@ -16,7 +16,8 @@ _columns = batch_contacts.c
 DELETED_AT_ONCE = 100_000
 # What changes in the course of a contact.
 _STATE = (
-    "status", "attempts", "earlier_attempts", "scheduled_at", "call_id", "called_at", "reason", "outcome", "updated_at",
+    "status", "attempts", "earlier_attempts", "scheduled_at", "retry_at", "call_id", "called_at", "reason", "outcome",
+    "updated_at",
 )  # fmt: skip
 
 

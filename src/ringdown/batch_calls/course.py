@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
 from ringdown.agents import store as agent_store
-from ringdown.batch_calls import conversion, lifecycle, spreading, standing, store
+from ringdown.batch_calls import conversion, lifecycle, pace_store, spreading, standing, store
 from ringdown.batch_calls.lifecycle import Action
 from ringdown.batch_calls.models import BatchCall, BatchStatus
 from ringdown.batch_calls.schemas import ScheduleBatchCall
@@ -47,6 +47,7 @@ async def resume_batch_call(database: Database, *, organization_id: str, batch_c
     async with database.write() as connection:
         batch = await _get(connection, organization_id, batch_call_id, "resume")
         await check_start(connection, batch)
+        await pace_store.end_rest(connection, organization_id, batch_call_id)
         return await _run(connection, batch, "resume", now_ms=now, resumed_at=now, recent_endings="")
 
 
@@ -101,10 +102,9 @@ async def check_start(connection: AsyncConnection, batch: BatchCall) -> None:
             refused.append(FieldError("agent_id", f"the agent is {agent.status}; publish it before it can call"))
     except errors.NotFound:
         refused.append(FieldError("agent_id", "the agent does not exist any more"))
-    ids = batch.phone_number_ids
-    agents = () if ids else (batch.agent_id,)
-    if not await store.list_numbers(connection, batch.organization_id, number_ids=ids, agent_ids=agents):
-        lacking = "none of these numbers exists any more" if ids else "the agent has no outbound number; assign one"
+    if not await store.list_callers(connection, batch):
+        gone = "none of these numbers exists any more"
+        lacking = gone if batch.phone_number_ids else "the agent has no outbound number; assign one"
         refused.append(FieldError("phone_number_ids", lacking))
     if not batch.total_contacts:
         refused.append(FieldError("contacts", "the batch call has no contacts; add some before it is started"))

@@ -39,6 +39,7 @@ async def follow_end(connection: AsyncConnection, ended: Call) -> None:
         called_at=ended.started_at or dialled_at or contact.called_at,
         outcome=ended.outcome,
         scheduled_at=None,
+        retry_at=None,
         updated_at=now,
     )
     followed = _follow(batch, told, ended.ended_reason, is_answered=ended.started_at is not None)
@@ -68,8 +69,9 @@ def _follow(batch: BatchCall, contact: BatchContact, reason: EndedReason, *, is_
     delay_ms = None if batch.status in lifecycle.TERMINAL else retrying.find_delay(batch, contact, reason)
     if delay_ms is None:
         return dataclasses.replace(contact, status="failed", reason=reason)
-    slot = scheduling.find_slot(batch, contact, not_before=contact.updated_at + delay_ms)
-    return dataclasses.replace(contact, status="scheduled", reason=reason, scheduled_at=slot)
+    retry_at = contact.updated_at + delay_ms
+    slot = scheduling.find_slot(batch, contact, not_before=retry_at)
+    return dataclasses.replace(contact, status="scheduled", reason=reason, scheduled_at=slot, retry_at=retry_at)
 
 
 async def release_contact(

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown import errors, values
 from ringdown.batch_calls import contact_store, store, zones
 from ringdown.batch_calls.models import BatchCall, BatchContact, NewContact, SkippedContact
+from ringdown.contacts import numbers
 from ringdown.contacts import store as contacts_store
 from ringdown.contacts.models import Contact
 
@@ -135,7 +136,7 @@ async def _read_ids(
 
 def _read(contact: NewContact) -> tuple[NewContact, str | None]:
     """The contact with its number in E.164, or why it cannot be added."""
-    number = _SEPARATORS.sub("", contact.phone_number)
+    number = _SEPARATORS.sub("", numbers.cut_decimal(contact.phone_number.strip()))
     if not values.is_e164(number):
         return contact, _BAD_NUMBER
     if contact.timezone is not None and zones.find_zone(contact.timezone) is None:

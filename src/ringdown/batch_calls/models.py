@@ -132,6 +132,8 @@ class BatchContact:
     earlier_attempts: int = 0
     """Those before somebody asked to retry it: they do not count towards what is allowed."""
     scheduled_at: int | None = None
+    retry_at: int | None = None
+    """Its retry is not due before, wherever the schedule puts it; decided when the last call ended."""
     call_id: str | None = None
     called_at: int | None = None
     reason: str | None = None

@@ -59,6 +59,11 @@ async def set_pace(connection: AsyncConnection, organization_id: str, batch_call
     await connection.execute(batch_paces.update().where(_is_batch(organization_id, batch_call_id)).values(asdict(pace)))
 
 
+async def end_rest(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> None:
+    """Let calls be dialled at once again, whatever made the batch call rest."""
+    await connection.execute(batch_paces.update().where(_is_batch(organization_id, batch_call_id)).values(not_before=0))
+
+
 async def delete_pace(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> None:
     """Forget the pace of a batch call that is deleted."""
     await connection.execute(batch_paces.delete().where(_is_batch(organization_id, batch_call_id)))

@@ -22,6 +22,11 @@ class Load:
     dialled_today: int = 0
 
 
+def is_day_full(batch: BatchCall, load: Load) -> bool:
+    """Whether the calls of this day have been made; those that only wait may be refused and leave room."""
+    return batch.max_calls_per_day is not None and load.dialled_today >= batch.max_calls_per_day
+
+
 def compute_room(batch: BatchCall, load: Load) -> int:
     """How many more calls may be queued now; gateways dial them when concurrency, pace and daily maximum allow."""
     ahead = min(batch.max_concurrent_calls, _MAX_AHEAD)

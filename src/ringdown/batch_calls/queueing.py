@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
+from ringdown.agents import store as agent_store
 from ringdown.batch_calls import (
     admission,
     contact_store,
@@ -24,6 +25,7 @@ from ringdown.batch_calls import (
     scheduling,
     standing,
     store,
+    windows,
     zones,
 )
 from ringdown.batch_calls.gaps import Gaps
@@ -73,38 +75,48 @@ async def queue_batch(
     now = values.now_ms() if now_ms is None else now_ms
     async with database.read() as connection:  # whoever is busy has no room most of the time: that costs no lock
         found = await store.list_by_ids(connection, [(organization_id, batch_call_id)])
-        if not found or not await _find_room(connection, found[0], now_ms=now):
+        if not found:
+            return 0
+        load = await _get_load(connection, found[0], now_ms=now)
+        if not pacing.compute_room(found[0], load) and not pacing.is_day_full(found[0], load):
             return 0
     async with database.write() as connection:
         batch = await store.lock_batch_call(connection, organization_id, batch_call_id)
         if batch is None or batch.status != "active":
             return 0
-        numbers = await _list_numbers(connection, batch)
+        statuses = await agent_store.list_statuses(connection, organization_id, [batch.agent_id])
+        if statuses.get(batch.agent_id) != "active":
+            reason = admission.describe_agent(statuses.get(batch.agent_id))
+            await standing.stop(connection, batch, reason=reason, now_ms=now)
+            return 0
+        numbers = await store.list_callers(connection, batch)
         if not numbers:
             await standing.stop(connection, batch, reason=_NO_NUMBER, now_ms=now)
             return 0
-        room = await _find_room(connection, batch, now_ms=now)
+        load = await _get_load(connection, batch, now_ms=now)
+        if pacing.is_day_full(batch, load):
+            await _put_off(connection, batch, now_ms=now)
+            return 0
+        room = pacing.compute_room(batch, load)
         batch, callable_ = await _find_callable(connection, batch, settings=settings, room=room, now_ms=now)
         if callable_:
             await _queue(connection, batch, callable_, numbers=numbers, settings=settings, now_ms=now)
         return len(callable_)
 
 
-async def _find_room(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> int:
+async def _get_load(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> Load:
     live = (await call_store.count_live_by_batch(connection, [(batch.organization_id, batch.id)]))[batch.id]
     pace = await pace_store.get_pace(connection, batch.organization_id, batch.id)
     queued = live.pop("queued", 0)
     today = scheduling.to_day(now_ms, zones.get_zone(batch.timezone))
-    return pacing.compute_room(batch, Load(queued, sum(live.values()), pace.count(today)))
+    return Load(queued, sum(live.values()), pace.count(today))
 
 
-async def _list_numbers(connection: AsyncConnection, batch: BatchCall) -> list[PhoneNumber]:
-    """The numbers of the batch call that are in use, in its order."""
-    ids = batch.phone_number_ids
-    found = await store.list_numbers(
-        connection, batch.organization_id, number_ids=ids, agent_ids=() if ids else (batch.agent_id,)
-    )
-    return [found[number_id] for number_id in ids if number_id in found] if ids else list(found.values())
+async def _put_off(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> None:
+    """Have due contacts of a locked batch call wait for its next day; those who are left come at the next look."""
+    due = await dialling_store.list_due_contacts(connection, batch, now_ms=now_ms, limit=_PAGE)
+    tomorrow = windows.find_day(now_ms, zones.get_zone(batch.timezone), later=1)
+    await following.release_contacts(connection, batch, due, now_ms=now_ms, reason="daily_maximum", not_before=tomorrow)
 
 
 async def _find_callable(

@@ -91,7 +91,12 @@ async def _retry_page(
     )
     reopened = [
         dataclasses.replace(
-            contact, status="pending", earlier_attempts=contact.attempts, scheduled_at=None, updated_at=now_ms
+            contact,
+            status="pending",
+            earlier_attempts=contact.attempts,
+            scheduled_at=None,
+            retry_at=None,
+            updated_at=now_ms,
         )
         for contact in page
     ]

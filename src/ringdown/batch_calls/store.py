@@ -119,5 +119,14 @@ async def list_numbers(
     return {row.id: PhoneNumber(**row._mapping) for row in await connection.execute(query)}
 
 
+async def list_callers(connection: AsyncConnection, batch: BatchCall) -> list[PhoneNumber]:
+    """The active phone numbers that the batch call calls from, in its order: its own, else those of its agent."""
+    ids = batch.phone_number_ids
+    found = await list_numbers(
+        connection, batch.organization_id, number_ids=ids, agent_ids=() if ids else (batch.agent_id,)
+    )
+    return [found[number_id] for number_id in ids if number_id in found] if ids else list(found.values())
+
+
 def _is_batch(organization_id: str, batch_call_id: str) -> sa.ColumnElement[bool]:
     return (_columns.organization_id == organization_id) & (_columns.id == batch_call_id)

@@ -101,6 +101,7 @@ batch_contacts = sa.Table(
     sa.Column("outcome", sa.Text),
     sa.Column("updated_at", sa.BigInteger, nullable=False),
     sa.Column("earlier_attempts", sa.Integer, nullable=False, server_default="0", comment="before the last retry"),
+    sa.Column("retry_at", sa.BigInteger, comment="its retry does not come before"),
     # Nobody is in a batch twice. On SQLite the rows lie in the order of their key: one index less for each contact.
     sa.UniqueConstraint(
         "organization_id",

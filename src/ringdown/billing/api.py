@@ -14,6 +14,7 @@ from ringdown.billing.usage_store import Usage, UsageGroup, UsageInterval, Usage
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
+from ringdown.web.query import Number
 
 _MAX_DAYS = 3660
 _DEFAULT_DAYS = 30
@@ -103,7 +104,9 @@ async def list_usage(
     interval: Annotated[UsageInterval, Query(description="What a row covers.")] = "day",
     group_by: Annotated[UsageGroup | None, Query(description="A row for each of these.")] = None,
     agent_id: Annotated[str | None, Query(description="Only calls of this agent.", min_length=1)] = None,
-    phone_number: Annotated[str | None, Query(description="Only calls of this number of ours.", min_length=1)] = None,
+    phone_number: Annotated[
+        Number | None, Query(description="Only calls of this number of ours.", min_length=1)
+    ] = None,
     batch_call_id: Annotated[str | None, Query(description="Only calls of this batch.", min_length=1)] = None,
 ) -> Response:
     """Calls, minutes and credits of calls that have ended, by the day of their end; deleted calls count, too."""

@@ -26,6 +26,7 @@ usage_entries = sa.Table(
     sa.Column("batch_call_id", sa.Text, nullable=False),
     sa.Column("duration_seconds", sa.BigInteger, nullable=False),
     sa.Column("credits", sa.BigInteger, nullable=False),
+    sa.Column("is_answered", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 usage_days = sa.Table(
     "usage_days",
@@ -66,6 +67,7 @@ class UsageEntry:
     agent_id: str
     number: str | None
     batch_call_id: str | None
+    is_answered: bool
     duration_seconds: int
     credits: int
 
@@ -105,6 +107,7 @@ async def insert_entry(connection: AsyncConnection, entry: UsageEntry) -> None:
         "agent_id": entry.agent_id,
         "number": entry.number or "",
         "batch_call_id": entry.batch_call_id or "",
+        "is_answered": entry.is_answered,
         "duration_seconds": entry.duration_seconds,
         "credits": entry.credits,
     }
@@ -170,11 +173,10 @@ def _select_usage(query: UsageQuery) -> sa.Select[Any]:
 
 
 def _sum_entries() -> list[sa.ColumnElement[Any]]:
-    seconds = usage_entries.c.duration_seconds
     return [
         sa.func.count().label("calls"),
-        sa.func.sum(sa.case((seconds > 0, 1), else_=0)).label("answered_calls"),
-        sa.func.sum(seconds).label("duration_seconds"),
+        sa.func.sum(sa.case((usage_entries.c.is_answered, 1), else_=0)).label("answered_calls"),
+        sa.func.sum(usage_entries.c.duration_seconds).label("duration_seconds"),
         sa.func.sum(usage_entries.c.credits).label("credits"),
     ]
 

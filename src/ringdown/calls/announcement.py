@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown import values
 from ringdown.billing import posting
 from ringdown.billing.posting import LowCredits
+from ringdown.calls import rendering
 from ringdown.calls.models import Call
 from ringdown.webhooks import event_store, events, payload
 from ringdown.webhooks.event_store import EventQuery
@@ -107,7 +108,7 @@ def describe(call: Call) -> dict[str, object]:
             "outcome": call.outcome,
             "batch_id": call.batch_call_id,
             "contact_id": call.contact_id,
-            "metadata": call.metadata,
+            "metadata": rendering.render_metadata(call),
             "started_at": values.to_wire_time(call.started_at),
             "ended_at": values.to_wire_time(call.ended_at),
             "created_at": values.to_wire_time(call.created_at),

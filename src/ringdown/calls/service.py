@@ -359,7 +359,8 @@ async def end_call(connection: AsyncConnection, call: Call, finish: FinishedCall
     await attempts.set_state(connection, call, "ended" if finish.is_far_end_told else "untold")
     await commands.delete_commands(connection, call)
     await _record_usage(connection, ended)
-    if ended.contact_id is not None:
+    # A call that was withdrawn or refused before it was dialled was none to the contact.
+    if ended.contact_id is not None and call.status != "queued":
         await contact_store.record_call(
             connection,
             ended.organization_id,
@@ -380,6 +381,7 @@ async def _record_usage(connection: AsyncConnection, ended: Call) -> None:
         agent_id=ended.agent_id,
         number=ended.to_number if ended.direction == "inbound" else ended.from_number,
         batch_call_id=ended.batch_call_id,
+        is_answered=ended.started_at is not None,
         duration_seconds=ended.duration_seconds or 0,
         credits=ended.cost_credits,
     )

@@ -89,6 +89,24 @@ def create(
 
 
 @app.command()
+def schedule(
+    batch_id: BatchId,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="When: 2026-12-01T09:00. By default its own time, else now."),
+    ] = None,
+    timezone: Annotated[str | None, typer.Option("--timezone", help="The zone of a time without one.")] = None,
+    url: Url = None,
+    key: Key = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Start a draft, now or at its time."""
+    sent = {"scheduled_at": at, "timezone": timezone}
+    with reach_api(url=url, key=key, data_dir=data_dir) as client:
+        _show(client.batch_calls.schedule(batch_id, **{name: value for name, value in sent.items() if value}))
+
+
+@app.command()
 def pause(batch_id: BatchId, url: Url = None, key: Key = None, data_dir: DataDir = None) -> None:
     """Place no further calls until it is resumed; calls under way go on."""
     with reach_api(url=url, key=key, data_dir=data_dir) as client:

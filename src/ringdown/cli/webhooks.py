@@ -122,14 +122,17 @@ def replay(
 @app.command()
 def rotate_secret(
     endpoint_id: EndpointId,
-    overlap: Annotated[str, typer.Option("--overlap", help="How long the old one stays good, as in 3600s.")] = "86400s",
+    overlap: Annotated[
+        str, typer.Option("--overlap", help="How long the old one stays good, as in 3600s; 0 ends it at once.")
+    ] = "86400s",
     url: Url = None,
     key: Key = None,
     data_dir: DataDir = None,
 ) -> None:
     """Give an endpoint a new secret, shown now and never again."""
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
-        made = client.webhooks.rotate_webhook_secret(endpoint_id, overlap=overlap)
+        period = int(overlap) if overlap.isdecimal() else overlap
+        made = client.webhooks.rotate_webhook_secret(endpoint_id, overlap=period)
     print(f"Secret: {made['secret']}\nThe old one is good until {made['old_secret_expires_at'] or 'now'}.")
 
 

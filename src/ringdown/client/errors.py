@@ -13,7 +13,7 @@ class ConnectionFailed(ClientError):
 
 
 class ApiError(ClientError):
-    """The API refused the request.
+    """The API refused the request, or what answered is not the API (its code is then `unknown`).
 
     `code`, `message` and `details` are the error envelope's, `status` is HTTP's; `request_id` finds the request in
     the server's log.
@@ -30,17 +30,16 @@ class ApiError(ClientError):
         self.request_id = request_id
 
 
-def read_error(status: int, document: object, request_id: str | None) -> ApiError:
-    """The error in an answer; a proxy's answer has no envelope, and its status must do."""
+def read_error(status: int, document: object, headers: Mapping[str, str]) -> ApiError:
+    """The error in an answer; one that is not the API's, as a proxy's page, has no envelope, and is described."""
     error = document.get("error") if isinstance(document, Mapping) else None
     if not isinstance(error, Mapping):
-        return ApiError(
-            status=status, code="unknown", message="The answer is not the API's.", details={}, request_id=request_id
-        )
+        kind = headers.get("content-type") or "no content type"
+        error = {"message": f"The answer is not the API's ({kind}, status {status})."}
     return ApiError(
         status=status,
         code=str(error.get("code", "unknown")),
         message=str(error.get("message", "")),
         details=error.get("details") or {},
-        request_id=request_id,
+        request_id=headers.get("x-request-id"),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+# What says where a page begins; the API takes one of them at a time.
+_PLACES = ("after", "cursor", "offset", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +28,13 @@ class Page(Generic[T]):
         return int(self.pagination["total"])
 
     def find_next(self, query: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The query of the page after this one, by cursor where the API gives one; None after the last page."""
-        if cursor := self.pagination.get("next_cursor"):
-            return {**{name: value for name, value in query.items() if name != "offset"}, "cursor": cursor}
+        """The query of the page after this one, by cursor where the API gives one; None after the last page.
+
+        The last page of events has a `next_cursor` too: the place from which to ask again later.
+        """
         if not self.data or not self.pagination.get("has_more", False):
             return None
-        return {**query, "offset": int(self.pagination["offset"]) + len(self.data)}
+        kept = {name: value for name, value in query.items() if name not in _PLACES}
+        if cursor := self.pagination.get("next_cursor"):
+            return {**kept, "cursor": cursor}
+        return {**kept, "offset": int(self.pagination["offset"]) + len(self.data)}

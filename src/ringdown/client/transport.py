@@ -6,7 +6,7 @@ import random
 import time
 import urllib.parse
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -19,6 +19,8 @@ from ringdown.client.retrying import Failure, find_delay_s
 
 BASE_PATH = "/api/public/v1"
 _KEY_HEADER = "X-Idempotency-Key"
+# The API answers an import when all rows of the file are stored, up to 250,000.
+_UPLOAD_TIMEOUT_S = 600.0
 
 #: What a file is sent from.
 File = bytes | BinaryIO
@@ -31,7 +33,7 @@ def quote(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One request of the API. A mapping in `query` becomes `name.key=value`."""
+    """One request of the API. A mapping in `query` becomes `name.key=value`; a stream is of `media_types`."""
 
     method: str
     path: str
@@ -40,15 +42,17 @@ class Operation:
     form: Mapping[str, Any] | None = None
     files: Mapping[str, File] | None = None
     idempotency_key: str | None = None
+    media_types: Sequence[str] = ()
 
 
 class _Requests:
     """How operations become requests of one key, and failures become errors or another try."""
 
-    def __init__(self, base_url: str, *, key: str, tries: int) -> None:
+    def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
         self._root = base_url.rstrip("/").removesuffix(BASE_PATH) + BASE_PATH
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, */*"}
         self._tries = tries
+        self._upload_timeout = httpx2.Timeout(timeout_s, read=max(timeout_s, _UPLOAD_TIMEOUT_S))
 
     def _prepare(self, operation: Operation) -> dict[str, Any]:
         headers = dict(self._headers)
@@ -66,6 +70,7 @@ class _Requests:
         if operation.files is not None:
             request["files"] = dict(operation.files)
             request["data"] = {name: _to_text(value) for name, value in (operation.form or {}).items()}
+            request["timeout"] = self._upload_timeout
         return request
 
     def _begin(self, operation: Operation) -> "_Attempts":
@@ -109,7 +114,7 @@ class Transport(_Requests):
     """Sends operations and waits for their answers."""
 
     def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
-        super().__init__(base_url, key=key, tries=tries)
+        super().__init__(base_url, key=key, tries=tries, timeout_s=timeout_s)
         self._http = httpx2.Client(timeout=timeout_s)
 
     def request(self, operation: Operation) -> Any:
@@ -122,7 +127,7 @@ class Transport(_Requests):
                 delay_s = attempts.break_off(broken)
             else:
                 if response.is_success:
-                    return response.json()
+                    return _read_success(response)
                 delay_s = attempts.refuse(response)
             time.sleep(delay_s)
 
@@ -136,6 +141,7 @@ class Transport(_Requests):
         """The answer as it comes; one that breaks off raises `ConnectionFailed`."""
         response = self._open(self._begin(operation))
         try:
+            _check_type(response, operation.media_types)
             yield response
         except httpx2.TransportError as broken:
             raise _explain(broken) from broken
@@ -164,7 +170,7 @@ class AsyncTransport(_Requests):
     """`Transport` for asyncio."""
 
     def __init__(self, base_url: str, *, key: str, tries: int, timeout_s: float) -> None:
-        super().__init__(base_url, key=key, tries=tries)
+        super().__init__(base_url, key=key, tries=tries, timeout_s=timeout_s)
         self._http = httpx2.AsyncClient(timeout=timeout_s)
 
     async def request(self, operation: Operation) -> Any:
@@ -177,7 +183,7 @@ class AsyncTransport(_Requests):
                 delay_s = attempts.break_off(broken)
             else:
                 if response.is_success:
-                    return response.json()
+                    return _read_success(response)
                 delay_s = attempts.refuse(response)
             await asyncio.sleep(delay_s)
 
@@ -191,6 +197,7 @@ class AsyncTransport(_Requests):
         """The answer as it comes; one that breaks off raises `ConnectionFailed`."""
         response = await self._open(self._begin(operation))
         try:
+            _check_type(response, operation.media_types)
             yield response
         except httpx2.TransportError as broken:
             raise _explain(broken) from broken
@@ -215,12 +222,31 @@ class AsyncTransport(_Requests):
         await self._http.aclose()
 
 
+def _read_success(response: httpx2.Response) -> dict[str, Any]:
+    document = _parse(response)
+    if not isinstance(document, dict):
+        raise read_error(response.status_code, None, response.headers)
+    return document
+
+
 def _read_refusal(response: httpx2.Response) -> ApiError:
+    return read_error(response.status_code, _parse(response), response.headers)
+
+
+def _check_type(response: httpx2.Response, expected: Sequence[str]) -> None:
+    """Raise `ApiError` for an answer of another type; what a proxy says instead must not pass for the file."""
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in expected:
+        raise read_error(response.status_code, None, response.headers)
+
+
+def _parse(response: httpx2.Response) -> object:
+    """The JSON document; None for what is none."""
     try:
-        document = response.json()
+        document: object = response.json()
     except ValueError:
-        document = None
-    return read_error(response.status_code, document, response.headers.get("x-request-id"))
+        return None
+    return document
 
 
 def _explain(broken: httpx2.TransportError) -> ConnectionFailed:

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from pydantic import AfterValidator
 
 from ringdown import errors
-from ringdown.contacts import dnc_api, file_api, folder_api, paging, rendering, schemas, service, store
+from ringdown.contacts import dnc_api, file_api, folder_api, paging, region, rendering, schemas, service, store
 from ringdown.contacts.models import ContactFilter, Outcome
 from ringdown.contacts.paging import ContactPage
 from ringdown.web import context, envelope, openapi, route
@@ -62,7 +62,7 @@ async def create_contact(request: Request, caller: AuthenticatedCaller, body: sc
     """Create a contact; without a folder it goes to the default one."""
     contact = await service.create_contact(
         context.get_database(request),
-        default_region=context.get_settings(request).default_region,
+        region=await region.get_region(request, caller.organization_id, body.country),
         organization_id=caller.organization_id,
         body=body,
     )
@@ -105,7 +105,7 @@ async def update_contact(
     """Change the fields that are sent; PUT and PATCH do the same. Another `folder_id` moves the contact."""
     contact = await service.update_contact(
         context.get_database(request),
-        default_region=context.get_settings(request).default_region,
+        region=await region.get_region(request, caller.organization_id, body.country),
         organization_id=caller.organization_id,
         contact_id=contact_id,
         body=body,

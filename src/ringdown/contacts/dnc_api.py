@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 
 from ringdown import errors
-from ringdown.contacts import dnc_service, dnc_store, file_api, models, numbers, rendering, rows, schemas
+from ringdown.contacts import dnc_service, dnc_store, file_api, models, numbers, region, rendering, rows, schemas
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
@@ -41,7 +41,7 @@ async def add_dnc_entries(request: Request, caller: AuthenticatedCaller, body: s
     """Add a number, or up to 1000; those that are listed stay as they are."""
     added = await dnc_service.add_entries(
         context.get_database(request),
-        default_region=context.get_settings(request).default_region,
+        region=await region.get_region(request, caller.organization_id, body.country),
         organization_id=caller.organization_id,
         body=body,
     )
@@ -56,8 +56,8 @@ async def add_dnc_entries(request: Request, caller: AuthenticatedCaller, body: s
 @router.post("/check", summary="Check numbers", status_code=201, responses=_CHECKED)
 async def check_dnc_numbers(request: Request, caller: AuthenticatedCaller, body: schemas.CheckDncNumbers) -> Response:
     """Which of the numbers must not be dialled, in E.164."""
-    region = body.country or context.get_settings(request).default_region
-    read = dict.fromkeys(dnc_service.read_numbers(body.phone_numbers, region=region))
+    country = await region.get_region(request, caller.organization_id, body.country)
+    read = dict.fromkeys(dnc_service.read_numbers(body.phone_numbers, region=country))
     async with context.get_database(request).read() as connection:
         blocked = await dnc_store.find_blocked(connection, caller.organization_id, read)
     checked = {
@@ -74,7 +74,7 @@ async def import_dnc_entries(request: Request, caller: AuthenticatedCaller) -> R
         context.get_database(request),
         rows.read_csv(file.file, field="file"),
         organization_id=caller.organization_id,
-        region=form.country or context.get_settings(request).default_region,
+        region=await region.get_region(request, caller.organization_id, form.country),
     )
     counted = {
         "imported": result.imported,
@@ -101,7 +101,7 @@ router.add_api_route(
 @router.get("/{phone_number}", summary="Look a number up", responses=openapi.describe_one(_ENTRY, "The entry."))
 async def get_dnc_entry(request: Request, caller: AuthenticatedCaller, phone_number: str) -> Response:
     """The entry of a number; 404 when it may be dialled."""
-    number = _read_number(request, phone_number)
+    number = await _read_number(request, caller, phone_number)
     async with context.get_database(request).read() as connection:
         entry = await dnc_store.find_entry(connection, caller.organization_id, number)
     if entry is None:
@@ -112,15 +112,16 @@ async def get_dnc_entry(request: Request, caller: AuthenticatedCaller, phone_num
 @router.delete("/{phone_number}", summary="Remove from the do-not-call list", responses=openapi.describe_deleted())
 async def delete_dnc_entry(request: Request, caller: AuthenticatedCaller, phone_number: str) -> Response:
     """Let a number be dialled again."""
-    number = _read_number(request, phone_number)
+    number = await _read_number(request, caller, phone_number)
     async with context.get_database(request).write() as connection:
         if not await dnc_store.delete_entry(connection, caller.organization_id, number):
             raise errors.NotFound("Do-not-call entry", phone_number)
     return envelope.respond_deleted(request, number)
 
 
-def _read_number(request: Request, text: str) -> str:
+async def _read_number(request: Request, caller: AuthenticatedCaller, text: str) -> str:
+    country = await region.get_region(request, caller.organization_id)
     try:
-        return numbers.parse_number(text, region=context.get_settings(request).default_region)
+        return numbers.parse_number(text, region=country)
     except ValueError:
         raise errors.NotFound("Do-not-call entry", text) from None

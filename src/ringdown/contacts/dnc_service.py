@@ -24,13 +24,10 @@ class Addition:
     added: int
 
 
-async def add_entries(
-    database: Database, *, default_region: str, organization_id: str, body: AddDncEntries
-) -> Addition:
+async def add_entries(database: Database, *, region: str, organization_id: str, body: AddDncEntries) -> Addition:
     """Add the numbers, all or none; a number that is listed keeps its reason. Raises `ValidationFailed`."""
     if (body.phone_number is None) == (body.phone_numbers is None):
         raise errors.invalid("phone_number", "is required, or phone_numbers, and not both")
-    region = body.country or default_region
     if body.phone_number is not None:
         read = [fields.read_number(body.phone_number, field="phone_number", region=region)]
     else:

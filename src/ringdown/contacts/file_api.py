@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
 from ringdown import errors
-from ringdown.contacts import exporting, folder_store, importing, models, rows
+from ringdown.contacts import exporting, folder_store, importing, models, region, rows
 from ringdown.contacts.importing import ImportResult
 from ringdown.contacts.rows import Row, RowError
 from ringdown.contacts.schemas import ImportForm, ImportJson
@@ -100,7 +100,7 @@ async def import_contacts(request: Request, caller: AuthenticatedCaller) -> Resp
         database,
         organization_id=caller.organization_id,
         folder_id=body.folder_id,
-        region=body.country or context.get_settings(request).default_region,
+        region=await region.get_region(request, caller.organization_id, body.country),
     )
     result = await importing.import_contacts(database, read, target=target, overwrite_existing=body.overwrite_existing)
     return envelope.respond_created(request, _render(result))

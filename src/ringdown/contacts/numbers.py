@@ -8,6 +8,8 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResu
 _MAX_LENGTH = 64
 # ITU-T E.123's separators, the dashes and spaces that word processors put there, and marks that copying leaves.
 _SEPARATORS = re.compile(r"[\s().\-/\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060\u2212\ufeff]+")
+# Spreadsheets and pandas write a column of numbers with a decimal place; six digits are no group of a spelling.
+_DECIMAL = re.compile(r"(\+?[0-9]{6,})\.0{1,2}")
 _DIALLED = re.compile(r"\+?[0-9]{2,20}")
 _REFUSALS = {
     ValidationResult.TOO_SHORT: "has too few digits",
@@ -21,12 +23,19 @@ def is_region(text: str) -> bool:
     return text in phonenumbers.SUPPORTED_REGIONS
 
 
+def cut_decimal(text: str) -> str:
+    """The number without the decimal place that a spreadsheet has given it."""
+    decimal = _DECIMAL.fullmatch(text)
+    return text if decimal is None else decimal[1]
+
+
 def parse_number(text: str, *, region: str) -> str:
     """The E.164 number; one without plus sign or international prefix is read as `region` dials it.
 
     Raises `ValueError` that says what is wrong. A number is possible by its length; whether it is in use nobody knows.
     """
-    dialled = _SEPARATORS.sub("", text.removeprefix("tel:")) if len(text) <= _MAX_LENGTH else ""
+    text = cut_decimal(text.strip()) if len(text) <= _MAX_LENGTH else ""
+    dialled = _SEPARATORS.sub("", text.removeprefix("tel:"))
     if _DIALLED.fullmatch(dialled) is None:
         raise ValueError(f"must be in E.164 format, such as +12025550142, or as it is dialled in {region}")
     if dialled.startswith("00"):  # ITU-T E.164 recommends it everywhere; no national number begins so

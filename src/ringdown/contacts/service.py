@@ -17,13 +17,11 @@ from ringdown.web import idempotency
 _DELETED_AT_ONCE = 5000
 
 
-async def create_contact(
-    database: Database, *, default_region: str, organization_id: str, body: CreateContact
-) -> Contact:
+async def create_contact(database: Database, *, region: str, organization_id: str, body: CreateContact) -> Contact:
     """A new contact. Raises `ValidationFailed`, `NotFound` for the folder, `Conflict` when it has the number."""
     if not body.model_fields_set & {"phone_number", "phone"}:
         raise errors.invalid("phone_number", "is required")
-    columns = fields.read_fields(body, region=body.country or default_region)
+    columns = fields.read_fields(body, region=region)
     now = values.now_ms()
     async with database.write() as connection:
         folder_id = body.folder_id or await ensure_default_folder(connection, organization_id, now_ms=now)
@@ -43,10 +41,10 @@ async def create_contact(
 
 
 async def update_contact(
-    database: Database, *, default_region: str, organization_id: str, contact_id: str, body: UpdateContact
+    database: Database, *, region: str, organization_id: str, contact_id: str, body: UpdateContact
 ) -> Contact:
     """Change what the body names. Raises `NotFound`, `ValidationFailed` and `Conflict`."""
-    columns = fields.read_fields(body, region=body.country or default_region)
+    columns = fields.read_fields(body, region=region)
     if "folder_id" in body.model_fields_set:
         if body.folder_id is None:
             raise errors.invalid("folder_id", "must not be null")

@@ -9,14 +9,15 @@ from fastapi.responses import StreamingResponse
 
 from ringdown import values
 from ringdown.calls.api import Links
-from ringdown.calls.query import Number
 from ringdown.contacts import fields
+from ringdown.contacts.region import get_region
 from ringdown.contacts.schemas import Region
 from ringdown.privacy import erasing, exporting, schemas, store
 from ringdown.privacy.models import Erasure
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
+from ringdown.web.query import Number
 
 _ERASURE = {"$ref": "#/components/schemas/ErasureObject"}
 _MEDIA_TYPE = "application/x-ndjson"
@@ -40,7 +41,7 @@ async def export_person(
     `person` comes first, then `contact`, `dnc_entry`, `batch_contact`, and each `call` with its transcript, events and
     recording link, behind it its `webhook_event`s. The file is written while it is read.
     """
-    number = _read_number(request, phone_number, country)
+    number = await _read_number(request, caller, phone_number, country)
     lines = exporting.export_person(
         context.get_database(request), organization_id=caller.organization_id, number=number, links=links
     )
@@ -66,7 +67,7 @@ async def erase_person(request: Request, caller: AuthenticatedCaller, body: sche
     erasure = await erasing.request_erasure(
         context.get_database(request),
         organization_id=caller.organization_id,
-        number=_read_number(request, body.phone_number, body.country),
+        number=await _read_number(request, caller, body.phone_number, body.country),
     )
     return envelope.respond_created(request, _render(erasure))
 
@@ -99,8 +100,8 @@ async def _stream(head: bytes, lines: AsyncGenerator[bytes]) -> AsyncIterator[by
             yield line
 
 
-def _read_number(request: Request, text: str, country: str | None) -> str:
-    region = country or context.get_settings(request).default_region
+async def _read_number(request: Request, caller: AuthenticatedCaller, text: str, country: str | None) -> str:
+    region = await get_region(request, caller.organization_id, country)
     return fields.read_number(text, field="phone_number", region=region)
 
 

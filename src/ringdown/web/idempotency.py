@@ -5,9 +5,13 @@ crash left behind is taken over after a while; what was created by then is never
 `bind_resource` in its transaction.
 """
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import values
@@ -20,7 +24,7 @@ from ringdown.web.store import IdempotencyRow
 
 HEADER = "X-Idempotency-Key"
 KEPT_MS = 7 * 24 * 3600 * 1000
-#: A request that has been in flight for longer is taken for dead.
+#: A request that has not told for so long that it is still worked on is taken for dead; it tells thrice as often.
 IN_FLIGHT_MS = 60_000
 _IN_FLIGHT = "A request with this idempotency key is still being worked on."
 
@@ -77,6 +81,32 @@ async def begin(database: Database, claim: Claim) -> IdempotencyRow | None:
         await store.replace_idempotency_row(connection, row=fresh, **where)
     _current.set(claim)
     return None
+
+
+@contextlib.asynccontextmanager
+async def keep_in_flight(database: Database, claim: Claim) -> AsyncIterator[None]:
+    """Tell for as long as the block runs that the request is still worked on: a large file takes minutes."""
+    telling = asyncio.create_task(_tell(database, claim))
+    try:
+        yield
+    finally:
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(database: Database, claim: Claim) -> None:
+    while True:
+        await asyncio.sleep(max(IN_FLIGHT_MS, 1000) / 3000)
+        with contextlib.suppress(sa.exc.SQLAlchemyError):  # it is told again
+            async with database.write() as connection:
+                await store.update_held_row(
+                    connection,
+                    organization_id=claim.organization_id,
+                    request_key=claim.request_key,
+                    holder=claim.holder,
+                    values={"started_at": values.now_ms()},
+                )
 
 
 async def bind_resource(connection: AsyncConnection, resource_id: str) -> None:

@@ -2,16 +2,26 @@
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from fastapi import Request, params
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
+from pydantic import BeforeValidator
 
 from ringdown.errors import FieldError, ValidationFailed
 
 # How a family of parameters, whose names only the client knows, stands among the known ones.
 _MEMBER = ".<key>"
+
+
+def _restore_plus(value: object) -> object:
+    # A `+` that was not encoded is a space in a URL, and every number begins with one.
+    return f"+{value[1:]}" if isinstance(value, str) and value.startswith(" ") else value
+
+
+#: A phone number as a parameter.
+Number = Annotated[str, BeforeValidator(_restore_plus)]
 
 
 def list_parameters(dependant: Dependant, openapi_extra: Mapping[str, Any] | None = None) -> Mapping[str, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response, params
 from fastapi.routing import APIRoute
 
-from ringdown.errors import BadRequest
+from ringdown.errors import BadRequest, FieldError, ValidationFailed
 from ringdown.web import auth, body, context, forms, idempotency, openapi, query, repetition
 from ringdown.web.body import JsonRequest
 from ringdown.web.forms import FormRequest
@@ -67,6 +67,10 @@ class PublicRoute(APIRoute):
         content = await request.body()
         if content and self.body_field is not None:
             await request.json()
+        elif content and self.needs_key and request.method == "POST" and not self.max_form_bytes:
+            unknown = await request.json()
+            if unknown:
+                raise ValidationFailed([FieldError(name, "is unknown: this request has no fields") for name in unknown])
         elif self.body_field is not None and self.body_field.field_info.is_required():
             raise BadRequest("The request body must be a JSON object.")
 
@@ -97,7 +101,8 @@ async def _handle_once(request: Request, handle: _Handler, content: bytes) -> Re
         return repetition.replay(request, stored)
     response: Response | None = None
     try:
-        response = await handle(request)
+        async with idempotency.keep_in_flight(web.database, claim):
+            response = await handle(request)
     finally:
         await idempotency.finish(web.database, claim, repetition.describe_answer(response), settings=web.settings)
     return response

@@ -167,3 +167,11 @@ def test_watching_prints_what_changes_until_it_is_over(monkeypatch: pytest.Monke
 def test_what_cannot_be_meant_is_refused(monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str) -> None:
     ended = run(monkeypatch, FakeClient(), "create", "Recall", "--agent", "agt_1", *arguments)
     assert (ended.exit_code, ended.stdout, ended.stderr) == (1, "", f"ringdown: {sentence}\n")
+
+
+def test_a_draft_is_scheduled_for_a_time_or_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = FakeClient(ACTIVE)
+    run(monkeypatch, client, "schedule", "batch_1")
+    run(monkeypatch, client, "schedule", "batch_1", "--at", "2026-12-01T09:00", "--timezone", "Europe/Berlin")
+    at = {"scheduled_at": "2026-12-01T09:00", "timezone": "Europe/Berlin"}
+    assert client.batch_calls.asked == [("schedule", "batch_1", {}), ("schedule", "batch_1", at)]

@@ -59,3 +59,15 @@ def test_a_page_leads_to_the_next_by_cursor_or_by_offset() -> None:
     assert Page([1, 2], {"total": 6, "offset": 4, "has_more": False}).find_next(query) is None
     assert Page([], {"total": 6, "offset": 4, "has_more": True}).find_next(query) is None
     assert (list(by_cursor), len(by_cursor), by_cursor.total) == ([1, 2], 2, 9)
+
+
+def test_a_page_is_the_last_when_the_api_says_so_though_a_cursor_comes_with_it() -> None:
+    last = Page([1, 2], {"total": 2, "offset": 0, "has_more": False, "next_cursor": "evt_2"})
+    assert last.find_next({"limit": 2}) is None
+
+
+def test_the_next_page_is_asked_for_by_one_place_alone() -> None:
+    by_cursor = Page([1], {"total": 3, "offset": 0, "has_more": True, "next_cursor": "evt_2"})
+    assert by_cursor.find_next({"after": "evt_1", "limit": 1}) == {"limit": 1, "cursor": "evt_2"}
+    by_page = Page([1], {"total": 9, "offset": 2, "has_more": True, "page": 3})
+    assert by_page.find_next({"page": 3, "limit": 1}) == {"limit": 1, "offset": 3}

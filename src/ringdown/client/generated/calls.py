@@ -19,7 +19,11 @@ class Calls(Resource):
 
     def export(self, **query: Unpack[s.ExportCallsQuery]) -> AbstractContextManager[httpx2.Response]:
         """Export calls."""
-        return self._transport.stream(Operation(method="GET", path="/calls/export", query={**query}))
+        return self._transport.stream(
+            Operation(
+                method="GET", path="/calls/export", media_types=("text/csv", "application/x-ndjson"), query={**query}
+            )
+        )
 
     def list(self, **query: Unpack[s.ListCallsQuery]) -> Page[s.CallObject]:
         """List calls."""
@@ -135,7 +139,11 @@ class AsyncCalls(AsyncResource):
 
     def export(self, **query: Unpack[s.ExportCallsQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
         """Export calls."""
-        return self._transport.stream(Operation(method="GET", path="/calls/export", query={**query}))
+        return self._transport.stream(
+            Operation(
+                method="GET", path="/calls/export", media_types=("text/csv", "application/x-ndjson"), query={**query}
+            )
+        )
 
     async def list(self, **query: Unpack[s.ListCallsQuery]) -> Page[s.CallObject]:
         """List calls."""

@@ -79,7 +79,9 @@ class Contacts(Resource):
         )["data"]
         return answer
 
-    def import_dnc_entries(self, *, file: File, country: str | None = None) -> s.DncImportObject:
+    def import_dnc_entries(
+        self, *, file: File, country: str | None = None, idempotency_key: str | None = None
+    ) -> s.DncImportObject:
         """Import into the do-not-call list."""
         answer: s.DncImportObject = self._transport.request(
             Operation(
@@ -87,6 +89,7 @@ class Contacts(Resource):
                 path="/contacts/dnc/import",
                 files={"file": file},
                 form={name: value for name, value in {"country": country}.items() if value is not None},
+                idempotency_key=idempotency_key,
             )
         )["data"]
         return answer
@@ -112,6 +115,7 @@ class Contacts(Resource):
         folder_id: str | None = None,
         overwrite_existing: bool | None = None,
         country: str | None = None,
+        idempotency_key: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
         answer: s.ImportObject = self._transport.request(
@@ -128,13 +132,16 @@ class Contacts(Resource):
                     }.items()
                     if value is not None
                 },
+                idempotency_key=idempotency_key,
             )
         )["data"]
         return answer
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractContextManager[httpx2.Response]:
         """Export contacts."""
-        return self._transport.stream(Operation(method="GET", path="/contacts/export", query={**query}))
+        return self._transport.stream(
+            Operation(method="GET", path="/contacts/export", media_types=("text/csv",), query={**query})
+        )
 
     def list(self, **query: Unpack[s.ListContactsQuery]) -> Page[s.ContactObject]:
         """List contacts."""
@@ -257,7 +264,9 @@ class AsyncContacts(AsyncResource):
         )["data"]
         return answer
 
-    async def import_dnc_entries(self, *, file: File, country: str | None = None) -> s.DncImportObject:
+    async def import_dnc_entries(
+        self, *, file: File, country: str | None = None, idempotency_key: str | None = None
+    ) -> s.DncImportObject:
         """Import into the do-not-call list."""
         answer: s.DncImportObject = (
             await self._transport.request(
@@ -266,6 +275,7 @@ class AsyncContacts(AsyncResource):
                     path="/contacts/dnc/import",
                     files={"file": file},
                     form={name: value for name, value in {"country": country}.items() if value is not None},
+                    idempotency_key=idempotency_key,
                 )
             )
         )["data"]
@@ -292,6 +302,7 @@ class AsyncContacts(AsyncResource):
         folder_id: str | None = None,
         overwrite_existing: bool | None = None,
         country: str | None = None,
+        idempotency_key: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
         answer: s.ImportObject = (
@@ -309,6 +320,7 @@ class AsyncContacts(AsyncResource):
                         }.items()
                         if value is not None
                     },
+                    idempotency_key=idempotency_key,
                 )
             )
         )["data"]
@@ -316,7 +328,9 @@ class AsyncContacts(AsyncResource):
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
         """Export contacts."""
-        return self._transport.stream(Operation(method="GET", path="/contacts/export", query={**query}))
+        return self._transport.stream(
+            Operation(method="GET", path="/contacts/export", media_types=("text/csv",), query={**query})
+        )
 
     async def list(self, **query: Unpack[s.ListContactsQuery]) -> Page[s.ContactObject]:
         """List contacts."""

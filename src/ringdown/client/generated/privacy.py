@@ -19,7 +19,9 @@ class Privacy(Resource):
 
     def export_person(self, **query: Unpack[s.ExportPersonQuery]) -> AbstractContextManager[httpx2.Response]:
         """Export a person's data."""
-        return self._transport.stream(Operation(method="GET", path="/privacy/export", query={**query}))
+        return self._transport.stream(
+            Operation(method="GET", path="/privacy/export", media_types=("application/x-ndjson",), query={**query})
+        )
 
     def erase_person(self, *, idempotency_key: str | None = None, **body: Unpack[s.ErasePerson]) -> s.ErasureObject:
         """Erase a person's data."""
@@ -49,7 +51,9 @@ class AsyncPrivacy(AsyncResource):
 
     def export_person(self, **query: Unpack[s.ExportPersonQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
         """Export a person's data."""
-        return self._transport.stream(Operation(method="GET", path="/privacy/export", query={**query}))
+        return self._transport.stream(
+            Operation(method="GET", path="/privacy/export", media_types=("application/x-ndjson",), query={**query})
+        )
 
     async def erase_person(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.ErasePerson]

@@ -60,7 +60,9 @@ class Voices(Resource):
 
     def preview(self, voice_id: str) -> AbstractContextManager[httpx2.Response]:
         """Hear a voice."""
-        return self._transport.stream(Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview"))
+        return self._transport.stream(
+            Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview", media_types=("audio/mpeg",))
+        )
 
 
 class AsyncVoices(AsyncResource):
@@ -114,4 +116,6 @@ class AsyncVoices(AsyncResource):
 
     def preview(self, voice_id: str) -> AbstractAsyncContextManager[httpx2.Response]:
         """Hear a voice."""
-        return self._transport.stream(Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview"))
+        return self._transport.stream(
+            Operation(method="GET", path=f"/voices/{quote(voice_id)}/preview", media_types=("audio/mpeg",))
+        )
