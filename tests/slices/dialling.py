@@ -1,5 +1,6 @@
 """What tests of the dialler share: active batch calls, the worker's and the gateway's part, and what is stored."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,11 @@ async def queue(tenant: Tenant) -> None:
     await queueing.queue_due(tenant.database, settings=tenant.settings)
 
 
+async def withdraw(tenant: Tenant) -> int:
+    """What a worker does before it queues."""
+    return await queueing.withdraw_queued(tenant.database, settings=tenant.settings)
+
+
 async def claim(
     tenant: Tenant,
     *,
@@ -63,6 +69,17 @@ async def claim(
         taken += claimed
         if not await admission.refuse(database or tenant.database) and not claimed:
             return taken
+
+
+async def race(tenant: Tenant, *databases: Database, settings: Settings | None = None) -> list[Call]:
+    """The calls that as many gateways as there are databases claim at once."""
+    claims = await asyncio.gather(
+        *(
+            claim(tenant, gateway_id=f"gateway-{number}", database=database, settings=settings)
+            for number, database in enumerate(databases)
+        )
+    )
+    return [each.call for claimed in claims for each in claimed]
 
 
 async def end(tenant: Tenant, call: Call, ended_reason: str = "user_hangup") -> None:

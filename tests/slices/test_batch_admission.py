@@ -13,9 +13,7 @@ from ringdown.batch_calls import pace_store
 from ringdown.batch_calls.admission import Admission
 from ringdown.billing import service as billing
 from ringdown.calls import service
-from ringdown.calls.models import Call
 from ringdown.calls.pacing import Pacer
-from ringdown.config import Settings
 from ringdown.db import engine
 from ringdown.db.engine import Database
 from tests.slices.conftest import BASE, Tenant
@@ -31,6 +29,7 @@ from tests.slices.dialling import (
     list_states,
     people,
     queue,
+    race,
     set_batch,
     set_contact,
     start,
@@ -53,22 +52,6 @@ async def other_database(database_url: str) -> AsyncIterator[Database]:
     opened = engine.open_database(database_url)
     yield opened
     await opened.close()
-
-
-async def race(tenant: Tenant, *databases: Database, settings: Settings | None = None) -> list[Call]:
-    """The calls that as many gateways as there are databases claim at once."""
-    claims = await asyncio.gather(
-        *(
-            claim(tenant, gateway_id=f"gateway-{number}", database=database, settings=settings)
-            for number, database in enumerate(databases)
-        )
-    )
-    return [each.call for claimed in claims for each in claimed]
-
-
-async def grant(tenant: Tenant, credits_: int) -> None:
-    async with tenant.database.write() as connection:
-        await billing.grant(connection, organization_id=tenant.organization_id, amount=credits_)
 
 
 async def get_balance(tenant: Tenant) -> int:
@@ -307,77 +290,6 @@ async def test_a_call_waits_on_its_trunk_and_on_its_batch_call(tenant: Tenant) -
     assert {each.call.id: each.paced_by for each in claimed} == {
         each.call.id: (trunk_id,) if each.call.id == plain.id else (trunk_id, batch["id"]) for each in claimed
     }
-
-
-# --- money -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def poor(tenant: Tenant) -> Tenant:
-    """An organization whose calls need credits: 10 for each."""
-    tenant.settings = tenant.settings.model_copy(update={"credits_enforced": True})
-    return tenant
-
-
-async def test_without_credits_nobody_is_dialled_and_the_batch_call_pauses(poor: Tenant, agent: Agent) -> None:
-    batch = await start(poor, agent, people(3))
-    await queue(poor)
-    assert await claim(poor) == []
-    paused = await get(poor, batch)
-    assert (paused["status"], paused["status_reason"]) == ("paused", "A call needs 10 credits; the balance is 0.")
-    assert {row.status for row in await list_contacts(poor, batch)} == {"scheduled"}
-    assert ("failed", "insufficient_credits") in await list_ends(poor, batch)
-    assert await list_dialled(poor) == []
-
-
-async def test_calls_wait_for_what_live_calls_hold(poor: Tenant, agent: Agent) -> None:
-    batch = await start(poor, agent, people(3))
-    await grant(poor, 25)
-    await queue(poor)
-    claimed = await claim(poor)
-    assert len(claimed) == 2
-    assert [row.status for row in await list_calls(poor, batch)] == ["ringing", "ringing", "queued"]
-    await end(poor, claimed[0].call, "busy")
-    assert len(await claim(poor)) == 1
-    assert (await get(poor, batch))["status"] == "active"
-
-
-async def test_a_batch_call_does_not_pause_for_credits_that_anothers_call_holds(poor: Tenant, agent: Agent) -> None:
-    batches = [await start(poor, agent, people(1, first=first)) for first in (0, 5)]
-    await grant(poor, 10)
-    await queue(poor)
-    [claimed] = await claim(poor)
-    assert [(await get(poor, each))["status"] for each in batches] == ["active", "active"]
-    await end(poor, claimed.call, "busy")
-    assert len(await claim(poor)) == 1
-
-
-async def test_a_budget_of_its_own_stops_a_batch_call(tenant: Tenant, agent: Agent) -> None:
-    batch = await start(tenant, agent, people(3), max_concurrent_calls=1)
-    await set_batch(tenant, batch, max_credits=15)
-    await queue(tenant)
-    [claimed] = await claim(tenant)
-    await end(tenant, claimed.call)  # 10 s: 2 credits
-    [claimed] = await claim(tenant)
-    await tenant.finish_call(claimed.call, started_at=values.now_ms(), media_ms=60_000)
-    await queue(tenant)
-    assert await claim(tenant) == []
-    paused = await get(tenant, batch)
-    assert paused["status"] == "paused"
-    assert "credits" in paused["status_reason"]
-
-
-async def test_a_hundred_racing_dials_spend_no_more_than_there_is(
-    poor: Tenant, agent: Agent, other_database: Database
-) -> None:
-    for number in range(4):
-        await start(poor, agent, people(25, first=100 * number), max_concurrent_calls=25)
-    await grant(poor, 375)
-    await queue(poor)
-    claimed = await race(poor, *[poor.database, other_database] * 3)
-    assert len(claimed) == len({call.id for call in claimed}) == 37
-    assert len(await list_dialled(poor)) == 37
-    assert await get_balance(poor) == 5
 
 
 # --- races and crashes -----------------------------------------------------------------------------------------------

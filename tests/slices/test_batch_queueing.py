@@ -25,6 +25,7 @@ from tests.slices.dialling import (
     set_batch,
     set_contact,
     start,
+    withdraw,
 )
 from tests.slices.test_batch_calls import BATCHES, FUTURE, create, get
 from tests.slices.test_batch_contacts import block
@@ -39,10 +40,6 @@ async def agent(tenant: Tenant) -> Agent:
 async def act(tenant: Tenant, batch: dict[str, Any], action: str) -> None:
     response = await tenant.client.post(f"{BATCHES}/{batch['id']}/{action}")
     assert response.status_code == 201, response.text
-
-
-async def withdraw(tenant: Tenant) -> int:
-    return await queueing.withdraw_queued(tenant.database, settings=tenant.settings)
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------

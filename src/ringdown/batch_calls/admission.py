@@ -30,8 +30,9 @@ from ringdown.errors import PaymentRequired
 
 #: A dial that is late for its time is still inside the window.
 WINDOW_MARGIN_MS = 5_000
-# When the credits of a day are used up, a batch call asks again so much later: the limit may have been raised.
-_NEXT_DAY_LOOK_MS = 600_000
+#: When the credits of a day are used up, a batch call looks again so much later: the limit may have been raised.
+REST_MS = 60_000
+_DAY_IS_SPENT = "The organization's credits of this day are used up."
 
 
 class Admission:
@@ -180,18 +181,20 @@ class Admission:
             # What other calls hold and do not use comes back: only when there are none is this the end.
             is_last = line.live == 0 and batch.organization_id not in self._holders
             if is_last and not await call_store.has_talking(connection, batch.organization_id):
-                self._refuse_for_credits(lacking[0], line, found.refusal)
+                self._refuse_for_credits(lacking, line, found.refusal)
         if found.count:
             self._holders.add(batch.organization_id)
         return list(wanted[: found.count])
 
-    def _refuse_for_credits(self, call: Call, line: Line, error: PaymentRequired) -> None:
+    def _refuse_for_credits(self, lacking: Sequence[Call], line: Line, error: PaymentRequired) -> None:
+        """Refuse these calls; the others that are queued are withdrawn, because the batch call rests or is paused."""
         reason = str(error.details["reason"])
-        if reason == "daily_limit":
-            line.not_before = values.now_ms() + _NEXT_DAY_LOOK_MS
-        self._refused.append(
-            _refuse(call, "insufficient_credits", reason, error.message, pauses=reason != "daily_limit")
-        )
+        rests = reason == "daily_limit"
+        if rests:
+            line.not_before = values.now_ms() + REST_MS
+        self._refused += [
+            _refuse(call, "insufficient_credits", reason, error.message, pauses=not rests) for call in lacking
+        ]
 
     async def keep(self, connection: AsyncConnection, dialled: Sequence[Call], *, now_ms: int) -> None:
         """As `calls.claiming.Admission.keep`."""
@@ -245,15 +248,19 @@ def describe_agent(status: str | None) -> str:
 
 
 def withdraw(organization_id: str, call_id: str, batch_call_id: str, status: str | None) -> Refusal:
-    """The refusal of a call whose batch call is in this state and does not call; None: it is gone."""
+    """The refusal of a call whose batch call is in this state and does not call; None: it is gone.
+
+    An active one does not call when it rests for the credits of the day.
+    """
     state = status or "deleted"
+    rests = state == "active"
     return Refusal(
         organization_id=organization_id,
         call_id=call_id,
         batch_call_id=batch_call_id,
-        ended_reason="cancelled",
-        reason=state,
-        summary=f"The batch call was {state} before the call was placed.",
+        ended_reason="insufficient_credits" if rests else "cancelled",
+        reason="daily_limit" if rests else state,
+        summary=_DAY_IS_SPENT if rests else f"The batch call was {state} before the call was placed.",
     )
 
 

@@ -47,7 +47,7 @@ async def resume_batch_call(database: Database, *, organization_id: str, batch_c
     async with database.write() as connection:
         batch = await _get(connection, organization_id, batch_call_id, "resume")
         await check_start(connection, batch)
-        await pace_store.end_rest(connection, organization_id, batch_call_id)
+        await pace_store.set_rest(connection, organization_id, batch_call_id, until_ms=0)
         return await _run(connection, batch, "resume", now_ms=now, resumed_at=now, recent_endings="")
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ringdown.batch_calls import contact_store
 from ringdown.batch_calls.models import BatchCall, BatchContact
 from ringdown.batch_calls.rotation import Uses
-from ringdown.batch_calls.tables import batch_calls, batch_contacts
+from ringdown.batch_calls.tables import batch_calls, batch_contacts, batch_paces
 from ringdown.calls.tables import attempts, calls
 
 _batches, _contacts = batch_calls.c, batch_contacts.c
@@ -109,16 +109,21 @@ async def list_last_dials(
     return [(row[0], row[1], row[2], bool(row[3])) for row in await connection.execute(query)]
 
 
-async def list_to_withdraw(connection: AsyncConnection, *, limit: int) -> list[tuple[str, str, str, str | None]]:
-    """Queued calls of batch calls that do not call now: organization, call, batch call and its state, if any."""
+async def list_to_withdraw(
+    connection: AsyncConnection, *, now_ms: int, limit: int
+) -> list[tuple[str, str, str, str | None]]:
+    """Queued calls of batch calls that do not call or rest: organization, call, batch call and its state, if any."""
     is_theirs = (_batches.organization_id == calls.c.organization_id) & (_batches.id == calls.c.batch_call_id)
+    paces = batch_paces.c
+    is_its_pace = (paces.organization_id == calls.c.organization_id) & (paces.batch_call_id == calls.c.batch_call_id)
+    rests = sa.func.coalesce(paces.not_before, 0) > now_ms
     query = (
         sa.select(calls.c.organization_id, calls.c.id, calls.c.batch_call_id, _batches.status)
-        .select_from(calls.outerjoin(batch_calls, is_theirs))
+        .select_from(calls.outerjoin(batch_calls, is_theirs).outerjoin(batch_paces, is_its_pace))
         .where(
             calls.c.status == "queued",
             calls.c.batch_call_id.is_not(None),
-            sa.func.coalesce(_batches.status, "") != "active",
+            (sa.func.coalesce(_batches.status, "") != "active") | rests,
         )
         .order_by(calls.c.created_at)
         .limit(limit)

@@ -10,6 +10,7 @@ from ringdown.batch_calls import lifecycle, progress
 from ringdown.batch_calls.models import BatchCall
 from ringdown.batch_calls.progress import Figures
 from ringdown.batch_calls.tables import batch_contacts
+from ringdown.calls.store import calls as call_store
 from ringdown.calls.store import counted
 from ringdown.calls.store.counted import CountedFilter
 
@@ -29,11 +30,14 @@ async def count_figures(
     live = [batch for batch in batches if batch.status in lifecycle.STARTED]
     retried = [batch.id for batch in live]
     retrying = await _count(connection, organization_id, retried, _IS_RETRY, index="ix_batch_contacts_retry")
+    active = [(organization_id, batch.id) for batch in live if batch.status == "active"]
+    in_progress = await call_store.count_live_by_batch(connection, active)
     for batch in live:
         first, last = await _find_slots(connection, batch)
         figures[batch.id] = Figures(retrying=retrying.get(batch.id, 0), next_slot=first, last_slot=last)
-        if batch.status == "active":
-            figures[batch.id] = await _add_pace(connection, batch, figures[batch.id], now_ms=now_ms)
+        if batch.id in in_progress:
+            queued = in_progress[batch.id].get("queued", 0)
+            figures[batch.id] = await _add_pace(connection, batch, figures[batch.id], queued=queued, now_ms=now_ms)
     for batch_call_id, count in calling.items():
         figures[batch_call_id] = dataclasses.replace(figures[batch_call_id], calling=count)
     return figures
@@ -70,8 +74,10 @@ async def _find_slots(connection: AsyncConnection, batch: BatchCall) -> tuple[in
     return row[0], row[1]
 
 
-async def _add_pace(connection: AsyncConnection, batch: BatchCall, figures: Figures, *, now_ms: int) -> Figures:
+async def _add_pace(
+    connection: AsyncConnection, batch: BatchCall, figures: Figures, *, queued: int, now_ms: int
+) -> Figures:
     since = progress.begin_pace(batch, now_ms=now_ms)
     placed = CountedFilter(organization_id=batch.organization_id, batch_call_id=batch.id, created_after=since)
     calls = await counted.count_calls(connection, placed)
-    return dataclasses.replace(figures, recent_calls=calls, recent_since=since)
+    return dataclasses.replace(figures, recent_calls=max(0, calls - queued), recent_since=since)

@@ -59,9 +59,10 @@ async def set_pace(connection: AsyncConnection, organization_id: str, batch_call
     await connection.execute(batch_paces.update().where(_is_batch(organization_id, batch_call_id)).values(asdict(pace)))
 
 
-async def end_rest(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> None:
-    """Let calls be dialled at once again, whatever made the batch call rest."""
-    await connection.execute(batch_paces.update().where(_is_batch(organization_id, batch_call_id)).values(not_before=0))
+async def set_rest(connection: AsyncConnection, organization_id: str, batch_call_id: str, *, until_ms: int) -> None:
+    """Have a batch call rest until then; 0 ends its rest."""
+    is_batch = _is_batch(organization_id, batch_call_id)
+    await connection.execute(batch_paces.update().where(is_batch).values(not_before=until_ms))
 
 
 async def delete_pace(connection: AsyncConnection, organization_id: str, batch_call_id: str) -> None:

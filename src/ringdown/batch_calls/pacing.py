@@ -15,11 +15,15 @@ MAX_AT_ONCE = 250
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """The calls of a batch call that wait for a gateway, those that ring or talk, and those dialled today."""
+    """The calls of a batch call that wait for a gateway, those that ring or talk, and those dialled today.
+
+    It rests until `rests_until` (ms UTC); 0: it does not.
+    """
 
     queued: int = 0
     talking: int = 0
     dialled_today: int = 0
+    rests_until: int = 0
 
 
 def is_day_full(batch: BatchCall, load: Load) -> bool:

@@ -31,6 +31,7 @@ from ringdown.batch_calls import (
 from ringdown.batch_calls.gaps import Gaps
 from ringdown.batch_calls.models import BatchCall, BatchContact
 from ringdown.batch_calls.pacing import Load
+from ringdown.billing import service as billing
 from ringdown.calls import placing, service
 from ringdown.calls.models import CallSettings
 from ringdown.calls.store import calls as call_store
@@ -61,9 +62,9 @@ async def queue_due(database: Database, *, settings: Settings) -> bool:
 
 
 async def withdraw_queued(database: Database, *, settings: Settings) -> int:
-    """End queued calls of batch calls that are paused, over or gone: contacts are as before; returns how many."""
+    """End queued calls of batch calls that are paused, over, gone or rest: contacts wait again; returns how many."""
     async with database.read() as connection:
-        queued = await dialling_store.list_to_withdraw(connection, limit=_WITHDRAWN_AT_ONCE)
+        queued = await dialling_store.list_to_withdraw(connection, now_ms=values.now_ms(), limit=_WITHDRAWN_AT_ONCE)
     refusals = [admission.withdraw(*call) for call in queued]
     return await refusal.refuse_calls(database, settings=settings, refusals=refusals)
 
@@ -78,6 +79,8 @@ async def queue_batch(
         if not found:
             return 0
         load = await _get_load(connection, found[0], now_ms=now)
+        if load.rests_until > now:
+            return 0
         if not pacing.compute_room(found[0], load) and not pacing.is_day_full(found[0], load):
             return 0
     async with database.write() as connection:
@@ -94,6 +97,8 @@ async def queue_batch(
             await standing.stop(connection, batch, reason=_NO_NUMBER, now_ms=now)
             return 0
         load = await _get_load(connection, batch, now_ms=now)
+        if load.rests_until and not await _end_rest(connection, batch, settings=settings, now_ms=now):
+            return 0
         if pacing.is_day_full(batch, load):
             await _put_off(connection, batch, now_ms=now)
             return 0
@@ -109,7 +114,17 @@ async def _get_load(connection: AsyncConnection, batch: BatchCall, *, now_ms: in
     pace = await pace_store.get_pace(connection, batch.organization_id, batch.id)
     queued = live.pop("queued", 0)
     today = scheduling.to_day(now_ms, zones.get_zone(batch.timezone))
-    return Load(queued, sum(live.values()), pace.count(today))
+    return Load(queued, sum(live.values()), pace.count(today), pace.not_before)
+
+
+async def _end_rest(connection: AsyncConnection, batch: BatchCall, *, settings: Settings, now_ms: int) -> bool:
+    """Have a locked batch call that rested call again if its organization has credits for a call today."""
+    owner = batch.organization_id
+    if await billing.has_daily_credits(connection, settings=settings, organization_id=owner):
+        await pace_store.set_rest(connection, owner, batch.id, until_ms=0)
+        return True
+    await pace_store.set_rest(connection, owner, batch.id, until_ms=now_ms + admission.REST_MS)
+    return False
 
 
 async def _put_off(connection: AsyncConnection, batch: BatchCall, *, now_ms: int) -> None:

@@ -95,6 +95,17 @@ async def hold_for_calls(
     return Held(count, refusal)
 
 
+async def has_daily_credits(connection: AsyncConnection, *, settings: Settings, organization_id: str) -> bool:
+    """Whether the organization's limit of the day leaves credits for one more call now; nothing is locked."""
+    preferences = await preference_store.get_preferences(connection, organization_id)
+    if preferences.daily_credit_limit is None:
+        return True
+    day = ledger.find_day(values.now_ms(), preferences.timezone)
+    spent = await balance_store.get_spent(connection, organization_id, "day", day)
+    purse = Purse(balance=0, is_enforced=False, daily_limit=preferences.daily_credit_limit, day_spent=spent)
+    return purse.find_refusal(ledger.compute_hold(settings)) is None
+
+
 async def _open_purse(
     connection: AsyncConnection, purse: Purse, *, organization_id: str, batch: str | None, day: str
 ) -> Purse:
