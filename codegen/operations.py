@@ -50,10 +50,8 @@ class Method:
             yield f"        return {request}request_page({self._render_operation()})"
         else:
             yield from self._render_head(opening, self.answer, self.name)
-            member = "" if self.kind == "bare" else '["data"]'
-            called = f"{request}request({self._render_operation()})"
-            value = f"({called}){member}" if is_async and member else called + member
-            yield f"        answer: {self.answer} = {value}"
+            method = "request" if self.kind == "bare" else "request_data"
+            yield f"        answer: {self.answer} = {request}{method}({self._render_operation()})"
             yield "        return answer"
         yield ""
         if self.kind == "page" and self.verb == "GET":

@@ -297,6 +297,19 @@ async def test_a_page_is_not_taken_for_the_answer_of_the_api() -> None:
     assert (refused.value.status, refused.value.code) == (200, "unknown")
 
 
+async def test_json_without_the_envelope_is_not_taken_for_the_answer_of_the_api() -> None:
+    with _serve(lambda _request, _number: (200, {"data": []}, {"content-type": "application/json"})) as url:
+        async with AsyncClient(url, key="k") as client_of_loop:
+            with pytest.raises(ApiError, match="not the API's"):
+                await client_of_loop.agents.list()
+    with _serve(lambda _request, _number: (200, {"id": "agt_1"}, {"content-type": "application/json"})) as url:
+        with Client(url, key="k") as client, pytest.raises(ApiError, match="not the API's"):
+            client.agents.get("agt_1")
+        async with AsyncClient(url, key="k") as client_of_loop:
+            with pytest.raises(ApiError, match="not the API's"):
+                await client_of_loop.agents.get("agt_1")
+
+
 @pytest.mark.parametrize("command", ["list", "export"])
 def test_a_page_instead_of_the_api_is_one_sentence_on_the_command_line(tmp_path: Path, command: str) -> None:
     with _serve_page() as url:

@@ -316,6 +316,22 @@ async def test_the_do_not_call_list_holds_each_number_once(tenant: Tenant) -> No
     assert refused(await client.post(DNC, json={})).keys() == {"phone_number"}
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+async def test_why_a_number_must_not_be_dialled_can_be_changed(tenant: Tenant, stranger: Tenant, method: str) -> None:
+    one = f"{DNC}/+12025550142"
+    await tenant.client.post(DNC, json={"phone_number": "+12025550142", "reason": "asked us"})
+    before = (await tenant.client.get(one)).json()["data"]
+    assert (await tenant.client.request(method, one, json={})).json()["data"] == before
+    changed = await tenant.client.request(method, one, json={"reason": "asked twice"})
+    assert (changed.status_code, changed.json()["data"]) == (200, {**before, "reason": "asked twice"})
+    assert (await tenant.client.request(method, one, json={"reason": None})).json()["data"]["reason"] is None
+    assert refused(await tenant.client.request(method, one, json={"reason": "x" * 501})).keys() == {"reason"}
+    assert refused(await tenant.client.request(method, one, json={"source": "call"})).keys() == {"source"}
+    assert (await stranger.client.request(method, one, json={"reason": "mine"})).status_code == 404
+    assert (await tenant.client.request(method, f"{DNC}/nobody", json={"reason": "x"})).status_code == 404
+    assert (await tenant.client.get(one)).json()["data"] == {**before, "reason": None}
+
+
 async def test_a_national_number_is_read_in_the_organizations_own_country(tenant: Tenant, stranger: Tenant) -> None:
     client, national = tenant.client, {"phone_number": "030 901820"}
     assert (await client.patch(f"{BASE}/organization", json={"default_region": "DE"})).status_code == 200

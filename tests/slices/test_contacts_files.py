@@ -109,6 +109,8 @@ async def test_the_older_form_takes_a_file_in_base64_or_the_contacts(client: htt
     assert (result["imported"], [error["row"] for error in result["error_details"]]) == (1, [2, 3])
     assert [person["custom_fields"] for person in await list_people(client)] == [{"plan": "gold"}, {"desk": "12"}]
     assert refused(await client.post(IMPORT, json={})).keys() == {"base64_file"}
+    assert (await client.post(IMPORT, json={"base64_file": file, "file_key": None})).status_code == 201
+    assert "was sent before" in refused(await client.post(IMPORT, json={"file_key": "uploads/a.csv"}))["file_key"]
     assert refused(await client.post(IMPORT, json={"base64_file": "%"})).keys() == {"base64_file"}
     assert refused(await client.post(IMPORT, json={"file_key": "x"})).keys() == {"file_key"}
 

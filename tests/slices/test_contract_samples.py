@@ -468,7 +468,7 @@ async def test_knowledge_bases(api: Api) -> None:
 
 async def test_voices(api: Api) -> None:
     answer = await api.send("GET", "/voices", status=200)
-    assert list(answer) == ["data", "meta"]
+    assert list(answer)[:2] == ["data", "meta"]
     check_fields(answer["data"][0], VOICE)
     voice = answer["data"][0]
     assert await api.get(f"/voices/{voice['id']}") == voice

@@ -8,7 +8,7 @@ import urllib.parse
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import httpx2
@@ -33,7 +33,10 @@ def quote(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One request of the API. A mapping in `query` becomes `name.key=value`; a stream is of `media_types`."""
+    """One request of the API. A mapping in `query` becomes `name.key=value`; a stream is of `media_types`.
+
+    An answer without one of the `members` is not the API's.
+    """
 
     method: str
     path: str
@@ -43,6 +46,7 @@ class Operation:
     files: Mapping[str, File] | None = None
     idempotency_key: str | None = None
     media_types: Sequence[str] = ()
+    members: Sequence[str] = ()
 
 
 class _Requests:
@@ -127,13 +131,17 @@ class Transport(_Requests):
                 delay_s = attempts.break_off(broken)
             else:
                 if response.is_success:
-                    return _read_success(response)
+                    return _read_success(response, operation.members)
                 delay_s = attempts.refuse(response)
             time.sleep(delay_s)
 
+    def request_data(self, operation: Operation) -> Any:
+        """What stands in the envelope of the answer."""
+        return self.request(replace(operation, members=("data",)))["data"]
+
     def request_page(self, operation: Operation) -> Page[Any]:
         """A page of a list."""
-        answer = self.request(operation)
+        answer = self.request(replace(operation, members=("data", "pagination")))
         return Page(answer["data"], answer["pagination"])
 
     @contextmanager
@@ -183,13 +191,17 @@ class AsyncTransport(_Requests):
                 delay_s = attempts.break_off(broken)
             else:
                 if response.is_success:
-                    return _read_success(response)
+                    return _read_success(response, operation.members)
                 delay_s = attempts.refuse(response)
             await asyncio.sleep(delay_s)
 
+    async def request_data(self, operation: Operation) -> Any:
+        """What stands in the envelope of the answer."""
+        return (await self.request(replace(operation, members=("data",))))["data"]
+
     async def request_page(self, operation: Operation) -> Page[Any]:
         """A page of a list."""
-        answer = await self.request(operation)
+        answer = await self.request(replace(operation, members=("data", "pagination")))
         return Page(answer["data"], answer["pagination"])
 
     @asynccontextmanager
@@ -222,9 +234,9 @@ class AsyncTransport(_Requests):
         await self._http.aclose()
 
 
-def _read_success(response: httpx2.Response) -> dict[str, Any]:
+def _read_success(response: httpx2.Response, members: Sequence[str]) -> dict[str, Any]:
     document = _parse(response)
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or any(name not in document for name in members):
         raise read_error(response.status_code, None, response.headers)
     return document
 

@@ -41,8 +41,8 @@ _SYNONYMS = {
 }
 _FIELDS = {word: field for field, words in _SYNONYMS.items() for word in (field, *words.split())}
 _NOT_WORD = re.compile(r"[\s\-./]+")
-# A spreadsheet takes what begins with these for a formula (OWASP, "CSV Injection").
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+# A spreadsheet takes what begins with these for a formula (OWASP, "CSV Injection"), the wide ones included.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"\+[0-9]+")
 # With room for columns without a header, which are left out; more would take seconds.
 _MAX_COLUMNS = 1000

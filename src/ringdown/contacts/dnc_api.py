@@ -11,6 +11,8 @@ from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
 
 _ENTRY = {"$ref": "#/components/schemas/DncEntryObject"}
+_ONE = openapi.describe_one(_ENTRY, "The entry.")
+_UPDATE = "Update a do-not-call entry"
 _ADDED = openapi.describe_one({"$ref": "#/components/schemas/DncAddedObject"}, "What was added.", status=201)
 _CHECKED = openapi.describe_one({"$ref": "#/components/schemas/DncCheckObject"}, "Which are listed.", status=201)
 _IMPORT = openapi.describe_one({"$ref": "#/components/schemas/DncImportObject"}, "What was imported.", status=201)
@@ -98,11 +100,27 @@ router.add_api_route(
 )
 
 
-@router.get("/{phone_number}", summary="Look a number up", responses=openapi.describe_one(_ENTRY, "The entry."))
+@router.get("/{phone_number}", summary="Look a number up", responses=_ONE)
 async def get_dnc_entry(request: Request, caller: AuthenticatedCaller, phone_number: str) -> Response:
     """The entry of a number; 404 when it may be dialled."""
     number = await _read_number(request, caller, phone_number)
     async with context.get_database(request).read() as connection:
+        entry = await dnc_store.find_entry(connection, caller.organization_id, number)
+    if entry is None:
+        raise errors.NotFound("Do-not-call entry", phone_number)
+    return envelope.respond(request, rendering.render_entry(entry))
+
+
+@router.put("/{phone_number}", summary=_UPDATE, responses=_ONE, operation_id="replace_dnc_entry")
+@router.patch("/{phone_number}", summary=_UPDATE, responses=_ONE)
+async def update_dnc_entry(
+    request: Request, caller: AuthenticatedCaller, phone_number: str, body: schemas.UpdateDncEntry
+) -> Response:
+    """Change why a number is listed; PUT and PATCH do the same. 404 when it may be dialled."""
+    number = await _read_number(request, caller, phone_number)
+    async with context.get_database(request).write() as connection:
+        if "reason" in body.model_fields_set:
+            await dnc_store.update_reason(connection, caller.organization_id, number, body.reason)
         entry = await dnc_store.find_entry(connection, caller.organization_id, number)
     if entry is None:
         raise errors.NotFound("Do-not-call entry", phone_number)

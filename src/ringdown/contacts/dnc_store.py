@@ -75,6 +75,12 @@ async def list_entries(
     return [DncEntry(**row._mapping) for row in rows], total
 
 
+async def update_reason(connection: AsyncConnection, organization_id: str, number: str, reason: str | None) -> None:
+    """Change why a number is listed; nothing happens when it is not."""
+    is_entry = _is_ours(organization_id) & (dnc_entries.c.phone_number == number)
+    await connection.execute(dnc_entries.update().where(is_entry).values(reason=reason))
+
+
 async def delete_entry(connection: AsyncConnection, organization_id: str, number: str) -> bool:
     """Take a number off the list; False when it is not on it."""
     deleted = await connection.execute(

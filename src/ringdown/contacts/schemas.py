@@ -55,6 +55,12 @@ def _check_region(value: object) -> object:
     return region
 
 
+def _refuse_file_key(value: object) -> object:
+    if value is not None:
+        raise ValueError("must be null: no file was sent before; send it here, as base64_file or as a form")
+    return None
+
+
 def _join_keywords(value: object) -> object:
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return ", ".join(word.strip() for word in value if word.strip()) or None
@@ -94,6 +100,7 @@ _Keywords = Annotated[
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}),
 ]
 _Description = Annotated[str | None, Field(max_length=models.MAX_TEXT_LENGTH * 5), BeforeValidator(_strip)]
+_NoFileKey = Annotated[None, BeforeValidator(_refuse_file_key)]
 _Reason = Annotated[str | None, Field(max_length=models.MAX_REASON_LENGTH), BeforeValidator(_strip)]
 _FolderName = Annotated[str, Field(min_length=1, max_length=models.MAX_NAME_LENGTH), AfterValidator(_check_not_blank)]
 _CustomFields = Annotated[dict[str, Any] | None, AfterValidator(_check_custom_fields)]
@@ -202,6 +209,7 @@ class ImportJson(RequestBody):
     filename: str | None = Field(None, description="Its name; not used.")
     mapping_config: dict[str, str] | None = Field(None, description="Header of the file to field of a contact.")
     contacts: Annotated[list[dict[str, Any]], Field(max_length=models.MAX_INLINE_CONTACTS)] | None = None
+    file_key: _NoFileKey = Field(None, description="Only null: there is no store of files that were sent before.")
 
 
 class AddDncEntries(RequestBody):
@@ -215,6 +223,12 @@ class AddDncEntries(RequestBody):
     phone_numbers: Annotated[list[str], Field(min_length=1, max_length=models.MAX_BULK_IDS)] | None = None
     reason: _Reason = None
     country: Region = Field(None, description="How numbers without country code are read.")
+
+
+class UpdateDncEntry(RequestBody):
+    """What may be changed of a number that is listed."""
+
+    reason: _Reason = Field(None, description="Why it must not be dialled; null: nothing is said.")
 
 
 class CheckDncNumbers(RequestBody):

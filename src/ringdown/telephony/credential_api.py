@@ -12,6 +12,7 @@ from ringdown.telephony.carrier_schemas import CreateCredential, UpdateCredentia
 from ringdown.telephony.carrier_store import Credential
 from ringdown.web import context, envelope, idempotency, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
+from ringdown.web.pagination import ShortPageQuery
 
 _CREDENTIAL = {"$ref": "#/components/schemas/CredentialObject"}
 _ONE = openapi.describe_one(_CREDENTIAL, "The credential.")
@@ -20,7 +21,7 @@ _ONE = openapi.describe_one(_CREDENTIAL, "The credential.")
 def new_router(box: SecretBox) -> APIRouter:
     """The routes; `box` seals the secrets."""
     router = route.new_router(prefix="/telephony/credentials", tag="Telephony")
-    listed = openapi.describe_one({"type": "array", "items": _CREDENTIAL}, "All credentials.")
+    listed = openapi.describe_list(_CREDENTIAL, "Credentials, newest first.")
     router.get("", summary="List carrier credentials", responses=listed)(list_credentials)
     router.get("/{credential_id}", summary="Get a carrier credential", responses=_ONE)(get_credential)
     router.delete("/{credential_id}", summary="Delete a carrier credential", responses=openapi.describe_deleted())(
@@ -65,11 +66,12 @@ def new_router(box: SecretBox) -> APIRouter:
     return router
 
 
-async def list_credentials(request: Request, caller: AuthenticatedCaller) -> Response:
-    """Stored logins at carriers, newest first, without pages and without secrets."""
+async def list_credentials(request: Request, caller: AuthenticatedCaller, page: ShortPageQuery) -> Response:
+    """All stored logins at carriers, newest first, without secrets, in pages if `limit` says so."""
     async with context.get_database(request).read() as connection:
         stored = await carrier_store.list_credentials(connection, caller.organization_id)
-    return envelope.respond(request, [_render(each) for each in stored])
+    found, pagination = page.cut(stored)
+    return envelope.respond_page(request, [_render(each) for each in found], pagination)
 
 
 async def get_credential(request: Request, caller: AuthenticatedCaller, credential_id: str) -> Response:

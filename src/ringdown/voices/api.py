@@ -11,6 +11,7 @@ from ringdown.voices.preview import Previews
 from ringdown.voices.store import OwnVoice
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
+from ringdown.web.pagination import ShortPageQuery
 
 # The samples in base64 with line ends, and what stands around them.
 _MAX_BODY_BYTES = 36 * 1024 * 1024
@@ -33,7 +34,7 @@ class _SamplesRoute(route.ApiRoute):
 def new_router(previews: Previews) -> APIRouter:
     """The routes; `previews` speak."""
     router = route.new_router(prefix="/voices", tag="Voices")
-    listed = openapi.describe_one({"type": "array", "items": _VOICE}, "All voices.")
+    listed = openapi.describe_list(_VOICE, "Voices, the installation's first.")
     router.get("", summary="List voices", responses=listed)(list_voices)
     router.post("", summary="Import a voice", status_code=201, responses=_MADE)(import_voice)
     router.add_api_route(
@@ -67,19 +68,21 @@ def new_router(previews: Previews) -> APIRouter:
 async def list_voices(
     request: Request,
     caller: AuthenticatedCaller,
+    page: ShortPageQuery,
     source: Annotated[
         Literal["custom", "system", "ultravox"] | None,
         Query(description="`custom` keeps your own, `system` (or `ultravox`) those of the installation."),
     ] = None,
 ) -> Response:
-    """All voices an agent may speak with, the installation's first; the list has no pages."""
+    """All voices an agent may speak with, the installation's first, in pages if `limit` says so."""
     found: list[Voice | OwnVoice] = []
     if source != "custom":
         found.extend(catalog.list_voices(context.get_settings(request)))
     if source in (None, "custom"):
         async with context.get_database(request).read() as connection:
             found.extend(await store.list_voices(connection, caller.organization_id))
-    return envelope.respond(request, [_render(voice) for voice in found])
+    voices, pagination = page.cut(found)
+    return envelope.respond_page(request, [_render(voice) for voice in voices], pagination)
 
 
 async def get_voice(request: Request, caller: AuthenticatedCaller, voice_id: str) -> Response:

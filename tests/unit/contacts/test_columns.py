@@ -71,7 +71,9 @@ def test_blank_cells_say_nothing_and_cells_without_a_header_are_refused() -> Non
             columns.read_cells(header, cells)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\tx", "\rx", "'=x", "''@"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\tx", "\rx", "'=x", "''@", "＝1+1", "\n=1"]
+)
 def test_what_a_spreadsheet_takes_for_a_formula_is_guarded(text: str) -> None:
     assert columns.guard(text) == f"'{text}"
 
@@ -82,7 +84,7 @@ def test_a_number_stays_a_number_and_an_apostrophe_alone_stays_as_it_is() -> Non
         assert columns.unguard(text) == text
 
 
-@given(st.text(alphabet="'=+-@\t\rab1", max_size=8) | st.text(max_size=20))
+@given(st.text(alphabet="'=+-@\t\r＝ab1", max_size=8) | st.text(max_size=20))
 def test_a_guarded_text_is_read_back(text: str) -> None:
     assert columns.unguard(columns.guard(text)) == text
 

@@ -26,47 +26,47 @@ class Account(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateApiKey]
     ) -> s.NewApiKeyObject:
         """Create an API key."""
-        answer: s.NewApiKeyObject = self._transport.request(
+        answer: s.NewApiKeyObject = self._transport.request_data(
             Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get_api_key(self, key_id: str) -> s.ApiKeyObject:
         """Get an API key."""
-        answer: s.ApiKeyObject = self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}"))[
-            "data"
-        ]
+        answer: s.ApiKeyObject = self._transport.request_data(
+            Operation(method="GET", path=f"/api-keys/{quote(key_id)}")
+        )
         return answer
 
     def update_api_key(self, key_id: str, **body: Unpack[s.UpdateApiKey]) -> s.ApiKeyObject:
         """Update an API key."""
-        answer: s.ApiKeyObject = self._transport.request(
+        answer: s.ApiKeyObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete_api_key(self, key_id: str) -> dict[str, Any]:
         """Revoke an API key."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}"))[
-            "data"
-        ]
+        answer: dict[str, Any] = self._transport.request_data(
+            Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}")
+        )
         return answer
 
     def get_organization(self) -> s.OrganizationObject:
         """Get the organization."""
-        answer: s.OrganizationObject = self._transport.request(Operation(method="GET", path="/organization"))["data"]
+        answer: s.OrganizationObject = self._transport.request_data(Operation(method="GET", path="/organization"))
         return answer
 
     def update_organization(self, **body: Unpack[s.UpdateOrganization]) -> s.OrganizationObject:
         """Update the organization."""
-        answer: s.OrganizationObject = self._transport.request(
+        answer: s.OrganizationObject = self._transport.request_data(
             Operation(method="PATCH", path="/organization", body={**body})
-        )["data"]
+        )
         return answer
 
     def get_credits(self) -> s.CreditsObject:
         """Get the credits."""
-        answer: s.CreditsObject = self._transport.request(Operation(method="GET", path="/credits"))["data"]
+        answer: s.CreditsObject = self._transport.request_data(Operation(method="GET", path="/credits"))
         return answer
 
     def list_ledger(self, **query: Unpack[s.ListLedgerQuery]) -> Page[s.LedgerEntryObject]:
@@ -101,51 +101,47 @@ class AsyncAccount(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateApiKey]
     ) -> s.NewApiKeyObject:
         """Create an API key."""
-        answer: s.NewApiKeyObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.NewApiKeyObject = await self._transport.request_data(
+            Operation(method="POST", path="/api-keys", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get_api_key(self, key_id: str) -> s.ApiKeyObject:
         """Get an API key."""
-        answer: s.ApiKeyObject = (
-            await self._transport.request(Operation(method="GET", path=f"/api-keys/{quote(key_id)}"))
-        )["data"]
+        answer: s.ApiKeyObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/api-keys/{quote(key_id)}")
+        )
         return answer
 
     async def update_api_key(self, key_id: str, **body: Unpack[s.UpdateApiKey]) -> s.ApiKeyObject:
         """Update an API key."""
-        answer: s.ApiKeyObject = (
-            await self._transport.request(Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body}))
-        )["data"]
+        answer: s.ApiKeyObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/api-keys/{quote(key_id)}", body={**body})
+        )
         return answer
 
     async def delete_api_key(self, key_id: str) -> dict[str, Any]:
         """Revoke an API key."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/api-keys/{quote(key_id)}")
+        )
         return answer
 
     async def get_organization(self) -> s.OrganizationObject:
         """Get the organization."""
-        answer: s.OrganizationObject = (await self._transport.request(Operation(method="GET", path="/organization")))[
-            "data"
-        ]
+        answer: s.OrganizationObject = await self._transport.request_data(Operation(method="GET", path="/organization"))
         return answer
 
     async def update_organization(self, **body: Unpack[s.UpdateOrganization]) -> s.OrganizationObject:
         """Update the organization."""
-        answer: s.OrganizationObject = (
-            await self._transport.request(Operation(method="PATCH", path="/organization", body={**body}))
-        )["data"]
+        answer: s.OrganizationObject = await self._transport.request_data(
+            Operation(method="PATCH", path="/organization", body={**body})
+        )
         return answer
 
     async def get_credits(self) -> s.CreditsObject:
         """Get the credits."""
-        answer: s.CreditsObject = (await self._transport.request(Operation(method="GET", path="/credits")))["data"]
+        answer: s.CreditsObject = await self._transport.request_data(Operation(method="GET", path="/credits"))
         return answer
 
     async def list_ledger(self, **query: Unpack[s.ListLedgerQuery]) -> Page[s.LedgerEntryObject]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Unpack
 
 from ringdown.client.generated import schemas as s
@@ -24,45 +24,44 @@ class Agents(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
         """Create an agent."""
-        answer: s.AgentObject = self._transport.request(
+        answer: s.AgentObject = self._transport.request_data(
             Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get(self, agent_id: str) -> s.AgentObject:
         """Get an agent."""
-        answer: s.AgentObject = self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))[
-            "data"
-        ]
+        answer: s.AgentObject = self._transport.request_data(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))
         return answer
 
     def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
         """Update an agent."""
-        answer: s.AgentObject = self._transport.request(
+        answer: s.AgentObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete(self, agent_id: str) -> dict[str, Any]:
         """Delete an agent."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))[
-            "data"
-        ]
+        answer: dict[str, Any] = self._transport.request_data(
+            Operation(method="DELETE", path=f"/agents/{quote(agent_id)}")
+        )
         return answer
 
     def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Publish an agent."""
-        answer: s.AgentObject = self._transport.request(
+        answer: s.AgentObject = self._transport.request_data(
             Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
-        )["data"]
+        )
         return answer
 
-    def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
+    def list_agent_templates(self, **query: Unpack[s.ListAgentTemplatesQuery]) -> Page[s.AgentTemplateObject]:
         """List agent templates."""
-        answer: Sequence[s.AgentTemplateObject] = self._transport.request(
-            Operation(method="GET", path="/agent-templates")
-        )["data"]
-        return answer
+        return self._transport.request_page(Operation(method="GET", path="/agent-templates", query={**query}))
+
+    def iterate_agent_templates(self, **query: Unpack[s.ListAgentTemplatesQuery]) -> Iterator[s.AgentTemplateObject]:
+        """List agent templates: all pages."""
+        return self._iterate(Operation(method="GET", path="/agent-templates", query={**query}))
 
     def list_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
@@ -80,34 +79,34 @@ class Agents(Resource):
 
     def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
         """Get an agent version."""
-        answer: s.AgentVersionDetailObject = self._transport.request(
+        answer: s.AgentVersionDetailObject = self._transport.request_data(
             Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
-        )["data"]
+        )
         return answer
 
     def restore_agent_version(self, agent_id: str, number: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Restore an agent version."""
-        answer: s.AgentObject = self._transport.request(
+        answer: s.AgentObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
                 idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     def create_test_call(
         self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
     ) -> s.TestCallObject:
         """Try an agent."""
-        answer: s.TestCallObject = self._transport.request(
+        answer: s.TestCallObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/agents/{quote(agent_id)}/test-call",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
 
@@ -124,49 +123,48 @@ class AsyncAgents(AsyncResource):
 
     async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateAgent]) -> s.AgentObject:
         """Create an agent."""
-        answer: s.AgentObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.AgentObject = await self._transport.request_data(
+            Operation(method="POST", path="/agents", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get(self, agent_id: str) -> s.AgentObject:
         """Get an agent."""
-        answer: s.AgentObject = (
-            await self._transport.request(Operation(method="GET", path=f"/agents/{quote(agent_id)}"))
-        )["data"]
+        answer: s.AgentObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}")
+        )
         return answer
 
     async def update(self, agent_id: str, **body: Unpack[s.UpdateAgent]) -> s.AgentObject:
         """Update an agent."""
-        answer: s.AgentObject = (
-            await self._transport.request(Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body}))
-        )["data"]
+        answer: s.AgentObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/agents/{quote(agent_id)}", body={**body})
+        )
         return answer
 
     async def delete(self, agent_id: str) -> dict[str, Any]:
         """Delete an agent."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/agents/{quote(agent_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/agents/{quote(agent_id)}")
+        )
         return answer
 
     async def publish(self, agent_id: str, *, idempotency_key: str | None = None) -> s.AgentObject:
         """Publish an agent."""
-        answer: s.AgentObject = (
-            await self._transport.request(
-                Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
-            )
-        )["data"]
+        answer: s.AgentObject = await self._transport.request_data(
+            Operation(method="POST", path=f"/agents/{quote(agent_id)}/publish", idempotency_key=idempotency_key)
+        )
         return answer
 
-    async def list_agent_templates(self) -> Sequence[s.AgentTemplateObject]:
+    async def list_agent_templates(self, **query: Unpack[s.ListAgentTemplatesQuery]) -> Page[s.AgentTemplateObject]:
         """List agent templates."""
-        answer: Sequence[s.AgentTemplateObject] = (
-            await self._transport.request(Operation(method="GET", path="/agent-templates"))
-        )["data"]
-        return answer
+        return await self._transport.request_page(Operation(method="GET", path="/agent-templates", query={**query}))
+
+    def iterate_agent_templates(
+        self, **query: Unpack[s.ListAgentTemplatesQuery]
+    ) -> AsyncIterator[s.AgentTemplateObject]:
+        """List agent templates: all pages."""
+        return self._iterate(Operation(method="GET", path="/agent-templates", query={**query}))
 
     async def list_agent_versions(
         self, agent_id: str, **query: Unpack[s.ListAgentVersionsQuery]
@@ -184,40 +182,34 @@ class AsyncAgents(AsyncResource):
 
     async def get_agent_version(self, agent_id: str, number: str) -> s.AgentVersionDetailObject:
         """Get an agent version."""
-        answer: s.AgentVersionDetailObject = (
-            await self._transport.request(
-                Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
-            )
-        )["data"]
+        answer: s.AgentVersionDetailObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/agents/{quote(agent_id)}/versions/{quote(number)}")
+        )
         return answer
 
     async def restore_agent_version(
         self, agent_id: str, number: str, *, idempotency_key: str | None = None
     ) -> s.AgentObject:
         """Restore an agent version."""
-        answer: s.AgentObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
-                    idempotency_key=idempotency_key,
-                )
+        answer: s.AgentObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/versions/{quote(number)}/restore",
+                idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     async def create_test_call(
         self, agent_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestCall]
     ) -> s.TestCallObject:
         """Try an agent."""
-        answer: s.TestCallObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/agents/{quote(agent_id)}/test-call",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.TestCallObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/agents/{quote(agent_id)}/test-call",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer

@@ -35,85 +35,85 @@ class Calls(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateCall]) -> s.CallObject:
         """Place a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(method="POST", path="/calls", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def bulk_delete(self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDelete]) -> s.BulkDeleteObject:
         """Delete calls."""
-        answer: s.BulkDeleteObject = self._transport.request(
+        answer: s.BulkDeleteObject = self._transport.request_data(
             Operation(method="POST", path="/calls/bulk-delete", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get(self, call_id: str) -> s.CallObject:
         """Get a call."""
-        answer: s.CallObject = self._transport.request(Operation(method="GET", path=f"/calls/{quote(call_id)}"))["data"]
+        answer: s.CallObject = self._transport.request_data(Operation(method="GET", path=f"/calls/{quote(call_id)}"))
         return answer
 
     def update(self, call_id: str, **body: Unpack[s.UpdateCall]) -> s.CallObject:
         """Update a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/calls/{quote(call_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete(self, call_id: str) -> dict[str, Any]:
         """Delete a call."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/calls/{quote(call_id)}"))[
-            "data"
-        ]
+        answer: dict[str, Any] = self._transport.request_data(
+            Operation(method="DELETE", path=f"/calls/{quote(call_id)}")
+        )
         return answer
 
     def hang_up(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Hang up a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(method="POST", path=f"/calls/{quote(call_id)}/hangup", idempotency_key=idempotency_key)
-        )["data"]
+        )
         return answer
 
     def hold(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Hold a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(method="POST", path=f"/calls/{quote(call_id)}/hold", idempotency_key=idempotency_key)
-        )["data"]
+        )
         return answer
 
     def resume(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Resume a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(method="POST", path=f"/calls/{quote(call_id)}/resume", idempotency_key=idempotency_key)
-        )["data"]
+        )
         return answer
 
     def send_digits(
         self, call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.SendDigits]
     ) -> s.CallObject:
         """Send digits."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(
                 method="POST", path=f"/calls/{quote(call_id)}/digits", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer
 
     def transfer(
         self, call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TransferCall]
     ) -> s.CallObject:
         """Transfer a call."""
-        answer: s.CallObject = self._transport.request(
+        answer: s.CallObject = self._transport.request_data(
             Operation(
                 method="POST", path=f"/calls/{quote(call_id)}/transfer", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer
 
     def get_transcript(self, call_id: str) -> s.TranscriptObject:
         """Get a transcript."""
-        answer: s.TranscriptObject = self._transport.request(
+        answer: s.TranscriptObject = self._transport.request_data(
             Operation(method="GET", path=f"/calls/{quote(call_id)}/transcript")
-        )["data"]
+        )
         return answer
 
     def list_events(self, call_id: str, **query: Unpack[s.ListEventsQuery]) -> Page[s.CallEventObject]:
@@ -128,9 +128,9 @@ class Calls(Resource):
 
     def get_recording(self, call_id: str) -> s.RecordingObject:
         """Get a recording."""
-        answer: s.RecordingObject = self._transport.request(
+        answer: s.RecordingObject = self._transport.request_data(
             Operation(method="GET", path=f"/calls/{quote(call_id)}/recording")
-        )["data"]
+        )
         return answer
 
 
@@ -155,109 +155,89 @@ class AsyncCalls(AsyncResource):
 
     async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateCall]) -> s.CallObject:
         """Place a call."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/calls", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="POST", path="/calls", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def bulk_delete(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDelete]
     ) -> s.BulkDeleteObject:
         """Delete calls."""
-        answer: s.BulkDeleteObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/calls/bulk-delete", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.BulkDeleteObject = await self._transport.request_data(
+            Operation(method="POST", path="/calls/bulk-delete", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get(self, call_id: str) -> s.CallObject:
         """Get a call."""
-        answer: s.CallObject = (
-            await self._transport.request(Operation(method="GET", path=f"/calls/{quote(call_id)}"))
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/calls/{quote(call_id)}")
+        )
         return answer
 
     async def update(self, call_id: str, **body: Unpack[s.UpdateCall]) -> s.CallObject:
         """Update a call."""
-        answer: s.CallObject = (
-            await self._transport.request(Operation(method="PATCH", path=f"/calls/{quote(call_id)}", body={**body}))
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/calls/{quote(call_id)}", body={**body})
+        )
         return answer
 
     async def delete(self, call_id: str) -> dict[str, Any]:
         """Delete a call."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/calls/{quote(call_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/calls/{quote(call_id)}")
+        )
         return answer
 
     async def hang_up(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Hang up a call."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(method="POST", path=f"/calls/{quote(call_id)}/hangup", idempotency_key=idempotency_key)
-            )
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="POST", path=f"/calls/{quote(call_id)}/hangup", idempotency_key=idempotency_key)
+        )
         return answer
 
     async def hold(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Hold a call."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(method="POST", path=f"/calls/{quote(call_id)}/hold", idempotency_key=idempotency_key)
-            )
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="POST", path=f"/calls/{quote(call_id)}/hold", idempotency_key=idempotency_key)
+        )
         return answer
 
     async def resume(self, call_id: str, *, idempotency_key: str | None = None) -> s.CallObject:
         """Resume a call."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(method="POST", path=f"/calls/{quote(call_id)}/resume", idempotency_key=idempotency_key)
-            )
-        )["data"]
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(method="POST", path=f"/calls/{quote(call_id)}/resume", idempotency_key=idempotency_key)
+        )
         return answer
 
     async def send_digits(
         self, call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.SendDigits]
     ) -> s.CallObject:
         """Send digits."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/calls/{quote(call_id)}/digits",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(
+                method="POST", path=f"/calls/{quote(call_id)}/digits", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer
 
     async def transfer(
         self, call_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TransferCall]
     ) -> s.CallObject:
         """Transfer a call."""
-        answer: s.CallObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/calls/{quote(call_id)}/transfer",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.CallObject = await self._transport.request_data(
+            Operation(
+                method="POST", path=f"/calls/{quote(call_id)}/transfer", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer
 
     async def get_transcript(self, call_id: str) -> s.TranscriptObject:
         """Get a transcript."""
-        answer: s.TranscriptObject = (
-            await self._transport.request(Operation(method="GET", path=f"/calls/{quote(call_id)}/transcript"))
-        )["data"]
+        answer: s.TranscriptObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/calls/{quote(call_id)}/transcript")
+        )
         return answer
 
     async def list_events(self, call_id: str, **query: Unpack[s.ListEventsQuery]) -> Page[s.CallEventObject]:
@@ -272,7 +252,7 @@ class AsyncCalls(AsyncResource):
 
     async def get_recording(self, call_id: str) -> s.RecordingObject:
         """Get a recording."""
-        answer: s.RecordingObject = (
-            await self._transport.request(Operation(method="GET", path=f"/calls/{quote(call_id)}/recording"))
-        )["data"]
+        answer: s.RecordingObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/calls/{quote(call_id)}/recording")
+        )
         return answer

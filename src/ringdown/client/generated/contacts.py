@@ -27,30 +27,30 @@ class Contacts(Resource):
 
     def create_folder(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateFolder]) -> s.FolderObject:
         """Create a folder."""
-        answer: s.FolderObject = self._transport.request(
+        answer: s.FolderObject = self._transport.request_data(
             Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get_folder(self, folder_id: str) -> s.FolderObject:
         """Get a folder."""
-        answer: s.FolderObject = self._transport.request(
+        answer: s.FolderObject = self._transport.request_data(
             Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}")
-        )["data"]
+        )
         return answer
 
     def update_folder(self, folder_id: str, **body: Unpack[s.UpdateFolder]) -> s.FolderObject:
         """Update a folder."""
-        answer: s.FolderObject = self._transport.request(
+        answer: s.FolderObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete_folder(self, folder_id: str) -> dict[str, Any]:
         """Delete a folder."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}")
-        )["data"]
+        )
         return answer
 
     def list_dnc_entries(self, **query: Unpack[s.ListDncEntriesQuery]) -> Page[s.DncEntryObject]:
@@ -65,25 +65,25 @@ class Contacts(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.AddDncEntries]
     ) -> s.DncAddedObject:
         """Add to the do-not-call list."""
-        answer: s.DncAddedObject = self._transport.request(
+        answer: s.DncAddedObject = self._transport.request_data(
             Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def check_dnc_numbers(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CheckDncNumbers]
     ) -> s.DncCheckObject:
         """Check numbers."""
-        answer: s.DncCheckObject = self._transport.request(
+        answer: s.DncCheckObject = self._transport.request_data(
             Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def import_dnc_entries(
         self, *, file: File, country: str | None = None, idempotency_key: str | None = None
     ) -> s.DncImportObject:
         """Import into the do-not-call list."""
-        answer: s.DncImportObject = self._transport.request(
+        answer: s.DncImportObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path="/contacts/dnc/import",
@@ -91,21 +91,28 @@ class Contacts(Resource):
                 form={name: value for name, value in {"country": country}.items() if value is not None},
                 idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     def get_dnc_entry(self, phone_number: str) -> s.DncEntryObject:
         """Look a number up."""
-        answer: s.DncEntryObject = self._transport.request(
+        answer: s.DncEntryObject = self._transport.request_data(
             Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}")
-        )["data"]
+        )
+        return answer
+
+    def update_dnc_entry(self, phone_number: str, **body: Unpack[s.UpdateDncEntry]) -> s.DncEntryObject:
+        """Update a do-not-call entry."""
+        answer: s.DncEntryObject = self._transport.request_data(
+            Operation(method="PATCH", path=f"/contacts/dnc/{quote(phone_number)}", body={**body})
+        )
         return answer
 
     def delete_dnc_entry(self, phone_number: str) -> dict[str, Any]:
         """Remove from the do-not-call list."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}")
-        )["data"]
+        )
         return answer
 
     def import_contacts(
@@ -118,7 +125,7 @@ class Contacts(Resource):
         idempotency_key: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
-        answer: s.ImportObject = self._transport.request(
+        answer: s.ImportObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path="/contacts/import",
@@ -134,7 +141,7 @@ class Contacts(Resource):
                 },
                 idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractContextManager[httpx2.Response]:
@@ -153,39 +160,39 @@ class Contacts(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateContact]) -> s.ContactObject:
         """Create a contact."""
-        answer: s.ContactObject = self._transport.request(
+        answer: s.ContactObject = self._transport.request_data(
             Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def bulk_delete(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDeleteContacts]
     ) -> s.DeletedContactsObject:
         """Delete contacts."""
-        answer: s.DeletedContactsObject = self._transport.request(
+        answer: s.DeletedContactsObject = self._transport.request_data(
             Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get(self, contact_id: str) -> s.ContactObject:
         """Get a contact."""
-        answer: s.ContactObject = self._transport.request(
+        answer: s.ContactObject = self._transport.request_data(
             Operation(method="GET", path=f"/contacts/{quote(contact_id)}")
-        )["data"]
+        )
         return answer
 
     def update(self, contact_id: str, **body: Unpack[s.UpdateContact]) -> s.ContactObject:
         """Update a contact."""
-        answer: s.ContactObject = self._transport.request(
+        answer: s.ContactObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete(self, contact_id: str) -> dict[str, Any]:
         """Delete a contact."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}")
-        )["data"]
+        )
         return answer
 
 
@@ -204,34 +211,30 @@ class AsyncContacts(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateFolder]
     ) -> s.FolderObject:
         """Create a folder."""
-        answer: s.FolderObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.FolderObject = await self._transport.request_data(
+            Operation(method="POST", path="/contacts/folders", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get_folder(self, folder_id: str) -> s.FolderObject:
         """Get a folder."""
-        answer: s.FolderObject = (
-            await self._transport.request(Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}"))
-        )["data"]
+        answer: s.FolderObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/contacts/folders/{quote(folder_id)}")
+        )
         return answer
 
     async def update_folder(self, folder_id: str, **body: Unpack[s.UpdateFolder]) -> s.FolderObject:
         """Update a folder."""
-        answer: s.FolderObject = (
-            await self._transport.request(
-                Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})
-            )
-        )["data"]
+        answer: s.FolderObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/contacts/folders/{quote(folder_id)}", body={**body})
+        )
         return answer
 
     async def delete_folder(self, folder_id: str) -> dict[str, Any]:
         """Delete a folder."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/contacts/folders/{quote(folder_id)}")
+        )
         return answer
 
     async def list_dnc_entries(self, **query: Unpack[s.ListDncEntriesQuery]) -> Page[s.DncEntryObject]:
@@ -246,53 +249,54 @@ class AsyncContacts(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.AddDncEntries]
     ) -> s.DncAddedObject:
         """Add to the do-not-call list."""
-        answer: s.DncAddedObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.DncAddedObject = await self._transport.request_data(
+            Operation(method="POST", path="/contacts/dnc", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def check_dnc_numbers(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CheckDncNumbers]
     ) -> s.DncCheckObject:
         """Check numbers."""
-        answer: s.DncCheckObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.DncCheckObject = await self._transport.request_data(
+            Operation(method="POST", path="/contacts/dnc/check", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def import_dnc_entries(
         self, *, file: File, country: str | None = None, idempotency_key: str | None = None
     ) -> s.DncImportObject:
         """Import into the do-not-call list."""
-        answer: s.DncImportObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path="/contacts/dnc/import",
-                    files={"file": file},
-                    form={name: value for name, value in {"country": country}.items() if value is not None},
-                    idempotency_key=idempotency_key,
-                )
+        answer: s.DncImportObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path="/contacts/dnc/import",
+                files={"file": file},
+                form={name: value for name, value in {"country": country}.items() if value is not None},
+                idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     async def get_dnc_entry(self, phone_number: str) -> s.DncEntryObject:
         """Look a number up."""
-        answer: s.DncEntryObject = (
-            await self._transport.request(Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}"))
-        )["data"]
+        answer: s.DncEntryObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/contacts/dnc/{quote(phone_number)}")
+        )
+        return answer
+
+    async def update_dnc_entry(self, phone_number: str, **body: Unpack[s.UpdateDncEntry]) -> s.DncEntryObject:
+        """Update a do-not-call entry."""
+        answer: s.DncEntryObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/contacts/dnc/{quote(phone_number)}", body={**body})
+        )
         return answer
 
     async def delete_dnc_entry(self, phone_number: str) -> dict[str, Any]:
         """Remove from the do-not-call list."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/contacts/dnc/{quote(phone_number)}")
+        )
         return answer
 
     async def import_contacts(
@@ -305,25 +309,23 @@ class AsyncContacts(AsyncResource):
         idempotency_key: str | None = None,
     ) -> s.ImportObject:
         """Import contacts."""
-        answer: s.ImportObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path="/contacts/import",
-                    files={"file": file},
-                    form={
-                        name: value
-                        for name, value in {
-                            "folder_id": folder_id,
-                            "overwrite_existing": overwrite_existing,
-                            "country": country,
-                        }.items()
-                        if value is not None
-                    },
-                    idempotency_key=idempotency_key,
-                )
+        answer: s.ImportObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path="/contacts/import",
+                files={"file": file},
+                form={
+                    name: value
+                    for name, value in {
+                        "folder_id": folder_id,
+                        "overwrite_existing": overwrite_existing,
+                        "country": country,
+                    }.items()
+                    if value is not None
+                },
+                idempotency_key=idempotency_key,
             )
-        )["data"]
+        )
         return answer
 
     def export(self, **query: Unpack[s.ExportContactsQuery]) -> AbstractAsyncContextManager[httpx2.Response]:
@@ -342,43 +344,37 @@ class AsyncContacts(AsyncResource):
 
     async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateContact]) -> s.ContactObject:
         """Create a contact."""
-        answer: s.ContactObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.ContactObject = await self._transport.request_data(
+            Operation(method="POST", path="/contacts", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def bulk_delete(
         self, *, idempotency_key: str | None = None, **body: Unpack[s.BulkDeleteContacts]
     ) -> s.DeletedContactsObject:
         """Delete contacts."""
-        answer: s.DeletedContactsObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.DeletedContactsObject = await self._transport.request_data(
+            Operation(method="POST", path="/contacts/bulk-delete", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get(self, contact_id: str) -> s.ContactObject:
         """Get a contact."""
-        answer: s.ContactObject = (
-            await self._transport.request(Operation(method="GET", path=f"/contacts/{quote(contact_id)}"))
-        )["data"]
+        answer: s.ContactObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/contacts/{quote(contact_id)}")
+        )
         return answer
 
     async def update(self, contact_id: str, **body: Unpack[s.UpdateContact]) -> s.ContactObject:
         """Update a contact."""
-        answer: s.ContactObject = (
-            await self._transport.request(
-                Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})
-            )
-        )["data"]
+        answer: s.ContactObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/contacts/{quote(contact_id)}", body={**body})
+        )
         return answer
 
     async def delete(self, contact_id: str) -> dict[str, Any]:
         """Delete a contact."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/contacts/{quote(contact_id)}")
+        )
         return answer

@@ -26,44 +26,44 @@ class KnowledgeBases(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateKnowledgeBase]
     ) -> s.KnowledgeBaseObject:
         """Create a knowledge base."""
-        answer: s.KnowledgeBaseObject = self._transport.request(
+        answer: s.KnowledgeBaseObject = self._transport.request_data(
             Operation(method="POST", path="/knowledge-bases", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get(self, knowledge_base_id: str) -> s.KnowledgeBaseObject:
         """Get a knowledge base."""
-        answer: s.KnowledgeBaseObject = self._transport.request(
+        answer: s.KnowledgeBaseObject = self._transport.request_data(
             Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}")
-        )["data"]
+        )
         return answer
 
     def update(self, knowledge_base_id: str, **body: Unpack[s.UpdateKnowledgeBase]) -> s.KnowledgeBaseObject:
         """Update a knowledge base."""
-        answer: s.KnowledgeBaseObject = self._transport.request(
+        answer: s.KnowledgeBaseObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/knowledge-bases/{quote(knowledge_base_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete(self, knowledge_base_id: str) -> dict[str, Any]:
         """Delete a knowledge base."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}")
-        )["data"]
+        )
         return answer
 
     def query(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.QueryKnowledge]
     ) -> s.PassagesObject:
         """Search a knowledge base."""
-        answer: s.PassagesObject = self._transport.request(
+        answer: s.PassagesObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/knowledge-bases/{quote(knowledge_base_id)}/query",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def list_sources(self, knowledge_base_id: str, **query: Unpack[s.ListSourcesQuery]) -> Page[s.SourceObject]:
@@ -82,56 +82,56 @@ class KnowledgeBases(Resource):
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddDocument]
     ) -> s.SourceObject:
         """Add a document."""
-        answer: s.SourceObject = self._transport.request(
+        answer: s.SourceObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/document",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def add_text(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddText]
     ) -> s.SourceObject:
         """Add a text."""
-        answer: s.SourceObject = self._transport.request(
+        answer: s.SourceObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/text",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def add_web_pages(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddWebPages]
     ) -> s.SourceObject:
         """Add web pages."""
-        answer: s.SourceObject = self._transport.request(
+        answer: s.SourceObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/web",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def get_source(self, knowledge_base_id: str, source_id: str) -> s.SourceObject:
         """Get a source."""
-        answer: s.SourceObject = self._transport.request(
+        answer: s.SourceObject = self._transport.request_data(
             Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}")
-        )["data"]
+        )
         return answer
 
     def delete_source(self, knowledge_base_id: str, source_id: str) -> dict[str, Any]:
         """Delete a source."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}")
-        )["data"]
+        )
         return answer
 
 
@@ -150,52 +150,44 @@ class AsyncKnowledgeBases(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateKnowledgeBase]
     ) -> s.KnowledgeBaseObject:
         """Create a knowledge base."""
-        answer: s.KnowledgeBaseObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/knowledge-bases", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.KnowledgeBaseObject = await self._transport.request_data(
+            Operation(method="POST", path="/knowledge-bases", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get(self, knowledge_base_id: str) -> s.KnowledgeBaseObject:
         """Get a knowledge base."""
-        answer: s.KnowledgeBaseObject = (
-            await self._transport.request(Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}"))
-        )["data"]
+        answer: s.KnowledgeBaseObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}")
+        )
         return answer
 
     async def update(self, knowledge_base_id: str, **body: Unpack[s.UpdateKnowledgeBase]) -> s.KnowledgeBaseObject:
         """Update a knowledge base."""
-        answer: s.KnowledgeBaseObject = (
-            await self._transport.request(
-                Operation(method="PATCH", path=f"/knowledge-bases/{quote(knowledge_base_id)}", body={**body})
-            )
-        )["data"]
+        answer: s.KnowledgeBaseObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/knowledge-bases/{quote(knowledge_base_id)}", body={**body})
+        )
         return answer
 
     async def delete(self, knowledge_base_id: str) -> dict[str, Any]:
         """Delete a knowledge base."""
-        answer: dict[str, Any] = (
-            await self._transport.request(
-                Operation(method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}")
-            )
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}")
+        )
         return answer
 
     async def query(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.QueryKnowledge]
     ) -> s.PassagesObject:
         """Search a knowledge base."""
-        answer: s.PassagesObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/knowledge-bases/{quote(knowledge_base_id)}/query",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.PassagesObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/knowledge-bases/{quote(knowledge_base_id)}/query",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def list_sources(self, knowledge_base_id: str, **query: Unpack[s.ListSourcesQuery]) -> Page[s.SourceObject]:
@@ -216,66 +208,54 @@ class AsyncKnowledgeBases(AsyncResource):
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddDocument]
     ) -> s.SourceObject:
         """Add a document."""
-        answer: s.SourceObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/document",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.SourceObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/document",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def add_text(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddText]
     ) -> s.SourceObject:
         """Add a text."""
-        answer: s.SourceObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/text",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.SourceObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/text",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def add_web_pages(
         self, knowledge_base_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.AddWebPages]
     ) -> s.SourceObject:
         """Add web pages."""
-        answer: s.SourceObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/web",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.SourceObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/web",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def get_source(self, knowledge_base_id: str, source_id: str) -> s.SourceObject:
         """Get a source."""
-        answer: s.SourceObject = (
-            await self._transport.request(
-                Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}")
-            )
-        )["data"]
+        answer: s.SourceObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}")
+        )
         return answer
 
     async def delete_source(self, knowledge_base_id: str, source_id: str) -> dict[str, Any]:
         """Delete a source."""
-        answer: dict[str, Any] = (
-            await self._transport.request(
-                Operation(
-                    method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}"
-                )
-            )
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/knowledge-bases/{quote(knowledge_base_id)}/sources/{quote(source_id)}")
+        )
         return answer

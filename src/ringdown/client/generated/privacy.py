@@ -25,9 +25,9 @@ class Privacy(Resource):
 
     def erase_person(self, *, idempotency_key: str | None = None, **body: Unpack[s.ErasePerson]) -> s.ErasureObject:
         """Erase a person's data."""
-        answer: s.ErasureObject = self._transport.request(
+        answer: s.ErasureObject = self._transport.request_data(
             Operation(method="POST", path="/privacy/erasures", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def list_erasures(self, **query: Unpack[s.ListErasuresQuery]) -> Page[s.ErasureObject]:
@@ -40,9 +40,9 @@ class Privacy(Resource):
 
     def get_erasure(self, erasure_id: str) -> s.ErasureObject:
         """Get an erasure."""
-        answer: s.ErasureObject = self._transport.request(
+        answer: s.ErasureObject = self._transport.request_data(
             Operation(method="GET", path=f"/privacy/erasures/{quote(erasure_id)}")
-        )["data"]
+        )
         return answer
 
 
@@ -59,11 +59,9 @@ class AsyncPrivacy(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.ErasePerson]
     ) -> s.ErasureObject:
         """Erase a person's data."""
-        answer: s.ErasureObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/privacy/erasures", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.ErasureObject = await self._transport.request_data(
+            Operation(method="POST", path="/privacy/erasures", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def list_erasures(self, **query: Unpack[s.ListErasuresQuery]) -> Page[s.ErasureObject]:
@@ -76,7 +74,7 @@ class AsyncPrivacy(AsyncResource):
 
     async def get_erasure(self, erasure_id: str) -> s.ErasureObject:
         """Get an erasure."""
-        answer: s.ErasureObject = (
-            await self._transport.request(Operation(method="GET", path=f"/privacy/erasures/{quote(erasure_id)}"))
-        )["data"]
+        answer: s.ErasureObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/privacy/erasures/{quote(erasure_id)}")
+        )
         return answer

@@ -1703,6 +1703,10 @@ class UpdateCredential(TypedDict, total=False):
     auth_token: str | None
 
 
+class UpdateDncEntry(TypedDict, total=False):
+    reason: str | None
+
+
 class UpdateFolder(TypedDict, total=False):
     name: str
     description: str | None
@@ -2112,6 +2116,11 @@ class ListAgentsQuery(TypedDict, total=False):
     offset: int
 
 
+class ListAgentTemplatesQuery(TypedDict, total=False):
+    limit: int
+    offset: int
+
+
 class ListAgentVersionsQuery(TypedDict, total=False):
     limit: int
     offset: int
@@ -2171,6 +2180,13 @@ class ListContactsQuery(TypedDict, total=False):
 
 class ListVoicesQuery(TypedDict, total=False):
     source: Literal["custom", "system", "ultravox"]
+    limit: int
+    offset: int
+
+
+class ListCredentialsQuery(TypedDict, total=False):
+    limit: int
+    offset: int
 
 
 class ListNumbersQuery(TypedDict, total=False):

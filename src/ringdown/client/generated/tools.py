@@ -24,39 +24,39 @@ class Tools(Resource):
 
     def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateTool]) -> s.ToolObject:
         """Create a tool."""
-        answer: s.ToolObject = self._transport.request(
+        answer: s.ToolObject = self._transport.request_data(
             Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get(self, tool_id: str) -> s.ToolObject:
         """Get a tool."""
-        answer: s.ToolObject = self._transport.request(Operation(method="GET", path=f"/tools/{quote(tool_id)}"))["data"]
+        answer: s.ToolObject = self._transport.request_data(Operation(method="GET", path=f"/tools/{quote(tool_id)}"))
         return answer
 
     def delete(self, tool_id: str) -> dict[str, Any]:
         """Delete a tool."""
-        answer: dict[str, Any] = self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}"))[
-            "data"
-        ]
+        answer: dict[str, Any] = self._transport.request_data(
+            Operation(method="DELETE", path=f"/tools/{quote(tool_id)}")
+        )
         return answer
 
     def update(self, tool_id: str, **body: Unpack[s.UpdateTool]) -> s.ToolObject:
         """Update a tool."""
-        answer: s.ToolObject = self._transport.request(
+        answer: s.ToolObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def test(
         self, tool_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ToolTrial]
     ) -> s.ToolTestObject:
         """Try a tool."""
-        answer: s.ToolTestObject = self._transport.request(
+        answer: s.ToolTestObject = self._transport.request_data(
             Operation(
                 method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer
 
 
@@ -73,43 +73,39 @@ class AsyncTools(AsyncResource):
 
     async def create(self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateTool]) -> s.ToolObject:
         """Create a tool."""
-        answer: s.ToolObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.ToolObject = await self._transport.request_data(
+            Operation(method="POST", path="/tools", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get(self, tool_id: str) -> s.ToolObject:
         """Get a tool."""
-        answer: s.ToolObject = (
-            await self._transport.request(Operation(method="GET", path=f"/tools/{quote(tool_id)}"))
-        )["data"]
+        answer: s.ToolObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/tools/{quote(tool_id)}")
+        )
         return answer
 
     async def delete(self, tool_id: str) -> dict[str, Any]:
         """Delete a tool."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/tools/{quote(tool_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/tools/{quote(tool_id)}")
+        )
         return answer
 
     async def update(self, tool_id: str, **body: Unpack[s.UpdateTool]) -> s.ToolObject:
         """Update a tool."""
-        answer: s.ToolObject = (
-            await self._transport.request(Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body}))
-        )["data"]
+        answer: s.ToolObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/tools/{quote(tool_id)}", body={**body})
+        )
         return answer
 
     async def test(
         self, tool_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ToolTrial]
     ) -> s.ToolTestObject:
         """Try a tool."""
-        answer: s.ToolTestObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}
-                )
+        answer: s.ToolTestObject = await self._transport.request_data(
+            Operation(
+                method="POST", path=f"/tools/{quote(tool_id)}/test", idempotency_key=idempotency_key, body={**body}
             )
-        )["data"]
+        )
         return answer

@@ -28,74 +28,74 @@ class Webhooks(Resource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateWebhookEndpoint]
     ) -> s.WebhookEndpointSecretObject:
         """Create a webhook endpoint."""
-        answer: s.WebhookEndpointSecretObject = self._transport.request(
+        answer: s.WebhookEndpointSecretObject = self._transport.request_data(
             Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})
-        )["data"]
+        )
         return answer
 
     def get_webhook_endpoint(self, endpoint_id: str) -> s.WebhookEndpointObject:
         """Get a webhook endpoint."""
-        answer: s.WebhookEndpointObject = self._transport.request(
+        answer: s.WebhookEndpointObject = self._transport.request_data(
             Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}")
-        )["data"]
+        )
         return answer
 
     def update_webhook_endpoint(
         self, endpoint_id: str, **body: Unpack[s.UpdateWebhookEndpoint]
     ) -> s.WebhookEndpointObject:
         """Update a webhook endpoint."""
-        answer: s.WebhookEndpointObject = self._transport.request(
+        answer: s.WebhookEndpointObject = self._transport.request_data(
             Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})
-        )["data"]
+        )
         return answer
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
         """Delete a webhook endpoint."""
-        answer: dict[str, Any] = self._transport.request(
+        answer: dict[str, Any] = self._transport.request_data(
             Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}")
-        )["data"]
+        )
         return answer
 
     def test_webhook_endpoint(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestWebhookEndpoint]
     ) -> s.WebhookDeliveryObject:
         """Test a webhook endpoint."""
-        answer: s.WebhookDeliveryObject = self._transport.request(
+        answer: s.WebhookDeliveryObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/webhook-endpoints/{quote(endpoint_id)}/test",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def replay_events(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ReplayEvents]
     ) -> s.ReplayObject:
         """Replay events."""
-        answer: s.ReplayObject = self._transport.request(
+        answer: s.ReplayObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/webhook-endpoints/{quote(endpoint_id)}/replay",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def rotate_webhook_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RotateSecret]
     ) -> s.WebhookEndpointSecretObject:
         """Rotate a webhook secret."""
-        answer: s.WebhookEndpointSecretObject = self._transport.request(
+        answer: s.WebhookEndpointSecretObject = self._transport.request_data(
             Operation(
                 method="POST",
                 path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret",
                 idempotency_key=idempotency_key,
                 body={**body},
             )
-        )["data"]
+        )
         return answer
 
     def list_webhook_deliveries(self, **query: Unpack[s.ListWebhookDeliveriesQuery]) -> Page[s.WebhookDeliveryObject]:
@@ -110,20 +110,20 @@ class Webhooks(Resource):
 
     def get_webhook_delivery(self, delivery_id: str) -> s.WebhookDeliveryDetailObject:
         """Get a webhook delivery."""
-        answer: s.WebhookDeliveryDetailObject = self._transport.request(
+        answer: s.WebhookDeliveryDetailObject = self._transport.request_data(
             Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}")
-        )["data"]
+        )
         return answer
 
     def replay_webhook_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> s.WebhookDeliveryObject:
         """Replay a webhook delivery."""
-        answer: s.WebhookDeliveryObject = self._transport.request(
+        answer: s.WebhookDeliveryObject = self._transport.request_data(
             Operation(
                 method="POST", path=f"/webhook-deliveries/{quote(delivery_id)}/replay", idempotency_key=idempotency_key
             )
-        )["data"]
+        )
         return answer
 
     def list_all_events(self, **query: Unpack[s.ListAllEventsQuery]) -> Page[s.EventObject]:
@@ -154,84 +154,74 @@ class AsyncWebhooks(AsyncResource):
         self, *, idempotency_key: str | None = None, **body: Unpack[s.CreateWebhookEndpoint]
     ) -> s.WebhookEndpointSecretObject:
         """Create a webhook endpoint."""
-        answer: s.WebhookEndpointSecretObject = (
-            await self._transport.request(
-                Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})
-            )
-        )["data"]
+        answer: s.WebhookEndpointSecretObject = await self._transport.request_data(
+            Operation(method="POST", path="/webhook-endpoints", idempotency_key=idempotency_key, body={**body})
+        )
         return answer
 
     async def get_webhook_endpoint(self, endpoint_id: str) -> s.WebhookEndpointObject:
         """Get a webhook endpoint."""
-        answer: s.WebhookEndpointObject = (
-            await self._transport.request(Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}"))
-        )["data"]
+        answer: s.WebhookEndpointObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/webhook-endpoints/{quote(endpoint_id)}")
+        )
         return answer
 
     async def update_webhook_endpoint(
         self, endpoint_id: str, **body: Unpack[s.UpdateWebhookEndpoint]
     ) -> s.WebhookEndpointObject:
         """Update a webhook endpoint."""
-        answer: s.WebhookEndpointObject = (
-            await self._transport.request(
-                Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})
-            )
-        )["data"]
+        answer: s.WebhookEndpointObject = await self._transport.request_data(
+            Operation(method="PATCH", path=f"/webhook-endpoints/{quote(endpoint_id)}", body={**body})
+        )
         return answer
 
     async def delete_webhook_endpoint(self, endpoint_id: str) -> dict[str, Any]:
         """Delete a webhook endpoint."""
-        answer: dict[str, Any] = (
-            await self._transport.request(Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}"))
-        )["data"]
+        answer: dict[str, Any] = await self._transport.request_data(
+            Operation(method="DELETE", path=f"/webhook-endpoints/{quote(endpoint_id)}")
+        )
         return answer
 
     async def test_webhook_endpoint(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.TestWebhookEndpoint]
     ) -> s.WebhookDeliveryObject:
         """Test a webhook endpoint."""
-        answer: s.WebhookDeliveryObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/webhook-endpoints/{quote(endpoint_id)}/test",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.WebhookDeliveryObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/test",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def replay_events(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.ReplayEvents]
     ) -> s.ReplayObject:
         """Replay events."""
-        answer: s.ReplayObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/webhook-endpoints/{quote(endpoint_id)}/replay",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.ReplayObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/replay",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def rotate_webhook_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[s.RotateSecret]
     ) -> s.WebhookEndpointSecretObject:
         """Rotate a webhook secret."""
-        answer: s.WebhookEndpointSecretObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret",
-                    idempotency_key=idempotency_key,
-                    body={**body},
-                )
+        answer: s.WebhookEndpointSecretObject = await self._transport.request_data(
+            Operation(
+                method="POST",
+                path=f"/webhook-endpoints/{quote(endpoint_id)}/rotate-secret",
+                idempotency_key=idempotency_key,
+                body={**body},
             )
-        )["data"]
+        )
         return answer
 
     async def list_webhook_deliveries(
@@ -248,24 +238,20 @@ class AsyncWebhooks(AsyncResource):
 
     async def get_webhook_delivery(self, delivery_id: str) -> s.WebhookDeliveryDetailObject:
         """Get a webhook delivery."""
-        answer: s.WebhookDeliveryDetailObject = (
-            await self._transport.request(Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}"))
-        )["data"]
+        answer: s.WebhookDeliveryDetailObject = await self._transport.request_data(
+            Operation(method="GET", path=f"/webhook-deliveries/{quote(delivery_id)}")
+        )
         return answer
 
     async def replay_webhook_delivery(
         self, delivery_id: str, *, idempotency_key: str | None = None
     ) -> s.WebhookDeliveryObject:
         """Replay a webhook delivery."""
-        answer: s.WebhookDeliveryObject = (
-            await self._transport.request(
-                Operation(
-                    method="POST",
-                    path=f"/webhook-deliveries/{quote(delivery_id)}/replay",
-                    idempotency_key=idempotency_key,
-                )
+        answer: s.WebhookDeliveryObject = await self._transport.request_data(
+            Operation(
+                method="POST", path=f"/webhook-deliveries/{quote(delivery_id)}/replay", idempotency_key=idempotency_key
             )
-        )["data"]
+        )
         return answer
 
     async def list_all_events(self, **query: Unpack[s.ListAllEventsQuery]) -> Page[s.EventObject]:
