@@ -14,11 +14,13 @@ from ringdown import lifecycle
 from ringdown.cli.columns import align, to_json
 from ringdown.cli.organization import DataDir
 from ringdown.cli.reach import AsJson, Key, Url, reach_api
-from ringdown.client import Client
+from ringdown.client import ApiError, Client
 
 app = typer.Typer(help="Batch calls: list, get, create, pause, resume, cancel, retry, watch.", no_args_is_help=True)
 
 _HEADING = ("ID", "NAME", "STATUS", "DONE", "CONTACTS", "COMPLETED", "FAILED", "CALLING", "RETRYING", "FINISHES")
+# Of what was left out.
+_MOST_SHOWN = 10
 _OVER = ("completed", "cancelled", "failed")
 
 BatchId = Annotated[str, typer.Argument(help="The batch call's id.")]
@@ -76,15 +78,11 @@ def create(
     if file is not None and not file.is_file():
         lifecycle.fail(f"There is no file {file}.")
     with reach_api(url=url, key=key, data_dir=data_dir) as client:
-        if file is not None:
-            folder = _import(client, name, file)
-        if folder is not None:
-            body["contact_folder_id"] = folder
-        made: Mapping[str, Any] = client.batch_calls.create(**body)
+        made = _create(client, body, folder=folder) if file is None else _create_from_file(client, body, file)
         _show(made, as_json=as_json)
     if made["failed_count"] and not as_json:
         print(f"{made['failed_count']} contacts were left out, the first of them:")
-        for left_out in made["errors"][:10]:
+        for left_out in made["errors"][:_MOST_SHOWN]:
             print(f"  {left_out['phone_number']}: {left_out['reason']}")
 
 
@@ -165,15 +163,28 @@ def watch(
             time.sleep(interval)
 
 
-def _import(client: Client, name: str, file: Path) -> str:
-    """The folder that now holds the contacts of the file."""
-    made = client.contacts.create_folder(name=f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"[-100:])
-    folder_id = str(made["id"])
-    with file.open("rb") as content:
-        done = client.contacts.import_contacts(file=content, folder_id=folder_id)
-    left_out = f", {done['errors']} rows were left out" if done["errors"] else ""
-    print(f"Imported {done['imported']} contacts into the folder {folder_id}{left_out}.", file=sys.stderr)
-    return folder_id
+def _create(client: Client, body: Mapping[str, Any], *, folder: str | None) -> Mapping[str, Any]:
+    chosen: Mapping[str, Any] = {} if folder is None else {"contact_folder_id": folder}
+    made: Mapping[str, Any] = client.batch_calls.create(**body, **chosen)
+    return made
+
+
+def _create_from_file(client: Client, body: Mapping[str, Any], file: Path) -> Mapping[str, Any]:
+    """A batch call of the contacts of the file, in a folder that is not left behind when there is none."""
+    folder = client.contacts.create_folder(name=f"{body['name']} {time.strftime('%Y-%m-%d %H:%M:%S')}"[-100:])["id"]
+    try:
+        with file.open("rb") as content:
+            done = client.contacts.import_contacts(file=content, folder_id=folder)
+        made = _create(client, body, folder=folder)
+    except ApiError:
+        client.contacts.delete_folder(folder)
+        raise
+    print(f"Imported {done['imported']} contacts into the folder {folder}.", file=sys.stderr)
+    if done["errors"]:
+        print(f"{done['errors']} rows were left out, the first of them:", file=sys.stderr)
+        for left_out in done["error_details"][:_MOST_SHOWN]:
+            print(f"  row {left_out['row']}: {left_out['reason']}", file=sys.stderr)
+    return made
 
 
 def _read_field(pair: str) -> tuple[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from ringdown.cli import batches
+from ringdown.client import ApiError
 
 ACTIVE = {
     "id": "batch_1", "name": "Recall", "status": "active", "status_reason": None, "progress": 50.0, "called": 2,
@@ -49,13 +50,19 @@ class FakeBatchCalls:
 class FakeContacts:
     def __init__(self) -> None:
         self.imported = b""
+        self.deleted: list[str] = []
 
     def create_folder(self, *, name: str) -> dict[str, Any]:
         return {"id": "folder_1", "name": name}
 
     def import_contacts(self, *, file: Any, folder_id: str) -> dict[str, Any]:
         self.imported = file.read()
-        return {"imported": 3, "errors": 1}
+        wrong = {"row": 4, "phone": "12", "reason": "phone: is too short"}
+        return {"imported": 3, "errors": 1, "error_details": [wrong]}
+
+    def delete_folder(self, folder_id: str) -> dict[str, Any]:
+        self.deleted.append(folder_id)
+        return {"id": folder_id, "deleted": True}
 
 
 class FakeClient:
@@ -123,8 +130,27 @@ def test_a_csv_file_becomes_a_folder_and_whoever_is_left_out_is_named(
     made = run(monkeypatch, client, "create", "Recall", "--agent", "agt_1", "--csv", str(file))
     assert client.contacts.imported == file.read_bytes()
     assert client.batch_calls.asked[0][1]["contact_folder_id"] == "folder_1"
-    assert "Imported 3 contacts into the folder folder_1, 1 rows were left out." in made.stderr
+    assert made.stderr.splitlines() == [
+        "Imported 3 contacts into the folder folder_1.",
+        "1 rows were left out, the first of them:",
+        "  row 4: phone: is too short",
+    ]
     assert made.stdout.splitlines()[-1] == "  12: is none"
+    assert client.contacts.deleted == []
+
+
+def test_a_batch_call_that_is_refused_leaves_no_folder_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("phone_number\n+12125551234\n")
+    client = FakeClient(ACTIVE)
+
+    def refuse(**_: Any) -> dict[str, Any]:
+        raise ApiError(status=422, code="validation_error", message="No such agent.", details={}, request_id=None)
+
+    monkeypatch.setattr(client.batch_calls, "create", refuse)
+    refused = run(monkeypatch, client, "create", "Recall", "--agent", "agt_0", "--csv", str(file))
+    assert (refused.exit_code, client.contacts.deleted) == (1, ["folder_1"])
+    assert isinstance(refused.exception, ApiError)
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
