@@ -25,6 +25,7 @@ from benchmarks import report
 from benchmarks.webhooks_receiver import Receiver
 from ringdown import values
 from ringdown.accounts import service as accounts
+from ringdown.agents import store as agent_store
 from ringdown.config import Settings
 from ringdown.db import engine, migrate
 from ringdown.db.engine import Database, Dialect
@@ -82,6 +83,7 @@ class Bench:
             box=SecretBox.open(self.settings),
             organization_id=organization.id,
             body=CreateWebhookEndpoint(url=self.receiver.url, secret=_SECRET),
+            require_agent=agent_store.get_agent,
         )
         return database, organization.id
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 import ringdown
 from ringdown.db import engine, migrate
@@ -100,6 +101,42 @@ async def test_programs_that_start_at_once_migrate_once(empty_urls: list[str]) -
     codes = await asyncio.gather(*(asyncio.to_thread(start) for _ in range(3)))
     assert codes == [0, 0, 0]
     assert await migrate.is_current(url)
+
+
+async def test_events_from_before_they_named_an_agent_are_those_of_their_calls_agents(empty_urls: list[str]) -> None:
+    def upgrade(connection: sa.Connection, revision: str) -> None:
+        config = migrate._configure()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    def insert(connection: sa.Connection, table: str, **given: str) -> None:
+        """A row in which all that must be there, and is not given, is empty."""
+        empty = {bool: "false", int: "0"}
+        row = {
+            column["name"]: empty.get(getattr(column["type"], "python_type", dict), "'{}'")
+            for column in sa.inspect(connection).get_columns(table)
+            if not column["nullable"] and column["default"] is None
+        } | {name: f"'{value}'" for name, value in given.items()}
+        connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})"))
+
+    def fill(connection: sa.Connection) -> None:
+        insert(connection, "organizations", id="org_1")
+        insert(connection, "calls", organization_id="org_1", id="call_1", agent_id="agt_1")
+        for event_id, event, subject_id in (
+            ("evt_1", "call.ended", "call_1"),
+            ("evt_2", "call.ended", "call_gone"),
+            ("evt_3", "batch.completed", "batch_1"),
+        ):
+            insert(connection, "events", organization_id="org_1", id=event_id, event=event, subject_id=subject_id)
+
+    database = engine.open_database(empty_urls[0])
+    async with database.write() as connection:
+        await connection.run_sync(upgrade, "0017")
+        await connection.run_sync(fill)
+        await connection.run_sync(upgrade, "0018")
+        found = await connection.execute(sa.text("SELECT id, agent_id FROM events ORDER BY id"))
+        assert [tuple(row) for row in found] == [("evt_1", "agt_1"), ("evt_2", None), ("evt_3", None)]
+    await database.close()
 
 
 async def test_every_key_and_index_begins_with_the_organization() -> None:

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from ringdown.agents import store as agent_store
 from ringdown.db.engine import Database
 from ringdown.webhooks import delivering, delivery_store, endpoint_store, retrying, service, tables
 from ringdown.webhooks.models import WebhookEndpoint
@@ -109,6 +111,19 @@ async def test_after_72_hours_a_delivery_is_parked_and_holds_nothing_back(
     [third] = await record(tenant.database, tenant.organization_id, "call_1", "call.analyzed", at=sender.now)
     sender.now += 60_000
     assert await sender.deliver_all() == [third]
+
+
+async def test_what_is_parked_at_once_is_one_error_for_the_operator(
+    tenant: Tenant, endpoint: WebhookEndpoint, sender: VirtualSender
+) -> None:
+    for number in range(5):
+        await record(tenant.database, tenant.organization_id, f"call_{number}", "call.ended")
+    await sender.claim()
+    with capture_logs() as lines:
+        await sender.settle(*[sender.make_result(410) for _ in range(4)])
+        await sender.send(410)
+    [told] = [line for line in lines if line["log_level"] == "error"]
+    assert (told["event"], told["endpoint_id"], told["count"]) == ("webhook deliveries parked", endpoint.id, 4)
 
 
 async def test_gone_parks_at_once(tenant: Tenant, endpoint: WebhookEndpoint, sender: VirtualSender) -> None:
@@ -290,6 +305,7 @@ async def test_a_disabled_endpoint_is_owed_nothing_until_it_is_replayed(
             organization_id=tenant.organization_id,
             endpoint_id=endpoint.id,
             body=UpdateWebhookEndpoint(enabled=enabled),
+            require_agent=agent_store.get_agent,
         )
 
     await change(enabled=False)

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from ringdown import values
-from ringdown.webhooks import service, tables
+from ringdown.webhooks import retrying, service, tables
 from tests.slices.conftest import BASE, Tenant, on_sqlite
 from tests.slices.webhook_sending import START, VirtualSender, add_endpoint, list_rows, record
 
@@ -48,6 +48,40 @@ async def test_an_endpoint_that_is_paused_is_tried_at_once_when_it_is_mended(ten
     shown = (await tenant.client.patch(f"{_ENDPOINTS}/{endpoint.id}", json={"url": "https://new.example/"})).json()
     assert shown["data"]["failing_since"] is None
     assert len(await sender.claim()) == 2
+
+
+async def test_a_delivery_to_an_endpoint_that_accepts_nothing_is_not_tried_before_the_endpoint_is(
+    tenant: Tenant,
+) -> None:
+    dead = await add_endpoint(tenant.database, tenant.settings, tenant.organization_id)
+    living = await add_endpoint(tenant.database, tenant.settings, tenant.organization_id)
+    for number in range(retrying.PAUSE_AFTER + 1):
+        await record(tenant.database, tenant.organization_id, f"call_{number}", "call.ended")
+    sender = VirtualSender(tenant.database, room=retrying.PAUSE_AFTER)
+    await sender.claim()
+    sender.chains.sort(key=lambda taken: taken[0].endpoint.id)
+    await sender.settle(*[sender.make_result(None) for _ in range(retrying.PAUSE_AFTER)])
+    async with tenant.database.write() as connection:
+        await connection.execute(
+            tables.endpoints.update().where(tables.endpoints.c.id == dead.id).values(probe_at=START + 60_000)
+        )
+
+    async def list_times(endpoint_id: str) -> set[str]:
+        params = {"endpoint_id": endpoint_id, "status": "pending"}
+        found = (await tenant.client.get(f"{BASE}/webhook-deliveries", params=params)).json()["data"]
+        return {one["next_attempt_at"] for one in found}
+
+    assert await list_times(dead.id) == {values.to_wire_time(START + 60_000)}
+    assert values.to_wire_time(START) in await list_times(living.id)
+    row = next(row for row in await list_rows(tenant.database) if row.endpoint_id == dead.id)
+    shown = (await tenant.client.get(f"{BASE}/webhook-deliveries/{row.id}")).json()["data"]
+    assert shown["next_attempt_at"] == values.to_wire_time(START + 60_000)
+    test = (await tenant.client.post(f"{_ENDPOINTS}/{dead.id}/test")).json()["data"]
+    again = (await tenant.client.post(f"{BASE}/webhook-deliveries/{row.id}/replay")).json()["data"]
+    now = values.to_wire_time(values.now_ms())
+    assert now is not None
+    for due_now in (test, again):  # the endpoint is to be probed already
+        assert values.to_wire_time(START + 60_000) < due_now["next_attempt_at"] <= now
 
 
 async def test_a_replay_takes_what_is_in_a_state_or_single_deliveries(tenant: Tenant) -> None:

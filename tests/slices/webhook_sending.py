@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ringdown import values
+from ringdown.agents import store as agent_store
 from ringdown.config import Settings
 from ringdown.db.engine import Database
 from ringdown.secret import SecretBox
@@ -21,15 +22,21 @@ SECRET = "the-secret-of-the-tests"
 
 
 async def add_endpoint(
-    database: Database, settings: Settings, organization_id: str, url: str = "https://crm.example/hooks"
+    database: Database,
+    settings: Settings,
+    organization_id: str,
+    url: str = "https://crm.example/hooks",
+    *,
+    agent_id: str | None = None,
 ) -> WebhookEndpoint:
-    """An endpoint that wants everything."""
+    """An endpoint that wants everything, or everything of one agent."""
     endpoint, _ = await service.create_endpoint(
         database,
         settings=settings,
         box=SecretBox.open(settings),
         organization_id=organization_id,
-        body=CreateWebhookEndpoint(url=url, secret=SECRET),
+        body=CreateWebhookEndpoint(url=url, secret=SECRET, agent_id=agent_id),
+        require_agent=agent_store.get_agent,
     )
     return endpoint
 

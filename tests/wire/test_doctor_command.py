@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from ringdown import log
+from ringdown import lifecycle, log
+from ringdown.accounts import store as account_store
 from ringdown.cli.app import app
+from ringdown.db.engine import open_database
 from ringdown.errors import ValidationFailed
 from tests.fakes.carrier import Behaviour, Carrier
+from tests.slices.webhook_sending import VirtualSender, add_endpoint, record
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +57,31 @@ async def test_a_fault_is_told_to_people_and_to_programs_with_exit_status_1(tmp_
     assert [finding["code"] for finding in trunk["findings"]] == ["password_wrong"]
 
 
+async def test_parked_deliveries_are_told_with_exit_status_1(tmp_path: Path) -> None:
+    async with Carrier(Behaviour()).run() as carrier:
+        await run("trunks", "add", "carrier", "--host", f"127.0.0.1:{carrier.port}")
+        settings = lifecycle.load_settings()
+        database = open_database(settings.sqlalchemy_url)
+        async with database.read() as connection:
+            [organization] = await account_store.list_organizations(connection)
+        endpoint = await add_endpoint(database, settings, organization.id)
+        await record(database, organization.id, "call_1", "call.ended")
+        sender = VirtualSender(database)
+        await sender.claim()
+        await sender.send(410)
+        await database.close()
+        told = await run("doctor", "--json")
+        shown = await run("doctor")
+        await run("trunks", "remove", "carrier")
+    without = await run("doctor")
+    assert without.stdout == shown.stdout[shown.stdout.index("Webhooks: 2 faults") :]
+    assert (told.exit_code, shown.exit_code) == (1, 1)
+    webhooks = json.loads(told.stdout)["webhooks"]
+    assert [finding["code"] for finding in webhooks["findings"]] == ["webhook_failing", "webhook_parked"]
+    assert "Webhooks: 2 faults\n  FAULT   " in shown.stdout
+    assert f"REMEDY  `ringdown webhooks replay {endpoint.id} --status parked`" in shown.stdout
+
+
 async def test_nothing_wrong_is_exit_status_0_and_an_emergency_number_is_not_called() -> None:
     async with Carrier(Behaviour()).run() as carrier:
         await run("trunks", "add", "carrier", "--host", f"127.0.0.1:{carrier.port}")
@@ -61,6 +89,9 @@ async def test_nothing_wrong_is_exit_status_0_and_an_emergency_number_is_not_cal
         assert told.exit_code == 0
         assert "Trunk carrier: nothing wrong" in told.stdout
         assert "not placed" in told.stdout
+        assert told.stdout.endswith("\nWebhooks: nothing wrong\n")
+        told = await run("doctor", "carrier", "--json")
+        assert list(json.loads(told.stdout)) == ["trunks"]
         refused = await run("doctor", "--number", "+1911")
         assert isinstance(refused.exception, ValidationFailed)
         assert {request.method for request in carrier.requests} == {"OPTIONS"}

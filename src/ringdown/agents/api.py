@@ -16,6 +16,7 @@ from ringdown.voices import store as voice_store
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
+from ringdown.webhooks import endpoint_store as webhook_store
 
 _AGENT = {"$ref": "#/components/schemas/AgentObject"}
 
@@ -121,6 +122,7 @@ async def _render(
     connection: AsyncConnection, settings: Settings, organization_id: str, agents: Sequence[Agent]
 ) -> list[dict[str, object]]:
     numbers = await number_store.list_agent_numbers(connection, organization_id, [agent.id for agent in agents])
+    crm_webhook_urls = await webhook_store.list_crm_urls(connection, organization_id)
     own_voices = await voice_store.list_usable(connection, organization_id, [agent.voice_id for agent in agents])
     voice_names = {voice.id: voice.name for voice in (*catalog.list_voices(settings), *own_voices)}
     return [
@@ -128,6 +130,7 @@ async def _render(
             agent,
             model=brains.get_default_model(settings) if agent.model == DEFAULT_MODEL else agent.model,
             voice_name=voice_names.get(agent.voice_id),
+            crm_webhook_url=crm_webhook_urls.get(agent.id),
             inbound_numbers=[_refer(number) for number in numbers if number.inbound_agent_id == agent.id],
             outbound_numbers=[_refer(number) for number in numbers if number.outbound_agent_id == agent.id],
         )

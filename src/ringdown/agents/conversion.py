@@ -168,6 +168,7 @@ def render_agent(
     *,
     model: str,
     voice_name: str | None,
+    crm_webhook_url: str | None,
     inbound_numbers: Sequence[NumberReference],
     outbound_numbers: Sequence[NumberReference],
 ) -> dict[str, object]:
@@ -200,6 +201,7 @@ def render_agent(
         "call_template_name": agent.call_template_name,
         "success_criteria": agent.success_criteria,
         "extraction_schema": agent.extraction_schema,
+        "crm_webhook_url": crm_webhook_url,
         **_render_calling(agent),
     }
 

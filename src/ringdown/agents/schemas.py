@@ -31,6 +31,7 @@ from ringdown.agents.setting_schemas import (
     other_name,
 )
 from ringdown.agents.templates import TEMPLATES
+from ringdown.webhooks.schemas import OwnSecret, Url
 
 
 class UpdateAgent(RequestBody):
@@ -80,6 +81,8 @@ class UpdateAgent(RequestBody):
     extraction_schema: dict[str, Any] | None = Field(
         None, description="JSON schema of an object into which the analysis extracts a call."
     )
+    crm_webhook_url: Url | None = Field(None, description="Told of the analysis of each of its calls.")
+    crm_webhook_secret: OwnSecret | None = Field(None, description="Signs that; by default one is made. Never shown.")
     recognizer: str | None = Field(None, description="Name of a speech-to-text provider.")
     fallbacks: FallbacksBody | None = None
     languages: Annotated[list[LanguageTag], Field(max_length=20)] | None = Field(
@@ -254,6 +257,7 @@ class AgentObject(BaseModel):
     call_template_name: str | None
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
+    crm_webhook_url: str | None = Field(description="Of now, whatever version of the agent this is.")
     recognizer: str | None
     fallbacks: FallbacksObject
     languages: list[str]

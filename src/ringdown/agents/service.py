@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown import errors, values
-from ringdown.agents import brains, conversion, flow_check, references, store, version_store, versions
+from ringdown.agents import brains, conversion, crm_webhook, flow_check, references, store, version_store, versions
 from ringdown.agents.models import BUILTIN_MODEL, DEFAULT_MODEL, Agent, Greeting
 from ringdown.agents.schemas import CreateAgent, UpdateAgent
 from ringdown.config import Settings
@@ -16,6 +16,7 @@ from ringdown.telephony import store as number_store
 from ringdown.tools import store as tool_store
 from ringdown.voices import store as voice_store
 from ringdown.web import idempotency
+from ringdown.webhooks import endpoint_store
 
 #: Tells whether calls that have not ended use an agent: `(connection, organization_id, agent_id)`.
 HasLiveCalls = Callable[[AsyncConnection, str, str], Awaitable[bool]]
@@ -37,6 +38,7 @@ async def create_agent(
         await idempotency.bind_resource(connection, agent.id)
         await store.insert_agent(connection, agent)
         await versions.keep_first(connection, agent, changed_by=changed_by)
+        await crm_webhook.keep(connection, settings, agent, body)
     return agent
 
 
@@ -68,6 +70,7 @@ async def update_agent(
         agent = dataclasses.replace(present, **changes, updated_at=values.now_ms())
         await store.update_agent(connection, agent)
         await versions.keep_next(connection, present, agent, changed_by=changed_by)
+        await crm_webhook.keep(connection, settings, agent, body)
     return agent
 
 
@@ -113,7 +116,7 @@ async def publish_agent(
 async def delete_agent(
     database: Database, *, organization_id: str, agent_id: str, has_live_calls: HasLiveCalls
 ) -> None:
-    """Delete an agent and take it off its phone numbers; its calls keep its id.
+    """Delete an agent with its webhook endpoints and take it off its phone numbers; its calls keep its id.
 
     Raises `NotFound`, and `ValidationFailed` while calls that have not ended use it.
     """
@@ -126,6 +129,7 @@ async def delete_agent(
         )
         await store.delete_agent(connection, organization_id, agent_id)
         await version_store.delete_versions(connection, organization_id, agent_id)
+        await endpoint_store.delete_of_agent(connection, organization_id, agent_id)
 
 
 async def _check_flow(database: Database, settings: Settings, agent: Agent, changes: dict[str, Any]) -> None:
@@ -147,6 +151,7 @@ async def _collect_changes(
     database: Database, settings: Settings, organization_id: str, body: UpdateAgent, *, greeting: Greeting
 ) -> dict[str, Any]:
     changes = conversion.read_changes(body, greeting=greeting)
+    crm_webhook.check(settings, body)
     async with database.read() as connection:
         own_voices = await voice_store.list_usable(connection, organization_id)
         named, refused = references.read_providers(settings, body, own_voices=own_voices)

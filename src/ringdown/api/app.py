@@ -75,7 +75,7 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
         credential_api.new_router(box),
         number_api.new_router(box, agent_store.get_agent, desk),
         trunk_api.new_router(box),
-        webhook_api.new_router(box),
+        webhook_api.new_router(box, agent_store.get_agent),
         delivery_api.router,
         event_api.router,
         privacy_api.router,

@@ -12,6 +12,7 @@ from ringdown.calls import rendering
 from ringdown.calls.models import Call
 from ringdown.webhooks import event_store, events, payload
 from ringdown.webhooks.event_store import EventQuery
+from ringdown.webhooks.events import Subject
 from ringdown.webhooks.models import EventType
 
 
@@ -24,6 +25,7 @@ async def announce(connection: AsyncConnection, call: Call, happened: Sequence[E
         connection,
         organization_id=call.organization_id,
         subject_id=call.id,
+        agent_id=call.agent_id,
         facts=[(event, _describe_for(event, call)) for event in happened],
         now_ms=max(values.now_ms(), before.updated_at + 1, before.created_at + 1),
     )
@@ -35,6 +37,7 @@ async def announce_start(connection: AsyncConnection, call: Call) -> None:
         connection,
         organization_id=call.organization_id,
         subject_id=call.id,
+        agent_id=call.agent_id,
         event="call.started",
         data=describe(call),
         now_ms=call.created_at,
@@ -49,6 +52,7 @@ async def announce_analysis(connection: AsyncConnection, call: Call) -> None:
         connection,
         organization_id=call.organization_id,
         subject_id=call.id,
+        agent_id=call.agent_id,
         event="call.analyzed",
         data=_describe_for("call.analyzed", call),
         now_ms=max(values.now_ms(), *(event.created_at + 1 for event in newest)),
@@ -61,7 +65,7 @@ async def announce_starts(connection: AsyncConnection, new_calls: Sequence[Call]
         connection,
         organization_id=new_calls[0].organization_id,
         event="call.started",
-        data_by_subject={call.id: describe(call) for call in new_calls},
+        data_by_subject={Subject(call.id, call.agent_id): describe(call) for call in new_calls},
         now_ms=new_calls[0].created_at,
     )
 

@@ -1,4 +1,4 @@
-"""`ringdown doctor`: examines trunks, and says in a sentence what is wrong and which setting mends it."""
+"""`ringdown doctor`: examines trunks and webhooks, and says in a sentence what is wrong and what mends it."""
 
 import asyncio
 import json
@@ -13,6 +13,8 @@ from ringdown import lifecycle, values
 from ringdown.cli.organization import DataDir, run_for_organization
 from ringdown.config import Settings
 from ringdown.db.engine import Database
+from ringdown.doctor import webhook
+from ringdown.doctor.finding import Finding
 from ringdown.errors import NotFound, invalid
 from ringdown.gateway.routes import parse_peer
 from ringdown.lifecycle import CannotStart
@@ -21,9 +23,11 @@ from ringdown.secret import SecretBox, SecretUnreadable
 from ringdown.telephony import service, store, trunk_store
 from ringdown.telephony.models import Trunk
 from ringdown.telephony.permission import find_refusal
+from ringdown.webhooks import delivery_store, endpoint_store
+from ringdown.webhooks.service import MAX_ENDPOINTS
 
 if TYPE_CHECKING:
-    from ringdown.doctor.examination import Examined
+    from ringdown.doctor.examination import Examined, Step
 
 Patient = tuple[Trunk, tuple[str, ...]]
 
@@ -39,7 +43,8 @@ def doctor(
 ) -> None:
     """Examine trunks: reach them, register, place a test call; exit status 1 when something is wrong.
 
-    The test call costs what a call costs, and rings a second time beside the first.
+    The test call costs what a call costs, and rings a second time beside the first. Without TRUNK webhook endpoints
+    that fail, and parked deliveries, are told as well.
     """
     if number is not None and not values.is_e164(number):
         raise invalid("--number", "must be in E.164 form, as in +12025550142")
@@ -49,10 +54,18 @@ def doctor(
         for patient, _ in patients:
             if (refusal := find_refusal(number, settings=settings, trunk=patient)) is not None:
                 raise invalid("--number", refusal.message)
+    webhooks = _examine_webhooks(data_dir) if trunk is None else None
+    if not patients and not webhooks:
+        raise CannotStart("There is no trunk to examine; add one with `ringdown trunks add`.")
     examined = asyncio.run(_examine_all(settings, patients, number=number, is_shown=not as_json))
     if as_json:
-        print(json.dumps({"trunks": [render(each) for each in examined]}, indent=2))
-    if any(each.findings for each in examined):
+        told: dict[str, Any] = {"trunks": [render(each) for each in examined]}
+        if webhooks is not None:
+            told["webhooks"] = _render_findings(webhooks)
+        print(json.dumps(told, indent=2))
+    elif webhooks is not None:
+        print(_describe("Webhooks", [], webhooks))
+    if webhooks or any(each.findings for each in examined):
         raise typer.Exit(1)
 
 
@@ -84,8 +97,6 @@ def _find_patients(settings: Settings, data_dir: Path | None, name: str | None) 
         raise CannotStart(f"{str(error).removesuffix('.')}.") from error
     if not patients and name is not None:
         raise NotFound("Trunk", name)
-    if not patients:
-        raise CannotStart("There is no trunk to examine; add one with `ringdown trunks add`.")
     return patients
 
 
@@ -111,13 +122,28 @@ async def _examine_all(
     return examined
 
 
+def _examine_webhooks(data_dir: Path | None) -> list[Finding]:
+    async def work(database: Database, organization_id: str) -> list[Finding]:
+        async with database.read() as connection:
+            endpoints, _ = await endpoint_store.list_endpoints(
+                connection, organization_id, limit=MAX_ENDPOINTS, offset=0
+            )
+            owed = await delivery_store.count_owed(connection, organization_id, [each.id for each in endpoints])
+        return webhook.find_faults((each, owed[each.id]) for each in endpoints)
+
+    return run_for_organization(data_dir, work)
+
+
 def describe(examined: "Examined") -> str:
     """What was tried and found, as lines for people."""
-    findings = examined.findings
+    return _describe(f"Trunk {examined.trunk.name}", examined.steps, examined.findings)
+
+
+def _describe(patient: str, steps: Sequence["Step"], findings: Sequence[Finding]) -> str:
     count = "nothing wrong" if not findings else "1 fault" if len(findings) == 1 else f"{len(findings)} faults"
-    lines = [f"Trunk {examined.trunk.name}: {count}"]
-    width = max((len(step.name) for step in examined.steps), default=0)
-    lines += [f"  {step.name:<{width}}  {step.result}" for step in examined.steps]
+    lines = [f"{patient}: {count}"]
+    width = max((len(step.name) for step in steps), default=0)
+    lines += [f"  {step.name:<{width}}  {step.result}" for step in steps]
     for finding in findings:
         lines += [f"  FAULT   {finding.sentence}", f"  REMEDY  {finding.remedy}"]
     return "\n".join(lines)
@@ -128,7 +154,10 @@ def render(examined: "Examined") -> dict[str, Any]:
     return {
         "id": examined.trunk.id,
         "name": examined.trunk.name,
-        "healthy": not examined.findings,
         "steps": [asdict(step) for step in examined.steps],
-        "findings": [asdict(finding) for finding in examined.findings],
+        **_render_findings(examined.findings),
     }
+
+
+def _render_findings(findings: Sequence[Finding]) -> dict[str, Any]:
+    return {"healthy": not findings, "findings": [asdict(finding) for finding in findings]}

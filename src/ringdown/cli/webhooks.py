@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Webhooks: list, create, delete, test, replay, rotate-secret, deliveries, listen.", no_args_is_help=True
 )
 
-_ENDPOINTS = ("ID", "URL", "EVENTS", "ENABLED", "PENDING", "PARKED", "FAILING SINCE")
+_ENDPOINTS = ("ID", "URL", "EVENTS", "AGENT", "ENABLED", "PENDING", "PARKED", "FAILING SINCE")
 _DELIVERIES = ("ID", "EVENT", "SUBJECT", "STATUS", "TRIES", "ANSWER", "NEXT", "ERROR")
 _ATTEMPTS = ("TRY", "STARTED", "MS", "ANSWER", "ERROR", "BODY")
 _NOT_ALLOWED = (
@@ -41,6 +41,7 @@ def list_endpoints(as_json: AsJson = False, url: Url = None, key: Key = None, da
             endpoint["id"],
             endpoint["url"],
             ",".join(endpoint["event_types"]),
+            endpoint["agent_id"] or "all",
             "yes" if endpoint["enabled"] else "no",
             endpoint["pending_count"],
             endpoint["parked_count"],
@@ -56,13 +57,14 @@ def create(
     target: Annotated[str, typer.Argument(metavar="URL", help="Where events are sent.")],
     events: Events = None,
     description: Annotated[str | None, typer.Option("--description", help="For people.")] = None,
+    agent: Annotated[str | None, typer.Option("--agent", help="Id of an agent: only events of its calls.")] = None,
     as_json: AsJson = False,
     url: Url = None,
     key: Key = None,
     data_dir: DataDir = None,
 ) -> None:
     """Have a URL told of events, of all by default. Its secret is shown now and never again."""
-    body: dict[str, Any] = {"url": target, "description": description}
+    body: dict[str, Any] = {"url": target, "description": description, "agent_id": agent}
     if events:
         body["event_types"] = events
     with reach_api(url=url, key=key, data_dir=data_dir) as client:

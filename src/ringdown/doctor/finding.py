@@ -1,4 +1,4 @@
-"""One fault of a trunk, in words for its operator."""
+"""One fault of a trunk or a webhook endpoint, in words for its operator."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +29,8 @@ Code = Literal[
     "dtmf_refused",
     "sip_alg",
     "clock_drift",
+    "webhook_failing",
+    "webhook_parked",
 ]
 
 

@@ -13,34 +13,59 @@ from ringdown.web.pagination import PageQuery
 from ringdown.webhooks import delivery_store, endpoint_store, rendering, schemas, service
 from ringdown.webhooks.delivery_store import Again
 from ringdown.webhooks.models import Owed, WebhookEndpoint
+from ringdown.webhooks.service import RequireAgent
 
 _ENDPOINT = {"$ref": "#/components/schemas/WebhookEndpointObject"}
 _WITH_SECRET = {"$ref": "#/components/schemas/WebhookEndpointSecretObject"}
 _DELIVERY = {"$ref": "#/components/schemas/WebhookDeliveryObject"}
 _REPLAY = {"$ref": "#/components/schemas/ReplayObject"}
+_PATH = "/{endpoint_id}"
 
 
-def new_router(box: SecretBox) -> APIRouter:
-    """The routes; `box` seals the endpoints' secrets."""
+def new_router(box: SecretBox, require_agent: RequireAgent) -> APIRouter:
+    """The routes; `box` seals the endpoints' secrets, `require_agent` knows the agents."""
     router = route.new_router(prefix="/webhook-endpoints", tag="Webhooks")
     one = openapi.describe_one(_ENDPOINT, "The endpoint.")
-    made = openapi.describe_one(_WITH_SECRET, "The endpoint with its secret.", status=201)
     owed = openapi.describe_one(_DELIVERY, "What is owed now.", status=201)
     replayed = openapi.describe_one(_REPLAY, "What was made due.", status=201)
     listed = openapi.describe_list(_ENDPOINT, "Endpoints.")
-    path = "/{endpoint_id}"
     router.get("", summary="List webhook endpoints", responses=listed)(list_webhook_endpoints)
-    router.get(path, summary="Get a webhook endpoint", responses=one)(get_webhook_endpoint)
-    update = {"summary": "Update a webhook endpoint", "responses": one}
-    router.put(path, operation_id="replace_webhook_endpoint", **update)(update_webhook_endpoint)  # type: ignore[arg-type]
-    router.patch(path, **update)(update_webhook_endpoint)  # type: ignore[arg-type]
-    router.delete(path, summary="Delete a webhook endpoint", responses=openapi.describe_deleted())(
+    router.get(_PATH, summary="Get a webhook endpoint", responses=one)(get_webhook_endpoint)
+    _add_update(router, require_agent)
+    router.delete(_PATH, summary="Delete a webhook endpoint", responses=openapi.describe_deleted())(
         delete_webhook_endpoint
     )
-    router.post(f"{path}/test", summary="Test a webhook endpoint", status_code=201, responses=owed)(
+    router.post(f"{_PATH}/test", summary="Test a webhook endpoint", status_code=201, responses=owed)(
         test_webhook_endpoint
     )
-    router.post(f"{path}/replay", summary="Replay events", status_code=201, responses=replayed)(replay_events)
+    router.post(f"{_PATH}/replay", summary="Replay events", status_code=201, responses=replayed)(replay_events)
+    _add_secrets(router, box, require_agent)
+    return router
+
+
+def _add_update(router: APIRouter, require_agent: RequireAgent) -> None:
+    async def update_webhook_endpoint(
+        request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.UpdateWebhookEndpoint
+    ) -> Response:
+        """Change the fields that are sent; PUT and PATCH do the same."""
+        endpoint = await service.update_endpoint(
+            context.get_database(request),
+            settings=context.get_settings(request),
+            organization_id=caller.organization_id,
+            endpoint_id=endpoint_id,
+            body=body,
+            require_agent=require_agent,
+        )
+        [rendered] = await _render(request, caller.organization_id, [endpoint])
+        return envelope.respond(request, rendered)
+
+    summary, one = "Update a webhook endpoint", openapi.describe_one(_ENDPOINT, "The endpoint.")
+    router.put(_PATH, summary=summary, responses=one, operation_id="replace_webhook_endpoint")(update_webhook_endpoint)
+    router.patch(_PATH, summary=summary, responses=one)(update_webhook_endpoint)
+
+
+def _add_secrets(router: APIRouter, box: SecretBox, require_agent: RequireAgent) -> None:
+    made = openapi.describe_one(_WITH_SECRET, "The endpoint with its secret.", status=201)
 
     @router.post("", summary="Create a webhook endpoint", status_code=201, responses=made)
     async def create_webhook_endpoint(
@@ -53,10 +78,11 @@ def new_router(box: SecretBox) -> APIRouter:
             box=box,
             organization_id=caller.organization_id,
             body=body,
+            require_agent=require_agent,
         )
         return envelope.respond_secret(request, {**rendering.render_endpoint(endpoint, Owed()), "secret": secret})
 
-    @router.post(f"{path}/rotate-secret", summary="Rotate a webhook secret", status_code=201, responses=made)
+    @router.post(f"{_PATH}/rotate-secret", summary="Rotate a webhook secret", status_code=201, responses=made)
     async def rotate_webhook_secret(
         request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.RotateSecret | None = None
     ) -> Response:
@@ -70,8 +96,6 @@ def new_router(box: SecretBox) -> APIRouter:
         )
         [rendered] = await _render(request, caller.organization_id, [endpoint])
         return envelope.respond_secret(request, {**rendered, "secret": secret})
-
-    return router
 
 
 async def list_webhook_endpoints(
@@ -97,21 +121,6 @@ async def get_webhook_endpoint(request: Request, caller: AuthenticatedCaller, en
     return envelope.respond(request, rendered)
 
 
-async def update_webhook_endpoint(
-    request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.UpdateWebhookEndpoint
-) -> Response:
-    """Change the fields that are sent; PUT and PATCH do the same."""
-    endpoint = await service.update_endpoint(
-        context.get_database(request),
-        settings=context.get_settings(request),
-        organization_id=caller.organization_id,
-        endpoint_id=endpoint_id,
-        body=body,
-    )
-    [rendered] = await _render(request, caller.organization_id, [endpoint])
-    return envelope.respond(request, rendered)
-
-
 async def delete_webhook_endpoint(request: Request, caller: AuthenticatedCaller, endpoint_id: str) -> Response:
     """Delete an endpoint, with what is owed to it and the record of what it got."""
     await service.delete_endpoint(
@@ -124,13 +133,16 @@ async def test_webhook_endpoint(
     request: Request, caller: AuthenticatedCaller, endpoint_id: str, body: schemas.TestWebhookEndpoint | None = None
 ) -> Response:
     """Owe the endpoint a sample event (`data.test` is true), even while it is disabled."""
+    database, owner = context.get_database(request), caller.organization_id
     delivery = await service.test_endpoint(
-        context.get_database(request),
-        organization_id=caller.organization_id,
+        database,
+        organization_id=owner,
         endpoint_id=endpoint_id,
         event=(body or schemas.TestWebhookEndpoint()).event,
     )
-    return envelope.respond_created(request, rendering.render_delivery(delivery))
+    async with database.read() as connection:
+        probe_times = await endpoint_store.list_probe_times(connection, owner)
+    return envelope.respond_created(request, rendering.render_delivery(delivery, probe_times))
 
 
 async def replay_events(

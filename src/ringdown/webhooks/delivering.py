@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ringdown.db.engine import Database
 from ringdown.webhooks import ordering, retrying, sending_store
+from ringdown.webhooks.alarm import ParkingAlarm
 from ringdown.webhooks.models import Delivery, DeliveryAttempt, Event, WebhookEndpoint
 from ringdown.webhooks.ordering import Deferral
 from ringdown.webhooks.retrying import Health, Verdict
 from ringdown.webhooks.sending_store import Key
 
 log = structlog.get_logger(__name__)
+_alarm = ParkingAlarm()
 
 LEASE_MS = 45_000
 # A subject has a handful of events; more of them are looked at by the next claim.
@@ -117,16 +119,14 @@ async def settle(database: Database, results: Sequence[Result], *, now_ms: int) 
                 if result.verdict is not None and result.attempt is not None
             ]
             await _update_health(connection, key, endpoint, accepted, now_ms=now_ms)
-    for result in results:
-        if result.verdict is not None and result.verdict.status == "parked" and result.delivery.id in held:
-            log.error(
-                "webhook delivery parked",
-                organization_id=result.delivery.organization_id,
-                endpoint_id=result.delivery.endpoint_id,
-                delivery_id=result.delivery.id,
-                event_type=result.delivery.event,
-                reason=result.error,
-            )
+    for key, of_endpoint in by_endpoint.items():
+        parked = [
+            result.error
+            for result in of_endpoint
+            if result.verdict is not None and result.verdict.status == "parked" and result.delivery.id in held
+        ]
+        if parked:
+            _alarm.tell(key, count=len(parked), reason=parked[0], now_ms=now_ms)
     return held
 
 
@@ -233,4 +233,4 @@ async def _park_older(connection: AsyncConnection, key: Key, health: Health, *, 
         return
     count = await sending_store.park_older(connection, key, before=before, now_ms=now_ms, limit=_PARKED_AT_ONCE)
     if count:
-        log.error("webhook deliveries parked", organization_id=key[0], endpoint_id=key[1], count=count)
+        _alarm.tell(key, count=count, reason=sending_store.NEVER_ACCEPTED, now_ms=now_ms)

@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from ringdown.web import context, envelope, openapi, route
 from ringdown.web.auth import AuthenticatedCaller
 from ringdown.web.pagination import PageQuery
-from ringdown.webhooks import delivery_store, event_store, rendering, service
+from ringdown.webhooks import delivery_store, endpoint_store, event_store, rendering, service
 from ringdown.webhooks.delivery_store import DeliveryQuery
 from ringdown.webhooks.models import DeliveryStatus, EventType
 
@@ -41,7 +41,8 @@ async def list_webhook_deliveries(
     )
     async with context.get_database(request).read() as connection:
         found, total = await delivery_store.list_deliveries(connection, query, limit=page.limit, offset=page.offset)
-    rendered = [rendering.render_delivery(delivery) for delivery in found]
+        probe_times = await endpoint_store.list_probe_times(connection, caller.organization_id)
+    rendered = [rendering.render_delivery(delivery, probe_times) for delivery in found]
     return envelope.respond_page(request, rendered, page.describe(total=total, returned=len(rendered)))
 
 
@@ -57,7 +58,8 @@ async def get_webhook_delivery(request: Request, caller: AuthenticatedCaller, de
         delivery = await delivery_store.get_delivery(connection, owner, delivery_id)
         event = await event_store.get_event(connection, owner, delivery.event_id)
         attempts = await delivery_store.list_attempts(connection, owner, delivery_id, limit=_MAX_ATTEMPTS_SHOWN)
-    return envelope.respond(request, rendering.render_with_attempts(delivery, event, attempts))
+        probe_times = await endpoint_store.list_probe_times(connection, owner)
+    return envelope.respond(request, rendering.render_with_attempts(delivery, event, attempts, probe_times))
 
 
 @router.post(
@@ -71,4 +73,6 @@ async def replay_webhook_delivery(request: Request, caller: AuthenticatedCaller,
     delivery = await service.replay_delivery(
         context.get_database(request), organization_id=caller.organization_id, delivery_id=delivery_id
     )
-    return envelope.respond_created(request, rendering.render_delivery(delivery))
+    async with context.get_database(request).read() as connection:
+        probe_times = await endpoint_store.list_probe_times(connection, caller.organization_id)
+    return envelope.respond_created(request, rendering.render_delivery(delivery, probe_times))

@@ -50,14 +50,14 @@ class Again:
 async def owe_to_all(connection: AsyncConnection, organization_id: str, new_events: Sequence[Event]) -> None:
     """Store what is owed to the endpoints that are enabled and have chosen the events."""
     table = tables.endpoints
-    query = sa.select(table.c.id, table.c.event_types).where(
+    query = sa.select(table.c.id, table.c.event_types, table.c.agent_id).where(
         table.c.organization_id == organization_id, table.c.is_enabled.is_(True)
     )
     chosen = [
         (endpoint_id, event)
-        for endpoint_id, event_types in await connection.execute(query)
+        for endpoint_id, event_types, agent_id in await connection.execute(query)
         for event in new_events
-        if models.is_chosen(event.event, event_types)
+        if models.is_chosen(event, event_types, agent_id)
     ]
     if chosen:
         rows = [_make_row(endpoint_id, event, due_at=event.created_at) for endpoint_id, event in chosen]

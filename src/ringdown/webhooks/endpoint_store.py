@@ -44,6 +44,27 @@ async def get_endpoint(
     return _from_row(row)
 
 
+async def find_crm_endpoint(connection: AsyncConnection, organization_id: str, agent_id: str) -> WebhookEndpoint | None:
+    """The endpoint that the agent's `crm_webhook_url` keeps; nobody else changes it until the transaction ends."""
+    query = endpoints.select().where(_is_crm(organization_id), endpoints.c.agent_id == agent_id).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _from_row(row)
+
+
+async def list_crm_urls(connection: AsyncConnection, organization_id: str) -> dict[str, str]:
+    """The `crm_webhook_url` of each agent that has one."""
+    query = sa.select(endpoints.c.agent_id, endpoints.c.url).where(_is_crm(organization_id))
+    return {row.agent_id: row.url for row in await connection.execute(query)}
+
+
+async def list_probe_times(connection: AsyncConnection, organization_id: str) -> dict[str, int]:
+    """When each endpoint that accepts nothing at present is tried again, by its id."""
+    query = sa.select(endpoints.c.id, endpoints.c.probe_at).where(
+        endpoints.c.organization_id == organization_id, endpoints.c.probe_at.is_not(None)
+    )
+    return {row.id: row.probe_at for row in await connection.execute(query)}
+
+
 async def lock_endpoints(
     connection: AsyncConnection, organization_id: str, ids: Sequence[str]
 ) -> list[WebhookEndpoint]:
@@ -71,6 +92,15 @@ async def list_endpoints(
     return [_from_row(row) for row in await connection.execute(page)], total
 
 
+async def delete_of_agent(connection: AsyncConnection, organization_id: str, agent_id: str) -> None:
+    """Delete the endpoints of an agent with all that is and was owed to them."""
+    query = sa.select(endpoints.c.id).where(
+        endpoints.c.organization_id == organization_id, endpoints.c.agent_id == agent_id
+    )
+    for endpoint_id in (await connection.execute(query.order_by(endpoints.c.id))).scalars().all():
+        await delete_endpoint(connection, organization_id, endpoint_id)
+
+
 async def delete_endpoint(connection: AsyncConnection, organization_id: str, endpoint_id: str) -> bool:
     """Delete the endpoint with all that is and was owed to it; False when it is not there."""
     deliveries, attempts, events = tables.deliveries, tables.attempts, tables.events
@@ -85,6 +115,10 @@ async def delete_endpoint(connection: AsyncConnection, organization_id: str, end
     await connection.execute(events.delete().where((events.c.organization_id == organization_id) & its_tests))
     await connection.execute(deliveries.delete().where(is_its))
     return True
+
+
+def _is_crm(organization_id: str) -> sa.ColumnElement[bool]:
+    return (endpoints.c.organization_id == organization_id) & endpoints.c.is_crm.is_(True)
 
 
 def _is_endpoint(organization_id: str, endpoint_id: str) -> sa.ColumnElement[bool]:

@@ -35,7 +35,7 @@ class EventQuery:
 
 
 async def insert_events(connection: AsyncConnection, new_events: Sequence[Event]) -> bool:
-    """Store events of one organization; whether it has an endpoint that is enabled."""
+    """Store events of one organization; whether an endpoint is enabled that may be told of them."""
     row = {f"{name}_{index}": getattr(event, name) for index, event in enumerate(new_events) for name in _FIELDS}
     inserted = await connection.execute(_make_insert(len(new_events)), {**row, "owner": new_events[0].organization_id})
     return any(inserted.scalars())
@@ -107,11 +107,12 @@ async def list_for_replay(
     organization_id: str,
     *,
     event_types: Collection[str] | None,
+    agent_id: str | None,
     since: int,
     after_id: str,
     limit: int,
 ) -> list[Event]:
-    """Events at or after `since` that are not tests, oldest first, of these types or of all (None).
+    """Events at or after `since` that are not tests, oldest first, of these types and this agent, or of all (None).
 
     Those of the instant `since` itself begin behind the event `after_id`.
     """
@@ -123,6 +124,8 @@ async def list_for_replay(
     )
     if event_types is not None:
         condition &= events.c.event.in_(event_types)
+    if agent_id is not None:
+        condition &= events.c.agent_id == agent_id
     page = sa.select(*_COLUMNS).where(condition).order_by(events.c.created_at, events.c.id).limit(limit)
     return [Event(**row._mapping) for row in await connection.execute(page)]
 
@@ -135,7 +138,10 @@ def _make_insert(count: int) -> sa.TextClause:
     cannot name the table of a column inside RETURNING.
     """
     rows = ", ".join(f"({', '.join(f':{name}_{index}' for name in _FIELDS)})" for index in range(count))
-    is_wanted = "EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.organization_id = :owner AND e.is_enabled)"
+    is_its = "(e.agent_id IS NULL OR e.agent_id = events.agent_id)"
+    is_wanted = f"""
+        EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.organization_id = :owner AND e.is_enabled AND {is_its})
+    """
     statement = sa.text(f"INSERT INTO events ({', '.join(_FIELDS)}) VALUES {rows} RETURNING {is_wanted}")
     typed = [sa.bindparam(f"{name}_{index}", type_=events.c[name].type) for index in range(count) for name in _FIELDS]
     return statement.bindparams(*typed)

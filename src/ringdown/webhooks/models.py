@@ -29,6 +29,7 @@ ALL_TYPES = "*"
 class WebhookEndpoint:
     """A customer's URL. Secrets are ciphertext; the old one is good until `old_secret_expires_at`.
 
+    With `agent_id` it is told of that agent's calls alone; `is_crm` when the agent's `crm_webhook_url` keeps it.
     `failing_since` is the first of `failure_count` failures without anything that was accepted in between.
     """
 
@@ -46,11 +47,16 @@ class WebhookEndpoint:
     failing_since: int | None = None
     failure_count: int = 0
     probe_at: int | None = None
+    agent_id: str | None = None
+    is_crm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A fact. `data` is the JSON text that is sent; `endpoint_id` is set for a test, which nobody else gets."""
+    """A fact. `data` is the JSON text that is sent; `endpoint_id` is set for a test, which nobody else gets.
+
+    `agent_id` is that of the call it is about; None when it is about something else.
+    """
 
     organization_id: str
     id: str
@@ -59,6 +65,7 @@ class Event:
     data: str
     created_at: int
     endpoint_id: str | None = None
+    agent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,6 @@ class Owed:
     parked_count: int = 0
 
 
-def is_chosen(event: str, event_types: Collection[str]) -> bool:
-    """Whether an endpoint with these types is told of an event of this type."""
-    return ALL_TYPES in event_types or event in event_types
+def is_chosen(event: Event, event_types: Collection[str], agent_id: str | None) -> bool:
+    """Whether an endpoint with these types, of this agent or of all (None), is told of an event."""
+    return (ALL_TYPES in event_types or event.event in event_types) and agent_id in (None, event.agent_id)

@@ -73,8 +73,8 @@ def describe_voice(*, voice_id: str, fields: Mapping[str, object]) -> dict[str, 
     return {"voice_id": voice_id, "voiceId": voice_id, **fields}
 
 
-def make_sample(event: str) -> dict[str, object]:
-    """The `data` of a test: what the event would hold, of nothing that exists, with `test` set."""
+def make_sample(event: str, *, agent_id: str | None = None) -> dict[str, object]:
+    """The `data` of a test: what the event would hold, with `test` set; nothing of it exists but the agent, if any."""
     subject, _, _ = event.partition(".")
     blank = "0" * 26
     if subject == "batch":
@@ -88,7 +88,7 @@ def make_sample(event: str) -> dict[str, object]:
     is_failed = event == "call.failed"
     return describe_call(
         call_id=f"call_{blank}",
-        agent_id=f"agt_{blank}",
+        agent_id=agent_id or f"agt_{blank}",
         status=("failed" if is_failed else "completed") if is_over else "in_progress",
         ended_reason=("no_answer" if is_failed else "agent_hangup") if is_over else None,
         duration_seconds=(0 if is_failed else 142) if is_over else None,

@@ -64,6 +64,7 @@ EventTypes = Annotated[
 ]
 Url = Annotated[str, Field(min_length=1, max_length=2048, examples=["https://crm.example/hooks/calls"])]
 Description = Annotated[str, Field(max_length=1000)]
+AgentId = Annotated[str, Field(min_length=1, max_length=100)]
 #: A secret of the customer's own, as receivers hold it already.
 OwnSecret = Annotated[str, StringConstraints(min_length=16, max_length=255, pattern=r"^[!-~]+$")]
 DeliveryId = Annotated[str, Field(min_length=1, max_length=100, pattern="^[!-~]+$")]
@@ -71,7 +72,7 @@ Instant = Annotated[int, BeforeValidator(_read_instant), WithJsonSchema({"type":
 
 
 class UpdateWebhookEndpoint(RequestBody):
-    """What may be changed of an endpoint. What is absent stays; `null` takes the description away."""
+    """What may be changed of an endpoint. What is absent stays; `null` takes description and agent away."""
 
     url: Url | None = None
     description: Description | None = None
@@ -79,6 +80,9 @@ class UpdateWebhookEndpoint(RequestBody):
         None, validation_alias=AliasChoices("event_types", "events"), description="`*` is all, those to come included."
     )
     enabled: bool | None = None
+    agent_id: AgentId | None = Field(
+        None, description="Only events of this agent's calls; null: of all, and of what is no call."
+    )
 
 
 class CreateWebhookEndpoint(UpdateWebhookEndpoint):
@@ -150,6 +154,7 @@ class WebhookEndpointObject(BaseModel):
     description: str | None
     event_types: list[EventType | Literal["*"]]
     enabled: bool
+    agent_id: str | None = Field(description="The agent of whose calls alone it is told; null: it is told of all.")
     old_secret_expires_at: str | None = Field(description="Until when the secret before the present one is good, too.")
     failing_since: str | None = Field(description="The first failure since it last accepted; null while it accepts.")
     pending_count: int = Field(description="Deliveries that it is still to get.")
@@ -181,10 +186,10 @@ class WebhookDeliveryObject(BaseModel):
     event_id: str
     event: EventType
     subject_id: str
-    call_id: str | None
+    call_id: str | None = Field(description="Null when it is about something else, or a test.")
     status: DeliveryStatus
     attempt_count: int
-    next_attempt_at: str | None
+    next_attempt_at: str | None = Field(description="While it is pending: not before then.")
     delivered_at: str | None
     response_status: int | None
     error: str | None

@@ -24,7 +24,7 @@ _COLUMNS = [_columns[field.name] for field in dataclasses.fields(Delivery)]
 _EVENT_COLUMNS = [tables.events.c[field.name] for field in dataclasses.fields(Event)]
 _is_pending = tables.is_pending
 
-_NEVER_ACCEPTED = "The endpoint has accepted nothing for 72 hours."
+NEVER_ACCEPTED = "The endpoint has accepted nothing for 72 hours."
 
 _DUE = sa.select(_endpoints.c.organization_id, _endpoints.c.id).where(
     sa.or_(_endpoints.c.probe_at.is_(None), _endpoints.c.probe_at <= sa.bindparam("now_ms")),
@@ -237,9 +237,7 @@ async def park_older(connection: AsyncConnection, key: Key, *, before: int, now_
     ids = list((await connection.execute(oldest)).scalars())
     if ids:
         parked = _deliveries.update().where(_columns.organization_id == key[0], _is_among(connection, _columns.id, ids))
-        await connection.execute(
-            parked.values(status="parked", updated_at=now_ms, lease_id=None, error=_NEVER_ACCEPTED)
-        )
+        await connection.execute(parked.values(status="parked", updated_at=now_ms, lease_id=None, error=NEVER_ACCEPTED))
     return len(ids)
 
 

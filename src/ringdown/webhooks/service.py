@@ -1,18 +1,23 @@
-"""The use cases of webhooks: endpoints are made, changed, tested; what was owed is made due again."""
+"""The use cases of webhooks: endpoints are made, changed, tested; what was owed is made due again.
+
+An endpoint may be of one agent; whether there is such an agent is asked of who knows agents.
+"""
 
 import dataclasses
 import secrets
 import string
 from dataclasses import dataclass
+from typing import Protocol
 
-from ringdown import errors, outbound, values
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ringdown import errors, values
 from ringdown.accounts import store as account_store
 from ringdown.config import Settings
 from ringdown.db.engine import Database
-from ringdown.outbound import OutboundError
 from ringdown.secret import SecretBox
 from ringdown.web import idempotency
-from ringdown.webhooks import delivery_store, endpoint_store, event_store, payload
+from ringdown.webhooks import delivery_store, endpoint_store, event_store, payload, urls
 from ringdown.webhooks.delivery_store import Again
 from ringdown.webhooks.models import ALL_TYPES, Delivery, Event, EventType, WebhookEndpoint
 from ringdown.webhooks.schemas import CreateWebhookEndpoint, RotateSecret, UpdateWebhookEndpoint
@@ -21,6 +26,7 @@ from ringdown.webhooks.schemas import CreateWebhookEndpoint, RotateSecret, Updat
 MAX_ENDPOINTS = 20
 _SECRET_LENGTH = 32
 _ALPHABET = string.ascii_letters + string.digits
+_NO_AGENT = "there is no agent with this id"
 # One transaction of a replay; other writers go on in between.
 _REPLAY_PAGE = 1000
 _MAX_REPLAYED = 100_000
@@ -28,12 +34,27 @@ _MAX_REPLAYED = 100_000
 _NUMBERED_AT_ONCE, _MAX_NUMBERINGS = 5000, 100
 
 
+class RequireAgent(Protocol):
+    """Raises `NotFound` unless the organization has the agent; `share` keeps it until the transaction ends."""
+
+    async def __call__(
+        self, connection: AsyncConnection, organization_id: str, agent_id: str, *, share: bool = False
+    ) -> object:
+        """The agent."""
+
+
 async def create_endpoint(
-    database: Database, *, settings: Settings, box: SecretBox, organization_id: str, body: CreateWebhookEndpoint
+    database: Database,
+    *,
+    settings: Settings,
+    box: SecretBox,
+    organization_id: str,
+    body: CreateWebhookEndpoint,
+    require_agent: RequireAgent,
 ) -> tuple[WebhookEndpoint, str]:
     """A new endpoint and its secret, which is known only now. Raises `ValidationFailed`."""
-    _check_url(body.url, private_allowed=settings.private_urls_allowed)
-    secret, now = body.secret or _make_secret(), values.now_ms()
+    urls.check_url(body.url, field="url", private_allowed=settings.private_urls_allowed)
+    secret, now = body.secret or make_secret(), values.now_ms()
     endpoint = WebhookEndpoint(
         organization_id=organization_id,
         id=values.new_id("whe"),
@@ -44,49 +65,94 @@ async def create_endpoint(
         secret=box.seal(secret),
         created_at=now,
         updated_at=now,
+        agent_id=body.agent_id,
     )
     async with database.write() as connection:
-        await account_store.lock_organization(connection, organization_id)  # two must not both be the last
-        if await endpoint_store.count_endpoints(connection, organization_id) >= MAX_ENDPOINTS:
-            raise errors.invalid("url", f"an organization has at most {MAX_ENDPOINTS} endpoints; delete one first")
+        if not await _has_agent(connection, require_agent, organization_id, body.agent_id):
+            raise errors.invalid("agent_id", _NO_AGENT)
         await idempotency.bind_resource(connection, endpoint.id)
-        await endpoint_store.insert_endpoint(connection, endpoint)
+        await add_endpoint(connection, endpoint, field="url")
     return endpoint, secret
 
 
+async def add_endpoint(connection: AsyncConnection, endpoint: WebhookEndpoint, *, field: str) -> None:
+    """Store a new endpoint; raises `ValidationFailed`, naming the field, when the organization has its most."""
+    await account_store.lock_organization(connection, endpoint.organization_id)  # two must not both be the last
+    if await endpoint_store.count_endpoints(connection, endpoint.organization_id) >= MAX_ENDPOINTS:
+        most = f"an organization has at most {MAX_ENDPOINTS} webhook endpoints, those of agents included"
+        raise errors.invalid(field, f"{most}; delete one first")
+    await endpoint_store.insert_endpoint(connection, endpoint)
+
+
 async def update_endpoint(
-    database: Database, *, settings: Settings, organization_id: str, endpoint_id: str, body: UpdateWebhookEndpoint
+    database: Database,
+    *,
+    settings: Settings,
+    organization_id: str,
+    endpoint_id: str,
+    body: UpdateWebhookEndpoint,
+    require_agent: RequireAgent,
 ) -> WebhookEndpoint:
     """Change what the body names. Raises `NotFound` and `ValidationFailed`."""
-    changes: dict[str, object] = {}
     if body.url is not None:
-        _check_url(body.url, private_allowed=settings.private_urls_allowed)
-        changes["url"] = body.url
-    if "description" in body.model_fields_set:
-        changes["description"] = body.description
-    if body.event_types is not None:
-        changes["event_types"] = tuple(body.event_types)
-    if body.enabled is not None:
-        changes["is_enabled"] = body.enabled
+        urls.check_url(body.url, field="url", private_allowed=settings.private_urls_allowed)
+    changes = _read_changes(body)
     async with database.write() as connection:
+        # Agents before endpoints, as the deletion of an agent locks them.
+        has_agent = await _has_agent(connection, require_agent, organization_id, body.agent_id)
         present = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        if not has_agent:
+            raise errors.invalid("agent_id", _NO_AGENT)
+        if present.is_crm and changes.get("agent_id", present.agent_id) != present.agent_id:
+            raise errors.invalid("agent_id", "cannot change: this is the crm_webhook_url of its agent")
         if not changes:
             return present
         now = values.now_ms()
-        if "url" in changes or body.enabled:  # what is behind it is another one, or was mended
-            changes |= {"failing_since": None, "failure_count": 0, "probe_at": None}
         endpoint = dataclasses.replace(present, **changes, updated_at=now)  # type: ignore[arg-type]
+        if "url" in changes or body.enabled:  # what is behind it is another one, or was mended
+            endpoint = make_well(endpoint)
         await endpoint_store.update_endpoint(connection, endpoint)
         if present.is_enabled and not endpoint.is_enabled:
             await delivery_store.park_all(connection, organization_id, endpoint_id, now_ms=now)
     return endpoint
 
 
+def make_well(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    """The endpoint as one that has not failed, to be tried at once."""
+    return dataclasses.replace(endpoint, failing_since=None, failure_count=0, probe_at=None)
+
+
+def _read_changes(body: UpdateWebhookEndpoint) -> dict[str, object]:
+    changes: dict[str, object] = {
+        name: getattr(body, name) for name in ("description", "agent_id") if name in body.model_fields_set
+    }
+    if body.url is not None:
+        changes["url"] = body.url
+    if body.event_types is not None:
+        changes["event_types"] = tuple(body.event_types)
+    if body.enabled is not None:
+        changes["is_enabled"] = body.enabled
+    return changes
+
+
+async def _has_agent(
+    connection: AsyncConnection, require_agent: RequireAgent, organization_id: str, agent_id: str | None
+) -> bool:
+    """Whether the agent that is named, if one is, is there; it stays until the transaction ends."""
+    if agent_id is None:
+        return True
+    try:
+        await require_agent(connection, organization_id, agent_id, share=True)
+    except errors.NotFound:
+        return False
+    return True
+
+
 async def rotate_secret(
     database: Database, *, box: SecretBox, organization_id: str, endpoint_id: str, body: RotateSecret
 ) -> tuple[WebhookEndpoint, str]:
     """Give an endpoint a new secret; the one before stays good for the overlap. Raises `NotFound`."""
-    secret, now = body.secret or _make_secret(), values.now_ms()
+    secret, now = body.secret or make_secret(), values.now_ms()
     async with database.write() as connection:
         present = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
         await idempotency.bind_resource(connection, endpoint_id)
@@ -111,17 +177,17 @@ async def delete_endpoint(database: Database, *, organization_id: str, endpoint_
 async def test_endpoint(database: Database, *, organization_id: str, endpoint_id: str, event: EventType) -> Delivery:
     """Owe a sample of an event to one endpoint, even when it is disabled or has not chosen it. Raises `NotFound`."""
     now, event_id = values.now_ms(), values.new_id("evt")
-    sample = Event(
-        organization_id=organization_id,
-        id=event_id,
-        event=event,
-        subject_id=event_id,
-        data=payload.serialize_data(event_id, event, payload.make_sample(event)),
-        created_at=now,
-        endpoint_id=endpoint_id,
-    )
     async with database.write() as connection:
-        await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        endpoint = await endpoint_store.get_endpoint(connection, organization_id, endpoint_id, lock=True)
+        sample = Event(
+            organization_id=organization_id,
+            id=event_id,
+            event=event,
+            subject_id=event_id,
+            data=payload.serialize_data(event_id, event, payload.make_sample(event, agent_id=endpoint.agent_id)),
+            created_at=now,
+            endpoint_id=endpoint_id,
+        )
         await event_store.insert_events(connection, [sample])
         await delivery_store.owe_again(connection, endpoint_id, [sample], now_ms=now)
         owed = await delivery_store.find_owed(connection, organization_id, endpoint_id=endpoint_id, event_id=event_id)
@@ -159,6 +225,7 @@ async def replay_events(database: Database, *, organization_id: str, endpoint_id
                 connection,
                 organization_id,
                 event_types=None if ALL_TYPES in endpoint.event_types else endpoint.event_types,
+                agent_id=endpoint.agent_id,
                 since=moment[0],
                 after_id=moment[1],
                 limit=_REPLAY_PAGE,
@@ -220,27 +287,6 @@ async def number_all_events(database: Database) -> None:
         await number_events(database, organization_id=organization.id)
 
 
-def _make_secret() -> str:
+def make_secret() -> str:
+    """A new secret of our own making."""
     return "whsec_" + "".join(secrets.choice(_ALPHABET) for _ in range(_SECRET_LENGTH))
-
-
-def _check_url(url: str, *, private_allowed: bool) -> None:
-    try:
-        parsed = outbound.parse_url(url)
-    except OutboundError as error:
-        text = str(error).rstrip(".")
-        raise errors.invalid("url", f"is refused: {text[0].lower()}{text[1:]}") from None
-    if private_allowed:
-        return
-    if parsed.scheme != "https":
-        raise errors.invalid("url", "must begin with https:// unless private addresses are allowed")
-    if _is_private(parsed.host):
-        raise errors.invalid("url", "must not lead to a private address")
-
-
-def _is_private(host: str) -> bool:
-    """Whether the host is written as a private address; what a name leads to is checked when it is sent to."""
-    try:
-        return not outbound.is_public(host)
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

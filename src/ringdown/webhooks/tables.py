@@ -21,6 +21,14 @@ endpoints = sa.Table(
     sa.Column("failing_since", sa.BigInteger, comment="nothing was accepted since; null: it accepts"),
     sa.Column("failure_count", sa.Integer, nullable=False, server_default="0", comment="one after the other"),
     sa.Column("probe_at", sa.BigInteger, comment="while it fails altogether: not tried before"),
+    sa.Column("agent_id", sa.Text, comment="null: of all agents"),
+    sa.Column(
+        "is_crm",
+        sa.Boolean,
+        nullable=False,
+        server_default=sa.false(),
+        comment="the one that the agent's crm_webhook_url keeps",
+    ),
 )
 
 events = sa.Table(
@@ -34,6 +42,7 @@ events = sa.Table(
     sa.Column("data", sa.Text, nullable=False, comment="JSON as it is sent"),
     sa.Column("seq", sa.BigInteger, comment="given after the commit; null until then"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("agent_id", sa.Text, comment="of the call it is about"),
     sa.Index("ix_events_listing", "organization_id", "created_at", "id"),
     sa.Index("ix_events_seq", "organization_id", "seq"),
     sa.Index("ix_events_subject", "organization_id", "subject_id"),

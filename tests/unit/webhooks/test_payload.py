@@ -1,5 +1,6 @@
 """The JSON of webhooks: both documented forms, the same bytes whenever they are made."""
 
+import dataclasses
 import json
 from typing import get_args
 
@@ -67,6 +68,14 @@ def test_the_short_summary_is_its_first_sentence(summary: str | None, short: str
 
 
 def test_a_star_chooses_every_event() -> None:
-    assert models.is_chosen("call.ended", ["*"])
-    assert models.is_chosen("call.ended", ["call.ended"])
-    assert not models.is_chosen("call.ended", ["call.failed"])
+    assert models.is_chosen(_event(), ["*"], None)
+    assert models.is_chosen(_event(), ["call.ended"], None)
+    assert not models.is_chosen(_event(), ["call.failed"], None)
+
+
+def test_an_endpoint_of_an_agent_is_told_of_that_agents_calls_alone() -> None:
+    event = dataclasses.replace(_event(), agent_id="agt_1")
+    assert models.is_chosen(event, ["*"], "agt_1")
+    assert not models.is_chosen(event, ["call.failed"], "agt_1")
+    assert not models.is_chosen(event, ["*"], "agt_2")
+    assert not models.is_chosen(_event("batch.completed"), ["*"], "agt_1")

@@ -92,6 +92,7 @@ class AgentObject(TypedDict, total=False):
     call_template_name: Required[str | None]
     success_criteria: Required[str | None]
     extraction_schema: Required[dict[str, Any] | None]
+    crm_webhook_url: Required[str | None]
     recognizer: Required[str | None]
     fallbacks: Required[FallbacksObject]
     languages: Required[list[str]]
@@ -431,6 +432,8 @@ class CreateAgent(TypedDict, total=False):
     call_template_name: str | None
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
+    crm_webhook_url: str | None
+    crm_webhook_secret: str | None
     recognizer: str | None
     fallbacks: FallbacksBody | None
     languages: list[str] | None
@@ -611,6 +614,7 @@ class CreateWebhookEndpoint(TypedDict, total=False):
         | None
     )
     enabled: bool | None
+    agent_id: str | None
     secret: str | None
 
 
@@ -1631,6 +1635,8 @@ class UpdateAgent(TypedDict, total=False):
     call_template_name: str | None
     success_criteria: str | None
     extraction_schema: dict[str, Any] | None
+    crm_webhook_url: str | None
+    crm_webhook_secret: str | None
     recognizer: str | None
     fallbacks: FallbacksBody | None
     languages: list[str] | None
@@ -1814,6 +1820,7 @@ class UpdateWebhookEndpoint(TypedDict, total=False):
         | None
     )
     enabled: bool | None
+    agent_id: str | None
 
 
 class UsageObject(TypedDict, total=False):
@@ -1960,6 +1967,7 @@ class WebhookEndpointObject(TypedDict, total=False):
         ]
     ]
     enabled: Required[bool]
+    agent_id: Required[str | None]
     old_secret_expires_at: Required[str | None]
     failing_since: Required[str | None]
     pending_count: Required[int]
@@ -1991,6 +1999,7 @@ class WebhookEndpointSecretObject(TypedDict, total=False):
         ]
     ]
     enabled: Required[bool]
+    agent_id: Required[str | None]
     old_secret_expires_at: Required[str | None]
     failing_since: Required[str | None]
     pending_count: Required[int]
