@@ -1,7 +1,6 @@
 """The whole API under schemathesis: no bug, no undocumented status, no answer that breaks its schema, no open door."""
 
 import asyncio
-import itertools
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import pytest
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, events, from_schema
+from schemathesis.engine.recorder import ScenarioRecorder
 
 from ringdown.accounts import service
 from ringdown.api import server
@@ -24,8 +24,10 @@ from tests.slices.conftest import BASE
 
 # A key that is deleted or tied to other addresses would shut the test out; test_account_api.py covers these.
 _OWN_KEY = ["delete_api_key", "update_api_key", "replace_api_key"]
-# A rule that no schema can tell refuses with 422; credits are not enforced here, and no vendor is reachable.
-_ACCEPTED = ["2xx", "401", "403", "404", "409", "422", "502"]
+# A rule that no schema can tell refuses with 422, a limit of credits that the run has set by itself with 402, a link
+# without its signature with 403; and no vendor is reachable.
+_ACCEPTED = ["2xx", "402", "403", "404", "409", "422", "502"]
+_MAY_BE_GONE = ["get_contact", "update_contact", "replace_contact", "delete_contact", "get_recording"]
 _PHONE = "+12025550142"
 _SCHEDULE = {"schedule_type": "scheduled", "scheduled_at": "2040-01-02T09:00:00Z"}
 # `FUZZ_SCALE=50` looks much longer for what is wrong.
@@ -33,12 +35,14 @@ _SCALE = int(os.environ.get("FUZZ_SCALE", "1"))
 _find_address = socket.getaddrinfo
 
 
-def _configure(key: str, known: Mapping[str, Sequence[str]], *, phase: str, examples: int) -> SchemathesisConfig:
+def _configure(
+    key: str, known: Mapping[str, Sequence[str]], *, phases: Sequence[str], examples: int, seed: int
+) -> SchemathesisConfig:
     names = ("examples", "coverage", "fuzzing", "stateful")
     bound = [f"{place}.{name}" for name in known for place in ("path", "query", "body")]
     return SchemathesisConfig.from_dict(
         {
-            "seed": 20260405,
+            "seed": seed,
             "headers": {"Authorization": f"Bearer {key}"},
             "continue-on-failure": True,
             "suppress-health-check": ["all"],
@@ -48,11 +52,16 @@ def _configure(key: str, known: Mapping[str, Sequence[str]], *, phase: str, exam
             "checks": {
                 "not_a_server_error": {"expected-statuses": ["2xx", "4xx", "502"]},
                 "positive_data_acceptance": {"expected-statuses": _ACCEPTED},
-                # A contact goes with its folder, and a call has no recording before it has ended.
-                "ensure_resource_availability": {"enabled": False},
             },
-            "phases": {name: {"enabled": name == phase} for name in names}
-            | {"stateful": {"max-steps": 6, "enabled": phase == "stateful"}},
+            "phases": {
+                name: {"enabled": name in phases, **({"max-steps": 6} if name == "stateful" else {})} for name in names
+            },
+            "operations": [
+                # PUT and PATCH are one function each: what is sent to the one in every variation stands for both.
+                {"include-method": "PUT", "phases": {"coverage": {"enabled": False}}},
+                # A contact goes with its folder, and a call has no recording before it has ended.
+                {"include-operation-id": _MAY_BE_GONE, "checks": {"ensure_resource_availability": {"enabled": False}}},
+            ],
             "dictionaries": {name: {"values": list(values)} for name, values in known.items()},
             "parameters": {each: {"dictionary": each.partition(".")[2], "probability": 0.8} for each in bound},
         }
@@ -164,10 +173,19 @@ def _run(url: str, config: SchemathesisConfig) -> tuple[list[str], set[str]]:
         for case_id, interaction in record.interactions.items():
             if interaction.response is not None and interaction.response.status_code < 300:
                 done.add(record.cases[case_id].value.operation.label)
-        for check in itertools.chain.from_iterable(record.checks.values()):
-            if check.status == Status.FAILURE and check.failure_info is not None:
-                wrong.append(f"{check.name}: {check.failure_info.failure} {check.failure_info.code_sample}")
+        for case_id, checks in record.checks.items():
+            for check in checks:
+                if check.status == Status.FAILURE and check.failure_info is not None:
+                    if check.name == "ensure_resource_availability" and _is_repetition(record, case_id):
+                        continue
+                    wrong.append(f"{check.name}: {check.failure_info.failure} {check.failure_info.code_sample}")
     return wrong, done
+
+
+def _is_repetition(record: ScenarioRecorder, case_id: str) -> bool:
+    """Whether the case uses what a POST with an idempotency key made: perhaps earlier, and gone since."""
+    parent_id = record.cases[case_id].parent_id
+    return parent_id is not None and "X-Idempotency-Key" in (record.cases[parent_id].value.headers or {})
 
 
 @pytest.fixture
@@ -191,19 +209,30 @@ def database_url(request: pytest.FixtureRequest, kind: str) -> str:
     return url
 
 
-# Of stateful runs most steps wait for an id that an earlier one has not made; each operation is fuzzed by itself too.
+# Which phases, from how many seeds, with how many examples each, and how many operations are to succeed at least.
+_RUNS: dict[str, tuple[tuple[str, ...], int, int, int]] = {
+    "variations": (("examples", "coverage"), 1, 1, 60),
+    "fuzzing": (("fuzzing",), 1, 2, 50),
+    # A run ends when the same steps are answered in another way, as they are where something exists already.
+    "sequences": (("stateful",), 10, 20, 50),
+}
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("kind", "phase", "examples", "least"),
-    [("sqlite", "fuzzing", 2, 50), ("postgresql", "fuzzing", 2, 50), ("sqlite", "stateful", 20, 5)],
+    ("kind", "run"),
+    [("sqlite", "variations"), ("sqlite", "fuzzing"), ("postgresql", "fuzzing"), ("sqlite", "sequences")],
 )
-def test_every_answer_is_a_documented_one(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, phase: str, examples: int, least: int
-) -> None:
+def test_every_answer_is_a_documented_one(settings: Settings, monkeypatch: pytest.MonkeyPatch, run: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", _find_only_this_machine)
     key = asyncio.run(_create_key(settings.sqlalchemy_url))
+    phases, seeds, examples, least = _RUNS[run]
+    done: set[str] = set()
     with _serve(settings) as url:
-        config = _configure(key, _make_known(url, key), phase=phase, examples=examples * _SCALE)
-        wrong, done = _run(url, config)
-    assert wrong == []
+        known = _make_known(url, key)
+        for seed in range(seeds * _SCALE):
+            config = _configure(key, known, phases=phases, examples=examples, seed=seed)
+            wrong, succeeded = _run(url, config)
+            assert wrong == []
+            done |= succeeded
     assert len(done) >= least, sorted(done)

@@ -26,7 +26,7 @@ def read_fields(body: ContactFields, *, region: str) -> dict[str, Any]:
     """The columns that the body names, in whichever spelling. Raises `ValidationFailed` for the number."""
     told = body.model_fields_set
     columns: dict[str, Any] = {name: getattr(body, name) for name in _COPIED if name in told}
-    if "name" in told and not told & {"first_name", "last_name"}:
+    if "name" in told and not (body.first_name or body.last_name):
         first, _, last = (body.name or "").partition(" ")
         columns |= {"first_name": first or None, "last_name": last.strip() or None}
     for name in ("phone_number", "phone"):

@@ -156,13 +156,24 @@ class UpdateContact(ContactFields):
     country: Region = Field(None, description="How a number without country code is read.")
 
 
+def _require_either(one: str, other: str) -> dict[str, Any]:
+    """The rule of a JSON schema that one of two fields is sent, and not both; null is as good as absent."""
+    null = {"type": "null"}
+    return {
+        "oneOf": [
+            {"required": [sent], "properties": {sent: {"not": null}, absent: null}}
+            for sent, absent in ((one, other), (other, one))
+        ]
+    }
+
+
 class BulkDeleteContacts(RequestBody):
     """Contacts to delete."""
 
     ids: Annotated[list[str], Field(min_length=1, max_length=models.MAX_BULK_IDS)] | None = None
     contact_ids: Annotated[list[str], Field(min_length=1, max_length=models.MAX_BULK_IDS)] | None = None
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ids"]}, {"required": ["contact_ids"]}]})
+    model_config = ConfigDict(json_schema_extra=_require_either("ids", "contact_ids"))
 
 
 class CreateFolder(RequestBody):
@@ -215,9 +226,7 @@ class ImportJson(RequestBody):
 class AddDncEntries(RequestBody):
     """Numbers that must not be dialled."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["phone_number"]}, {"required": ["phone_numbers"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=_require_either("phone_number", "phone_numbers"))
 
     phone_number: str | None = None
     phone_numbers: Annotated[list[str], Field(min_length=1, max_length=models.MAX_BULK_IDS)] | None = None
