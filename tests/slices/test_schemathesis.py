@@ -214,7 +214,7 @@ _RUNS: dict[str, tuple[tuple[str, ...], int, int, int]] = {
     "variations": (("examples", "coverage"), 1, 1, 60),
     "fuzzing": (("fuzzing",), 1, 2, 50),
     # A run ends when the same steps are answered in another way, as they are where something exists already.
-    "sequences": (("stateful",), 10, 20, 50),
+    "sequences": (("stateful",), 6, 20, 50),
 }
 
 
