@@ -39,7 +39,7 @@ async def send(tenant: Tenant, method: str, path: str, **request: Any) -> httpx.
     headers = {"X-Idempotency-Key": f"key of {method} {path}"} if method == "POST" else {}
     response = await tenant.client.request(method, f"{BASE}{path}", headers=headers, **request)
     assert isinstance(tenant.database, MortalDatabase)
-    is_done_before = tenant.database.is_last and response.status_code in (404, 409, 422)
+    is_done_before = tenant.database.life.is_last and response.status_code in (404, 409, 422)
     assert response.is_success or is_done_before, response.text
     return response
 
@@ -185,8 +185,21 @@ async def work(tenant: Tenant, _prepared: object) -> None:
     await run_jobs(tenant)
 
 
+async def make_cancelled(tenant: Tenant) -> dict[str, Any]:
+    """A batch call that is over, and whose calls still wait."""
+    batch = await make_queued(tenant)
+    await create(tenant, f"/batch-calls/{batch['id']}/cancel")
+    return batch
+
+
 async def delete_batch(tenant: Tenant, batch: Mapping[str, Any]) -> None:
-    await send(tenant, "POST", "/batch-calls/bulk-delete", json={"ids": [batch["id"]]})
+    await send(tenant, "DELETE", f"/batch-calls/{batch['id']}")
+    await queueing.withdraw_queued(tenant.database, settings=tenant.settings)
+
+
+async def delete_batches(tenant: Tenant, batch: Mapping[str, Any]) -> None:
+    response = await send(tenant, "POST", "/batch-calls/bulk-delete", json={"ids": [batch["id"]]})
+    assert tenant.database.life.is_last or response.json()["data"]["deleted_count"] == 1  # type: ignore[attr-defined]
     await queueing.withdraw_queued(tenant.database, settings=tenant.settings)
 
 
@@ -317,7 +330,8 @@ USE_CASES = (
     UseCase(name="cancel", prepare=make_queued, act=steer("cancel"), commits=4),
     UseCase(name="retry what failed", prepare=make_failed, act=steer("retry"), commits=6),
     UseCase(name="edit in flight", prepare=make_batch, act=edit, commits=3),
-    UseCase(name="delete a batch call", prepare=make_queued, act=delete_batch, commits=2),
+    UseCase(name="delete a batch call", prepare=make_cancelled, act=delete_batch, commits=2),
+    UseCase(name="delete batch calls", prepare=make_cancelled, act=delete_batches, commits=4),
     UseCase(name="queue calls", prepare=make_batch, act=queue_calls),
     UseCase(name="dial", prepare=make_queued, act=take_calls, again=take_calls_again, commits=2),
     UseCase(name="follow the end of calls", prepare=make_talking, act=end_calls, commits=2),

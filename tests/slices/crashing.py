@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,65 +40,86 @@ class Killed(BaseException):
     """`kill -9`: no handler of the process runs to any effect."""
 
 
+@dataclass(slots=True)
+class Life:
+    """One process: it dies at the commit of this number, `before` or after it; None: it lives.
+
+    What the last one is asked for may have been done before.
+    """
+
+    dies_at: int | None = None
+    before: bool = False
+    is_last: bool = False
+    commits: int = 0
+    is_dead: bool = False
+
+    def check(self) -> None:
+        """Raises `Killed` in whatever is left of a dead process."""
+        if self.is_dead:
+            raise Killed
+
+    def commit(self, number: int, *, before: bool) -> None:
+        """Die here, if this is the place."""
+        self.check()
+        if number == self.dies_at and before is self.before:
+            self.is_dead = True
+            raise Killed
+
+
+# Tasks that a process has started keep it after the next one has begun.
+_life: ContextVar[Life] = ContextVar("life")
+
+
 class MortalDatabase(Database):
-    """The database as one process sees it, which is killed at one of its commits, and never says a word after it."""
+    """The database as processes see it, each of which may be killed at one of its commits and says no word after it."""
 
     def __init__(self, whole: Database) -> None:
         super().__init__(whole.engine, whole.reader, whole.direct)
-        self.revive()
 
-    def revive(self, *, dies_at: int | None = None, before: bool = False, is_last: bool = False) -> None:
-        """Begin a process that dies at the commit of this number: `before` or after it; None: it lives.
-
-        What the last one is asked for may have been done before.
-        """
-        self.commits, self.is_dead, self._dies_at, self._before = 0, False, dies_at, before
-        self.is_last = is_last
+    @property
+    def life(self) -> Life:
+        """The process that asks."""
+        return _life.get()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        self._check()
+        self.life.check()
         async with super().read() as connection:
             yield connection
 
     @asynccontextmanager
     async def read_alone(self) -> AsyncIterator[AsyncConnection]:
-        self._check()
+        self.life.check()
         async with super().read_alone() as connection:
             yield connection
 
     @asynccontextmanager
     async def read_direct(self) -> AsyncIterator[DirectConnection]:
-        self._check()
+        self.life.check()
         async with super().read_direct() as connection:
             yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        self._check()
+        life = self.life
+        life.check()
         async with super().write() as connection:
             yield connection
-            self._commit(before=True)
-        self._commit(before=False)
+            life.commits += 1
+            number = life.commits
+            life.commit(number, before=True)
+        life.commit(number, before=False)
 
     @asynccontextmanager
     async def write_alone(self) -> AsyncIterator[AsyncConnection]:
-        self._check()
-        self._commit(before=True)
+        life = self.life
+        life.check()
+        life.commits += 1
+        number = life.commits
+        life.commit(number, before=True)
         async with super().write_alone() as connection:
             yield connection
-        self._commit(before=False)
-
-    def _commit(self, *, before: bool) -> None:
-        self._check()
-        self.commits += before
-        if self.commits == self._dies_at and before is self._before:
-            self.is_dead = True
-            raise Killed
-
-    def _check(self) -> None:
-        if self.is_dead:
-            raise Killed
+        life.commit(number, before=False)
 
 
 Act = Callable[[Tenant, Any], Awaitable[object]]
@@ -146,23 +168,23 @@ class World:
 
     async def _live(self, case: UseCase, *, dies_at: int | None, before: bool) -> tuple[Counter[str], bool]:
         """What is there in the end, and whether the process was killed before it was done."""
-        self.database.revive()
+        _life.set(Life())
         await self._empty()
         async with self._open(self.settings.model_copy(update=case.fields)) as tenant:
             prepared = await case.prepare(tenant)
-            self.database.revive(dies_at=dies_at, before=before)
+            life = Life(dies_at, before)
+            _life.set(life)
             try:
                 await case.act(tenant, prepared)
             except BaseException:
-                if not self.database.is_dead:
+                if not life.is_dead:
                     raise
-            is_killed = self.database.is_dead
-            self.database.revive(is_last=True)
+            _life.set(Life(is_last=True))
             self._passed_ms += _LATER_MS
             await (case.again or case.act)(tenant, prepared)
             found = await self._look(case.ignored)
             await self._check_money(tenant)
-        return found, is_killed
+        return found, life.is_dead
 
     @asynccontextmanager
     async def _open(self, settings: Settings) -> AsyncIterator[Tenant]:
