@@ -36,6 +36,7 @@ _SHARED, _LISTED, _ANSWERED = 0.05, 0.03, 0.35
 _OUTAGE = 0.01
 _MISSED: tuple[EndedReason, ...] = ("no_answer", "busy", "voicemail")
 _SHOWN = 10
+_CALLER = "+18005559876"
 
 
 class VirtualAdmission(Admission):
@@ -46,6 +47,8 @@ class VirtualAdmission(Admission):
         self._gap_ms = settings.contact_gap_seconds * 1000
         self._batches = {batch.id: batch for batch in batches}
         self._paces = {batch.id: Pace() for batch in batches}
+        self._agents = {batch.id: "active" for batch in batches}
+        self._numbers = {batch.id: {_CALLER} for batch in batches}
         self._last_dials: dict[str, tuple[str, int]] = {}
 
     def block(self, number: str) -> None:
@@ -75,7 +78,7 @@ def _make_call(batch: BatchCall, contact: BatchContact, at_ms: int) -> Call:
         direction="outbound",
         agent_id=batch.agent_id,
         to_number=contact.phone_number,
-        from_number=None,
+        from_number=_CALLER,
         settings=_SETTINGS,
         variables={},
         metadata={},
